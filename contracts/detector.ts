@@ -1,0 +1,86 @@
+/**
+ * The detectors' side of the house: streams in, levels out.
+ */
+import type { Json } from './json.ts';
+import type { OptionSchemas, OptionsOf } from './options.ts';
+
+/** A detector's word on the newest observation. */
+export type Level = 'warming-up' | 'stable' | 'warning' | 'drift';
+
+/**
+ * A detector that judges after every value.
+ *
+ * Values handed to `update` are finite (and 0 or 1 for `observes: binary`); `agent/signals.ts` sees to it.
+ * Restored from a snapshot it answers exactly as the one that was never interrupted, at any cut.
+ */
+export interface StreamingDetector {
+  update(value: number): Level;
+  /** Last level given. */
+  readonly level: Level;
+  /** Observations since the state began, resets included. */
+  readonly observed: number;
+  /** What was compared with `threshold` at the last observation, or null before the first test. */
+  readonly statistic: number | null;
+  readonly threshold: number | null;
+  /** At `drift`: how many of the newest observations belong to the new concept, by the detector's own estimate; else null. */
+  readonly changedFor: number | null;
+  /** Survives a JSON round trip; null instead of NaN or Infinity. */
+  snapshot(): Json;
+}
+
+/** What a two-sample test says of one window. */
+export interface TestResult {
+  /** D, chi-squared … */
+  readonly statistic: number;
+  readonly pValue: number;
+  /** Degrees of freedom where the test has them. */
+  readonly degreesOfFreedom: number | null;
+  /** Size of the difference, in [0, 1]: `D` for KS, `cramers_v` for chi-squared. */
+  readonly effect: number;
+  /** Values compared: window and reference. */
+  readonly n: number;
+  readonly referenceN: number;
+  /** Words on direction or on what is new (`shifted up`, `unseen: x, y`), or null. */
+  readonly note: string | null;
+}
+
+/** A windowed test with its reference already sorted or counted. */
+export interface WindowedTest<V extends number | string = number | string> {
+  /** Null when there is too little to compare (an empty side, a single category on both sides). */
+  test(window: readonly V[]): TestResult | null;
+}
+
+export interface StreamingDefinition<S extends OptionSchemas = OptionSchemas> {
+  readonly kind: 'streaming';
+  readonly type: string;
+  readonly summary: string;
+  readonly observes: 'binary' | 'number';
+  readonly options: S;
+  /** @throws SnapshotError when the state is not one of this detector's. */
+  create(options: OptionsOf<S>, context?: { readonly state?: Json | undefined }): StreamingDetector;
+}
+
+export interface WindowedDefinition<S extends OptionSchemas = OptionSchemas, V extends number | string = number | string> {
+  readonly kind: 'windowed';
+  readonly type: string;
+  readonly summary: string;
+  readonly observes: 'number' | 'category';
+  /** The word for the effect in a policy: `D`, `cramers_v`. */
+  readonly effect: string;
+  readonly options: S;
+  prepare(options: OptionsOf<S>, reference: readonly V[]): WindowedTest<V>;
+}
+
+export type DetectorDefinition = StreamingDefinition | WindowedDefinition;
+
+/** Ties a streaming detector's options to its code. */
+export function defineStreaming<const S extends OptionSchemas>(definition: Omit<StreamingDefinition<S>, 'kind'>): StreamingDefinition<S> {
+  return { kind: 'streaming', ...definition };
+}
+
+/** Ties a windowed test's options to its code. */
+export function defineWindowed<const S extends OptionSchemas, V extends number | string>(
+  definition: Omit<WindowedDefinition<S, V>, 'kind'>,
+): WindowedDefinition<S, V> {
+  return { kind: 'windowed', ...definition };
+}

@@ -1,0 +1,42 @@
+/**
+ * The captured bytes of one call, as the data thread hands them over.
+ */
+
+/** A header field as it travelled: name in the sender's case, value without surrounding blanks. */
+export type Header = readonly [name: string, value: string];
+
+/** A bounded copy of a body. */
+export interface CapturedBody {
+  /** At most the capture limit; content encoding not removed, chunk framing removed. */
+  readonly bytes: Uint8Array;
+  /** Bytes that travelled, kept or not. */
+  readonly totalBytes: number;
+}
+
+/** How a call ended: answered by a server, answered by Driftline itself with an error, or left by the client. */
+export type Outcome = 'answered' | 'failed' | 'aborted';
+
+export interface Exchange {
+  /** The prediction id: what `x-driftline-id` told the caller. */
+  readonly id: string;
+  /** First byte of the request, milliseconds since the Unix epoch. */
+  readonly startedAt: number;
+  /** From the first request byte to the last answer byte. */
+  readonly latencyMs: number;
+  readonly method: string;
+  /** Request target as sent, query included. */
+  readonly path: string;
+  /** Status sent to the client; 0 when it left before any. */
+  readonly status: number;
+  /** `primary`, another upstream's name, `fallback`, or `none` when Driftline answered with an error itself. */
+  readonly servedBy: string;
+  readonly outcome: Outcome;
+  /** Why the primary did not serve (`connect-refused`, `no-answer`, `reset` …); null when it did. Set beside `servedBy: fallback` too. */
+  readonly reason: string | null;
+  /** The W3C trace context sent upstream. */
+  readonly traceparent: string;
+  readonly requestHeaders: readonly Header[];
+  readonly responseHeaders: readonly Header[];
+  readonly request: CapturedBody;
+  readonly response: CapturedBody;
+}

@@ -1,0 +1,152 @@
+/**
+ * The policy as the program uses it: checked, defaults filled in, durations in milliseconds.
+ * The YAML that users write is described by `policies/schema.ts`.
+ */
+import type { Severity } from './alert.ts';
+
+/** `windows` counts closed windows, `ms` elapsed time. */
+export type Span = { readonly unit: 'windows'; readonly count: number } | { readonly unit: 'ms'; readonly count: number };
+
+export type ColumnType = 'number' | 'integer' | 'categorical' | 'boolean' | 'text';
+
+export interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+  /** Tensor that carries it; null = the tensor (or table column) of the same name. */
+  readonly tensor: string | null;
+  /** Position inside a row of that tensor; null = the tensor has one value a row. */
+  readonly index: number | null;
+  /** JSONPath subset (`$.a.b`, `$.a[0]`, `$[*].a`) inside a raw-json body; null elsewhere. */
+  readonly path: string | null;
+  readonly required: boolean;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly values: readonly string[] | null;
+  /** Largest share of missing / unseen cells that is no breach; null = any missing is fine unless required / any unseen is a breach when `values` is given. */
+  readonly maxMissing: number | null;
+  readonly maxUnseen: number | null;
+}
+
+export interface Upstream {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Until the first byte of the answer. */
+  readonly timeoutMs: number;
+  readonly version: string | null;
+}
+
+export interface OnnxFallback {
+  readonly onnx: string;
+  readonly provider: 'cpu' | 'cuda';
+}
+
+export interface DetectorChoice {
+  readonly type: string;
+  /** Options of the detector, checked against its schema; `semantics` among them for streaming ones. */
+  readonly options: { readonly [name: string]: unknown };
+  readonly effectAtLeast: number | null;
+}
+
+export interface MonitorPolicy {
+  readonly name: string;
+  /** Signals by name, or `*` for all input columns. Names without a dot are columns, inputs before outputs. */
+  readonly features: '*' | readonly string[];
+  readonly needsFeedback: boolean;
+  /** For number, integer and boolean signals; for categorical ones; for `feedback.error`; null = none of these. */
+  readonly numeric: DetectorChoice | null;
+  readonly categorical: DetectorChoice | null;
+  readonly error: DetectorChoice | null;
+  readonly predictor: PredictorChoice | null;
+  readonly correction: { readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none'; readonly q: number };
+  readonly for: Span;
+  readonly clear: { readonly effectBelow: number | null; readonly for: Span };
+  readonly severity: Severity;
+}
+
+export interface PredictorChoice {
+  readonly type: 'performance';
+  /** Path of the file `driftline train-predictor` wrote. */
+  readonly model: string;
+  /** Absolute drop of the estimate below the reference that matters. */
+  readonly dropAtLeast: number;
+  /** Whether the whole interval must lie below (`certain`), or only the estimate (`suspect`). */
+  readonly require: 'certain' | 'suspect';
+}
+
+export interface Guard {
+  readonly maxPerDay: number | null;
+  readonly cooldownMs: number | null;
+  readonly dryRun: boolean;
+  /** Alert kinds that withhold the action while one of them fires; `schema_violation` = kind `schema`. */
+  readonly notWhen: readonly string[];
+}
+
+interface ActionBase {
+  readonly name: string;
+  readonly guard: Guard;
+}
+
+export type ActionPolicy =
+  | (ActionBase & { readonly type: 'console' })
+  | (ActionBase & {
+      readonly type: 'webhook';
+      readonly url: string;
+      readonly format: 'cloudevents' | 'alertmanager-v4';
+      /** `retrain`: the body asks a pipeline to train on a window; `alert`: it tells of the alert. */
+      readonly purpose: 'alert' | 'retrain';
+      readonly secretRef: string | null;
+      /** Private, loopback and link-local targets are refused without it. */
+      readonly allowPrivate: boolean;
+      readonly timeoutMs: number;
+    })
+  | (ActionBase & { readonly type: 'rollback'; readonly to: string; readonly verifyWithinMs: number });
+
+export interface Route {
+  readonly monitor: string | null;
+  readonly severity: Severity | null;
+  readonly kind: string | null;
+  readonly actions: readonly string[];
+}
+
+export interface Policy {
+  readonly name: string;
+  /** SHA-256 of the file's bytes, hex; `default` without a file. */
+  readonly hash: string;
+  readonly file: string | null;
+  readonly annotations: { readonly [name: string]: string };
+  readonly owner: { readonly team: string | null; readonly contact: string | null };
+  readonly model: {
+    readonly name: string;
+    /** Where the version comes from, first that answers wins: `header:NAME`, `path`, `config:TEXT`. */
+    readonly version: readonly string[];
+    /** Output column that a label is compared with; null = no label can be judged. */
+    readonly prediction: string | null;
+  };
+  readonly traffic: {
+    /** A protocol's name, or `auto`: the first that matches the path. */
+    readonly protocol: string;
+    readonly upstreams: readonly Upstream[];
+    readonly fallback: OnnxFallback | null;
+    /** Bytes of each body that are copied for analysis. */
+    readonly maxBodyBytes: number;
+  };
+  readonly schema: {
+    /** Empty = learn the columns from traffic. */
+    readonly inputs: readonly Column[];
+    readonly outputs: readonly Column[];
+    readonly onViolation: { readonly severity: Severity; readonly minFraction: number; readonly for: Span };
+  };
+  readonly reference: { readonly source: 'traffic'; readonly rows: number } | { readonly source: 'file'; readonly path: string };
+  readonly window: { readonly rows: number };
+  readonly minSamples: number;
+  readonly monitors: readonly MonitorPolicy[];
+  readonly feedback: { readonly ttlMs: number };
+  readonly alerts: { readonly routes: readonly Route[]; readonly maxActive: number };
+  readonly actions: readonly ActionPolicy[];
+  readonly exporters: {
+    readonly elasticsearch: { readonly nodes: readonly string[]; readonly apiKeyRef: string | null; readonly namespace: string } | null;
+    readonly otlp: boolean;
+  };
+  readonly retention: { readonly eventsMs: number };
+}

@@ -1,0 +1,68 @@
+/**
+ * A record: one call decoded, with the feedback that came for it later.
+ */
+import type { Outcome } from './exchange.ts';
+import type { Json } from './json.ts';
+
+/** A cell of a column. Non-finite numbers and integers beyond 2^53 are kept as text (`NaN`, `Infinity`, digits). */
+export type Cell = number | string | boolean | null;
+
+/** Columns by name, each with one cell a row. */
+export type Columns = { readonly [column: string]: readonly Cell[] };
+
+/** A breach of the schema. */
+export interface Violation {
+  /** `inputs.income`; `inputs` when the structure as a whole is wrong. */
+  readonly signal: string;
+  readonly kind: 'structure' | 'missing' | 'type' | 'range' | 'unseen';
+  /** Rows of the record that breach it. */
+  readonly rows: number;
+  /** What was expected and what came, without more of the value than the first 64 characters. */
+  readonly message: string;
+}
+
+export interface DriftlineRecord {
+  readonly id: string;
+  /** The body's own id, or null. */
+  readonly requestId: string | null;
+  /** When the call began, milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly model: string | null;
+  readonly version: string | null;
+  readonly servedBy: string;
+  readonly status: number;
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  readonly protocol: string | null;
+  /** Why nothing was decoded (`not-json`, `shape-mismatch`, `truncated` …), or null. */
+  readonly undecoded: string | null;
+  readonly latencyMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly traceparent: string;
+  /** Rows in the request; 0 when nothing was decoded. */
+  readonly rows: number;
+  /** Index of the first row among all rows observed since the state began, or null when there are none. */
+  readonly firstRow: number | null;
+  readonly inputs: Columns;
+  readonly outputs: Columns;
+  readonly violations: readonly Violation[];
+}
+
+export type FeedbackKind = 'label' | 'reward' | 'decision';
+
+/** One line of `POST /v1/feedback`, accepted. */
+export interface Feedback {
+  /** Prediction id, or the request's own id when exactly one live record carries it. */
+  readonly id: string;
+  readonly kind: FeedbackKind;
+  readonly value: Json;
+  /** Row inside the record, 0-based; null = not given. */
+  readonly row: number | null;
+  /** When the truth became known, milliseconds since the Unix epoch; null = not given. */
+  readonly at: number | null;
+  readonly receivedAt: number;
+}
+
+/** What became of a line of feedback. `early` waits for its record; `orphan` waited in vain. */
+export type FeedbackFate = 'joined' | 'early' | 'late' | 'duplicate' | 'contradicting' | 'ambiguous' | 'orphan' | 'unusable';
