@@ -12,6 +12,8 @@ export interface ActionContext {
   readonly open: readonly Alert[];
   /** Rows and labels to train on, from the change point to now. */
   readonly retraining: RetrainingWindow;
+  /** What was decided for this alert so far, oldest first; notices are prepared last, so they can tell of it. */
+  readonly decisions?: readonly Decision[];
 }
 
 /** What `perform` may use. */

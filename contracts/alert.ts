@@ -42,6 +42,8 @@ export interface Alert {
   readonly latest: Finding;
   /** Why it is inhibited or silenced, in words; null otherwise. */
   readonly because: string | null;
+  /** Whether this episode has fired at any time; only then is its end worth a notice. */
+  readonly fired?: boolean;
 }
 
 export type DecisionState = 'queued' | 'done' | 'failed' | 'withheld';

@@ -115,6 +115,8 @@ export interface Policy {
   readonly hash: string;
   readonly file: string | null;
   readonly annotations: { readonly [name: string]: string };
+  /** For sorting and finding. */
+  readonly labels?: { readonly [name: string]: string };
   readonly owner: { readonly team: string | null; readonly contact: string | null };
   readonly model: {
     readonly name: string;
@@ -137,7 +139,10 @@ export interface Policy {
     readonly outputs: readonly Column[];
     readonly onViolation: { readonly severity: Severity; readonly minFraction: number; readonly for: Span };
   };
-  readonly reference: { readonly source: 'traffic'; readonly rows: number } | { readonly source: 'file'; readonly path: string };
+  /** `kind` says where the rows come from; for people. */
+  readonly reference: ({ readonly source: 'traffic'; readonly rows: number } | { readonly source: 'file'; readonly path: string }) & {
+    readonly kind?: 'training' | 'production' | null;
+  };
   readonly window: { readonly rows: number };
   readonly minSamples: number;
   readonly monitors: readonly MonitorPolicy[];

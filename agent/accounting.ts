@@ -1,0 +1,89 @@
+/**
+ * What happened to everything that was taken in: `accepted = stored + dropped(reason) + queued`, kept across restarts.
+ */
+import type { Json } from '../contracts/json.ts';
+import type { DriftlineRecord, FeedbackFate } from '../contracts/record.ts';
+
+/** The counts, as `/v1/status` shows them. */
+export interface Counts {
+  /** Predictions that were answered, failed or aborted, and so were due to be recorded. */
+  accepted: number;
+  /** Other calls that passed (health, metadata …); nothing is recorded of them. */
+  notPredictions: number;
+  stored: number;
+  dropped: { [reason: string]: number };
+  /** Records by outcome, by who answered, and those whose bodies could not be decoded by reason. */
+  outcomes: { [outcome: string]: number };
+  servedBy: { [name: string]: number };
+  undecoded: { [reason: string]: number };
+  violations: { [kind: string]: number };
+  feedback: { [fate: string]: number };
+  /** Missing and non-finite values that a streaming detector was spared, by signal. */
+  skippedValues: { [signal: string]: number };
+}
+
+/** Counts one state directory's life; a restart goes on with the last committed figures. */
+export class Accounting {
+  readonly #counts: Counts;
+  /** The ring's own counter starts at zero with the process. */
+  #ringFullSeen = 0;
+
+  constructor(state: Json | undefined) {
+    const kept = (state ?? {}) as Partial<Counts>;
+    this.#counts = {
+      accepted: kept.accepted ?? 0,
+      notPredictions: kept.notPredictions ?? 0,
+      stored: kept.stored ?? 0,
+      dropped: { ...kept.dropped },
+      outcomes: { ...kept.outcomes },
+      servedBy: { ...kept.servedBy },
+      undecoded: { ...kept.undecoded },
+      violations: { ...kept.violations },
+      feedback: { ...kept.feedback },
+      skippedValues: { ...kept.skippedValues },
+    };
+  }
+
+  notAPrediction(): void {
+    this.#counts.notPredictions++;
+  }
+
+  stored(record: DriftlineRecord): void {
+    this.#counts.accepted++;
+    this.#counts.stored++;
+    bump(this.#counts.outcomes, record.outcome);
+    bump(this.#counts.servedBy, record.servedBy);
+    if (record.undecoded !== null) bump(this.#counts.undecoded, record.undecoded);
+    for (const violation of record.violations) bump(this.#counts.violations, violation.kind, violation.rows);
+  }
+
+  dropped(reason: string, count = 1): void {
+    this.#counts.accepted += count;
+    bump(this.#counts.dropped, reason, count);
+  }
+
+  /** Takes the ring's counter, which begins with the process; true when it has risen. */
+  ring(total: number): boolean {
+    if (total <= this.#ringFullSeen) return false;
+    this.dropped('ring-full', total - this.#ringFullSeen);
+    this.#ringFullSeen = total;
+    return true;
+  }
+
+  feedback(fate: FeedbackFate): void {
+    bump(this.#counts.feedback, fate);
+  }
+
+  skippedValue(signal: string): void {
+    bump(this.#counts.skippedValues, signal);
+  }
+
+  snapshot(): Json {
+    // Numbers and objects of numbers.
+    return structuredClone(this.#counts) as unknown as Json;
+  }
+}
+
+function bump(counts: { [key: string]: number }, key: string, by = 1): void {
+  counts[key] = (counts[key] ?? 0) + by;
+}

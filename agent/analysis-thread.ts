@@ -1,0 +1,141 @@
+/**
+ * The analysis thread: reads the rings, analyses, and commits everything of the last moments in one transaction.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Policy } from '../contracts/policy.ts';
+import { RingReader } from '../proxy/ring.ts';
+import { Analysis } from './analyse.ts';
+import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
+import { readReference } from './reference.ts';
+import { Committer } from './store/commit.ts';
+import { openState } from './store/open.ts';
+import { StoreReader } from './store/read.ts';
+
+/** A record waits at most so long before it is on disk. */
+const COMMIT_MS = 100;
+const TICK_MS = 1_000;
+/** Exchanges taken in one go, so that messages are not kept waiting. */
+const AT_ONCE = 256;
+const EXPIRE_AT_ONCE = 2_000;
+/** Waits after a commit that failed (disk full …): the ring fills meanwhile, and drops are counted there. */
+const RETRY_COMMIT_MS = 1_000;
+
+const port = parentPort;
+if (port === null) throw new Error('analysis-thread.ts is a worker entry');
+const start = workerData as AnalysisStart;
+const say = (message: FromAnalysis) => port.postMessage(message);
+
+const { db, setAside } = openState(start.stateDirectory);
+const reader = new StoreReader(db);
+const committer = new Committer(db);
+const rings = start.rings.map((ring) => new RingReader(ring));
+const inbox: ToAnalysis[] = [];
+port.on('message', (message: ToAnalysis) => {
+  inbox.push(message);
+  wake?.();
+});
+let wake: (() => void) | null = null;
+let waiting: Promise<void> | null = null;
+
+let policy = start.policy;
+let analysis = await open(policy);
+let lastCommit = Date.now();
+let lastTick = Date.now();
+say({ kind: 'ready', setAside });
+
+for (let closing = false; !closing; ) {
+  let taken = 0;
+  for (const ring of rings) {
+    for (let exchange = ring.read(); exchange !== null && taken < AT_ONCE; exchange = ring.read()) {
+      taken++;
+      try {
+        analysis.observe(exchange);
+      } catch (error) {
+        // A fault of ours costs this record, and is said; the line goes on.
+        say({ kind: 'log', line: `analysis: record ${exchange.id} failed: ${error instanceof Error ? error.stack : String(error)}` });
+      }
+    }
+  }
+  const done: { token: number; error: string | null }[] = [];
+  for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
+    if (message.kind === 'close') {
+      closing = taken === 0;
+      if (!closing) inbox.unshift(message);
+      break;
+    }
+    done.push({ token: message.token, error: await handle(message) });
+  }
+  const now = Date.now();
+  if (now - lastTick >= TICK_MS) {
+    lastTick = now;
+    analysis.tick();
+    committer.expire(now - policy.retention.eventsMs, EXPIRE_AT_ONCE);
+  }
+  if (closing || done.length > 0 || now - lastCommit >= COMMIT_MS) await commit();
+  for (const { token, error } of done) say({ kind: 'done', token, error });
+  if (taken === 0 && inbox.length === 0 && !closing) await pause();
+  else if (taken === AT_ONCE) await sleep(0);
+}
+db.close();
+process.exit(0);
+
+async function open(policy: Policy): Promise<Analysis> {
+  return new Analysis({
+    policy,
+    referenceFile: await readReference(policy),
+    reader,
+    now: Date.now,
+    log: (line) => say({ kind: 'log', line }),
+  });
+}
+
+async function handle(message: Exclude<ToAnalysis, { kind: 'close' }>): Promise<string | null> {
+  try {
+    if (message.kind === 'feedback') {
+      for (const line of message.lines) analysis.feedback(line);
+      return null;
+    }
+    // The new one continues from the store, so everything of the old one has to be there first.
+    await commit();
+    analysis = await open(message.policy);
+    policy = message.policy;
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function commit(): Promise<void> {
+  for (;;) {
+    const ringFull = rings.reduce((sum, ring) => sum + ring.dropped, 0);
+    const batch = analysis.take(ringFull);
+    lastCommit = Date.now();
+    if (batch === null) return;
+    try {
+      committer.commit(batch);
+      analysis.committed();
+      say({ kind: 'committed' });
+      return;
+    } catch (error) {
+      say({
+        kind: 'log',
+        line: `state: cannot commit (${error instanceof Error ? error.message : String(error)}); free space under --state; trying again`,
+      });
+      await sleep(RETRY_COMMIT_MS);
+    }
+  }
+}
+
+/** Until there is an exchange or a message, or a commit or a tick is due. */
+async function pause(): Promise<void> {
+  const message = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  // A wait that a message cut short goes on; a second one beside it would only confuse the writer.
+  waiting ??= Promise.race(rings.map((ring) => ring.waitForMore(COMMIT_MS))).finally(() => {
+    waiting = null;
+  });
+  await Promise.race([message, waiting]);
+  wake = null;
+}

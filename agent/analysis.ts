@@ -1,0 +1,84 @@
+/**
+ * The main thread's handle on the analysis thread.
+ */
+import { EventEmitter } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { Policy } from '../contracts/policy.ts';
+import type { Feedback } from '../contracts/record.ts';
+import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
+
+type Body = { kind: 'feedback'; lines: readonly Feedback[] } | { kind: 'policy'; policy: Policy };
+
+/** Emits `committed` whenever the store holds more, `log` with a line, and `died` when the thread ended by itself. */
+export class AnalysisThread extends EventEmitter<{ committed: []; log: [string]; died: [string] }> {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, (error: string | null) => void>();
+  #nextToken = 1;
+  #closing = false;
+
+  private constructor(worker: Worker) {
+    super();
+    this.#worker = worker;
+  }
+
+  /** Starts the thread and waits until it has opened its state. @throws Error as the thread raised it. */
+  static async start(start: AnalysisStart): Promise<{ thread: AnalysisThread; setAside: string | null }> {
+    const worker = new Worker(new URL('./analysis-thread.ts', import.meta.url), { name: 'analysis', workerData: start });
+    const thread = new AnalysisThread(worker);
+    const setAside = await new Promise<string | null>((resolve, reject) => {
+      worker.on('message', (message: FromAnalysis) => {
+        if (message.kind === 'ready') resolve(message.setAside);
+        else thread.#hear(message);
+      });
+      worker.on('error', (error) => {
+        reject(error);
+        thread.#end(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      });
+      worker.on('exit', (code) => thread.#end(`exit code ${code}`));
+    });
+    return { thread, setAside };
+  }
+
+  /** Resolves when the lines are joined and committed. */
+  async feedback(lines: readonly Feedback[]): Promise<void> {
+    await this.#ask({ kind: 'feedback', lines });
+  }
+
+  /** Goes on with another policy. @throws Error when it cannot be used; the old one goes on then. */
+  async setPolicy(policy: Policy): Promise<void> {
+    await this.#ask({ kind: 'policy', policy });
+  }
+
+  /** Analyses what is in the rings, commits and ends. Safe twice. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    this.#worker.postMessage({ kind: 'close' } satisfies ToAnalysis);
+    await ended;
+  }
+
+  #ask(body: Body): Promise<void> {
+    const token = this.#nextToken++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(token, (error) => (error === null ? resolve() : reject(new Error(error))));
+      this.#worker.postMessage({ ...body, token } satisfies ToAnalysis);
+    });
+  }
+
+  #hear(message: Exclude<FromAnalysis, { kind: 'ready' }>): void {
+    if (message.kind === 'committed') this.emit('committed');
+    else if (message.kind === 'log') this.emit('log', message.line);
+    else {
+      this.#waiting.get(message.token)?.(message.error);
+      this.#waiting.delete(message.token);
+    }
+  }
+
+  #end(why: string): void {
+    for (const settle of this.#waiting.values()) settle('the analysis thread ended');
+    this.#waiting.clear();
+    if (!this.#closing) this.emit('died', why);
+    this.#closing = true;
+  }
+}

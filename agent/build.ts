@@ -1,0 +1,269 @@
+/**
+ * Who is connected to whom: puts one running Driftline together from its parts, and takes it apart again.
+ *
+ *   proxy (data thread) → ring → analysis thread → store → { dispatcher, exporters, admin port }
+ *
+ * The store is the only way from the analysis to the rest: a message says "there is more", what there is stands in the store.
+ */
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../contracts/clock.ts';
+import type { Policy } from '../contracts/policy.ts';
+import { openExporters } from '../exporters/catalogue.ts';
+import { Delivery, systemTimer } from '../exporters/delivery.ts';
+import { Dispatcher } from '../policies/dispatch.ts';
+import { openAlerts, readAlertsState } from '../policies/evaluate.ts';
+import { readSecret } from '../policies/secrets.ts';
+import { alertText } from '../policies/text.ts';
+import { watchPolicy } from '../policies/watch.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+import { openProxy } from '../proxy/proxy.ts';
+import { openAdmin } from './admin/server.ts';
+import { AnalysisThread } from './analysis.ts';
+import type { ScorerProcess } from './scorer.ts';
+import { startScorer } from './scorer.ts';
+import type { Status } from './status.ts';
+import { readStatus } from './status.ts';
+import { connectState, lockState } from './store/open.ts';
+import { StoredEventLog, StoredOutbox } from './store/outbox.ts';
+import { StoreReader } from './store/read.ts';
+import { VERSION } from './version.ts';
+
+const DRAIN_MS = 10_000;
+const FLUSH_MS = 5_000;
+const NOTICES_KEPT = 50;
+
+export interface DriftlineOptions {
+  readonly policy: Policy;
+  /** Reads the policy file again, @throws ConfigError when it is broken; null = the policy does not come from a file that could change. */
+  readonly reload: { readonly file: string; readonly load: (file: string) => Policy } | null;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly stateDirectory: string;
+  /** For people: alert texts. */
+  readonly print: (text: string) => void;
+  /** For operators: one line each. */
+  readonly log: (line: string) => void;
+}
+
+/** A running Driftline. */
+export interface Driftline {
+  readonly data: { readonly host: string; readonly port: number };
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly reader: StoreReader;
+  readonly events: StoredEventLog;
+  /** Emits `committed` whenever the store holds more. */
+  readonly changes: EventEmitter<{ committed: [] }>;
+  status(): Status;
+  /** Drains the data port, analyses and commits what came, tells the exporters, and ends. Safe twice. */
+  close(): Promise<void>;
+}
+
+/** @throws ConfigError when a port, the state directory, the model or the policy cannot be used; whatever was opened is closed again. */
+export async function build(options: DriftlineOptions): Promise<Driftline> {
+  const opened: { close(): unknown }[] = [];
+  try {
+    return await connect(options, opened);
+  } catch (error) {
+    for (const part of opened.toReversed()) await part.close();
+    throw error;
+  }
+}
+
+async function connect(options: DriftlineOptions, opened: { close(): unknown }[]): Promise<Driftline> {
+  const startedAt = Date.now();
+  const stopping = new AbortController();
+  const changes = new EventEmitter<{ committed: [] }>();
+  changes.setMaxListeners(0);
+  const notices: string[] = [];
+  const log = (line: string) => {
+    options.log(line);
+    notices.push(`${new Date().toISOString()} ${line}`);
+    if (notices.length > NOTICES_KEPT) notices.shift();
+  };
+  let policy = options.policy;
+  const reloads = { done: 0, failed: 0, lastError: null as string | null };
+
+  opened.push(lockState(options.stateDirectory));
+  let scorer = await startFallback(policy, log);
+  opened.push({ close: () => scorer?.close() });
+
+  const proxy = await openProxy({
+    listen: options.listen,
+    upstreams: policy.traffic.upstreams,
+    fallback: addressOf(scorer),
+    active: policy.traffic.upstreams[0]?.name ?? 'fallback',
+    maxBodyBytes: policy.traffic.maxBodyBytes,
+  });
+  opened.push(proxy);
+
+  const { thread, setAside } = await AnalysisThread.start({ stateDirectory: options.stateDirectory, policy, rings: [proxy.ring] });
+  opened.push(thread);
+  if (setAside !== null) log(setAside);
+  thread.on('log', log);
+  thread.on('died', (why) => log(`analysis: ended (${why}); predictions go on, nothing is recorded until driftline is restarted`));
+
+  const db = connectState(options.stateDirectory);
+  opened.push({ close: () => db.isOpen && db.close() });
+  const reader = new StoreReader(db);
+  const events = new StoredEventLog(db);
+  const keepRoute = db.prepare("INSERT OR REPLACE INTO state VALUES ('route', ?)");
+  const route = async (to: string) => {
+    const changed = await proxy.setRoute(to);
+    keepRoute.run(JSON.stringify(to));
+    log(`route: ${changed.before} → ${changed.after}`);
+    return changed;
+  };
+  // A rollback outlives a restart: only a person or an action moves the route.
+  await restoreRoute(reader, proxy, log);
+
+  const dispatcher = new Dispatcher({
+    outbox: new StoredOutbox(db),
+    policy: () => policy,
+    clock: systemClock,
+    random: Math.random,
+    tools: { secret: readSecret, print: options.print, route },
+    setTimer: (run, afterMs) => systemTimer(afterMs, run),
+    onTrouble: log,
+  });
+  opened.push(dispatcher);
+  const exporters = await openExporters(policy.exporters, { secret: readSecret, service: policy.model.name, version: VERSION });
+  const deliveries = exporters.map(
+    (exporter) => new Delivery({ exporter, log: events, clock: systemClock, timer: systemTimer, random: Math.random, report: log }),
+  );
+  opened.push({ close: () => Promise.all(deliveries.map((delivery) => delivery.close())) });
+  const wakeAll = () => {
+    dispatcher.wake();
+    for (const delivery of deliveries) delivery.wake();
+    changes.emit('committed');
+  };
+  thread.on('committed', wakeAll);
+
+  if (options.reload !== null) {
+    const { file, load } = options.reload;
+    watchPolicy(
+      file,
+      load,
+      {
+        onPolicy: async (next) => {
+          await thread.setPolicy(next);
+          if (next.traffic.fallback?.onnx !== policy.traffic.fallback?.onnx) {
+            await scorer?.close();
+            scorer = await startFallback(next, log);
+          }
+          await proxy.configure({
+            upstreams: next.traffic.upstreams,
+            fallback: addressOf(scorer),
+            maxBodyBytes: next.traffic.maxBodyBytes,
+          });
+          policy = next;
+          reloads.done++;
+          reloads.lastError = null;
+          log(`policy: ${file} reloaded (${next.hash.slice(0, 12)}); exporters keep their settings until a restart`);
+        },
+        onBroken: (error) => {
+          reloads.failed++;
+          reloads.lastError = error.message;
+          log(`policy: ${file} is broken, the old one goes on: ${error.message}`);
+        },
+      },
+      stopping.signal,
+    );
+  }
+
+  let draining = false;
+  const status = () =>
+    readStatus(reader, {
+      version: VERSION,
+      startedAt,
+      now: Date.now(),
+      policy,
+      reloads,
+      proxy: {
+        address: `${proxy.address.host}:${proxy.address.port}`,
+        route: proxy.route(),
+        upstreams: policy.traffic.upstreams.map((upstream) => upstream.name),
+        fallback: scorer === null ? 'none' : scorer.ready ? 'ready' : 'starting',
+        counters: flat(proxy.counters()),
+      },
+      exporters: deliveries.map((delivery) => delivery.status()),
+      notices,
+    });
+  const admin = await openAdmin({
+    listen: options.admin,
+    token: process.env.DRIFTLINE_ADMIN_TOKEN ?? null,
+    reader,
+    status,
+    ready: () => (draining ? { ready: false, why: 'draining' } : { ready: true, why: 'serving' }),
+    feedback: (lines) => thread.feedback(lines),
+    route,
+    policyText: () => (policy.file === null ? '# no policy file: built-in defaults\n' : readFileSync(policy.file, 'utf8')),
+    explain: (alert) =>
+      alertText(alert, {
+        policy,
+        open: openAlerts(readAlertsState(reader.state('alerts'))),
+        decisions: reader.decisionsOf(alert.id),
+      }),
+    changes,
+  });
+  opened.push(admin);
+  wakeAll();
+
+  let closed: Promise<void> | null = null;
+  const close = async () => {
+    draining = true;
+    stopping.abort();
+    await proxy.drain(DRAIN_MS);
+    await thread.close();
+    wakeAll();
+    await Promise.all([dispatcher.flush(FLUSH_MS), ...deliveries.map((delivery) => delivery.flush(FLUSH_MS))]);
+    for (const part of opened.toReversed()) await part.close();
+  };
+  return {
+    data: proxy.address,
+    admin: admin.address,
+    reader,
+    events,
+    changes,
+    status,
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+  };
+}
+
+async function startFallback(policy: Policy, log: (line: string) => void): Promise<ScorerProcess | null> {
+  const { fallback, protocol } = policy.traffic;
+  if (fallback === null) return null;
+  const mapping = {
+    inputs: policy.schema.inputs.flatMap(({ name, path }) => (path === null ? [] : [{ name, path }])),
+    outputs: policy.schema.outputs.flatMap(({ name, path }) => (path === null ? [] : [{ name, path }])),
+  };
+  return startScorer({ model: fallback.onnx, provider: fallback.provider, protocol, mapping, log });
+}
+
+function addressOf(scorer: ScorerProcess | null): { host: string; port: number } | null {
+  return scorer === null ? null : { host: '127.0.0.1', port: scorer.port };
+}
+
+async function restoreRoute(reader: StoreReader, proxy: Proxy, log: (line: string) => void): Promise<void> {
+  const kept = reader.state('route');
+  if (typeof kept !== 'string' || kept === proxy.route()) return;
+  try {
+    await proxy.setRoute(kept);
+    log(`route: ${kept}, as before the restart`);
+  } catch {
+    log(`route: ${kept} is no longer in the policy; ${proxy.route()} serves`);
+  }
+}
+
+/** `{ failedBy: { reset: 2 } }` → `{ 'failedBy.reset': 2 }`. */
+function flat(counters: object): { [event: string]: number } {
+  const flattened: { [event: string]: number } = {};
+  for (const [name, value] of Object.entries(counters)) {
+    if (typeof value === 'number') flattened[name] = value;
+    else for (const [part, count] of Object.entries(value as { [part: string]: number })) flattened[`${name}.${part}`] = count;
+  }
+  return flattened;
+}

@@ -1,0 +1,141 @@
+/**
+ * `driftline check`: every mistake in a policy, or what it will watch.
+ */
+import { Command } from 'commander';
+import type { DetectorDefinition } from '../../contracts/detector.ts';
+import { ConfigError } from '../../contracts/errors.ts';
+import type { DetectorChoice, MonitorPolicy, Policy, Span } from '../../contracts/policy.ts';
+import { detectors } from '../../detectors/catalogue.ts';
+import { type ParsedPolicy, parsePolicy, readPolicyFile } from '../../policies/load.ts';
+import { formatMistake } from '../../policies/mistakes.ts';
+import { policySchema } from '../../policies/schema.ts';
+import { parseAddress } from './address.ts';
+
+interface CheckFlags {
+  readonly json?: boolean;
+  readonly schema?: boolean;
+  readonly listen: string;
+}
+
+/** The command; sets the exit code: 0 clean, 1 mistakes found. */
+export function checkCommand(): Command {
+  return new Command('check')
+    .summary('every mistake in a policy, with its place and remedy')
+    .description('Checks a policy. Mistakes and warnings go to stderr as file:line:column; exit 1 when there are mistakes.')
+    .argument('[policy.yaml]', 'the policy')
+    .option('--json', 'print one JSON object instead')
+    .option('--schema', 'print the JSON Schema of policies, for editors')
+    .option('--listen <HOST:PORT>', 'data port that the policy will run on', '127.0.0.1:8080')
+    .action(check);
+}
+
+function check(file: string | undefined, flags: CheckFlags): void {
+  const known = new Map(detectors.map((detector) => [detector.type, detector]));
+  if (flags.schema === true) {
+    print(JSON.stringify(policySchema(known), null, 2));
+    return;
+  }
+  if (file === undefined) throw new ConfigError('usage', 'check: name a policy file, or give --schema');
+  const result = parsePolicy(readPolicyFile(file), file, { detectors: known, own: [parseAddress('--listen', flags.listen)] });
+  if (result.policy === null) process.exitCode = 1;
+  if (flags.json === true) {
+    print(JSON.stringify(report(file, result, known), null, 2));
+    return;
+  }
+  for (const mistake of result.mistakes) complain(formatMistake(mistake));
+  for (const warning of result.warnings) complain(`${formatMistake(warning)} (warning)`);
+  if (result.policy === null)
+    complain(`driftline: ${file} has ${result.mistakes.length} mistake${result.mistakes.length === 1 ? '' : 's'}`);
+  else print(summarise(result.policy, known).join('\n'));
+}
+
+type Known = ReadonlyMap<string, DetectorDefinition>;
+
+function report(file: string, { policy, mistakes, warnings }: ParsedPolicy, known: Known): object {
+  return {
+    file,
+    ok: policy !== null,
+    mistakes,
+    warnings,
+    policy: policy === null ? null : { name: policy.name, hash: policy.hash, testsPerWindow: testsPerWindow(policy, known) },
+  };
+}
+
+/** Tests at the end of each window over all monitors; null while columns are still to be learned. */
+export function testsPerWindow(policy: Policy, known: Known): number | null {
+  let tests = 0;
+  for (const monitor of policy.monitors) {
+    const types = watchedTypes(policy, monitor);
+    for (const slot of ['numeric', 'categorical'] as const) {
+      if (!isWindowed(monitor[slot], known)) continue;
+      if (types === null) return null;
+      tests += types.filter((type) => (type === 'categorical') === (slot === 'categorical')).length;
+    }
+  }
+  return tests;
+}
+
+/** Types of the columns that a monitor watches; null while they are to be learned. */
+function watchedTypes({ schema }: Policy, monitor: MonitorPolicy): string[] | null {
+  if (monitor.needsFeedback) return [];
+  if (monitor.features === '*') return schema.inputs.length === 0 ? null : schema.inputs.map((column) => column.type);
+  const types: string[] = [];
+  for (const feature of monitor.features) {
+    if (/^request\./.test(feature)) continue;
+    const inside = (side: 'inputs' | 'outputs') =>
+      schema[side].find((column) => feature === column.name || feature === `${side}.${column.name}`);
+    const column = inside('inputs') ?? inside('outputs');
+    if (column === undefined) return null;
+    types.push(column.type);
+  }
+  return types;
+}
+
+function isWindowed(choice: DetectorChoice | null, known: Known): boolean {
+  return choice !== null && known.get(choice.type)?.kind === 'windowed';
+}
+
+function summarise(policy: Policy, known: Known): string[] {
+  const { traffic, schema, reference } = policy;
+  const tests = testsPerWindow(policy, known);
+  const columns = (list: readonly unknown[], what: string) =>
+    list.length === 0 ? `${what} learned from traffic` : `${list.length} ${what}`;
+  const [primary, ...others] = traffic.upstreams;
+  return [
+    `${policy.name}: no mistakes`,
+    `  traffic    ${traffic.protocol} to ${primary?.name} at ${primary?.host}:${primary?.port}${others.length === 0 ? '' : `, beside it ${others.map((one) => one.name).join(', ')}`}${traffic.fallback === null ? '' : ', then the fallback'}`,
+    `  columns    ${columns(schema.inputs, 'inputs')}, ${columns(schema.outputs, 'outputs')}`,
+    `  reference  ${reference.source === 'file' ? reference.path : `the first ${reference.rows} rows`}`,
+    `  window     ${policy.window.rows} rows, judged from ${policy.minSamples} values; ${tests === null ? 'one test a learned column' : `${tests} test${tests === 1 ? '' : 's'} a window`}`,
+    ...policy.monitors.map((monitor) => `  monitor    ${describeMonitor(monitor)}`),
+    ...policy.actions.map((action) => `  action     ${action.name} (${action.type}${action.guard.dryRun ? ', dry run' : ''})`),
+  ];
+}
+
+function describeMonitor(monitor: MonitorPolicy): string {
+  const choices = [monitor.numeric, monitor.categorical, monitor.error]
+    .filter((choice) => choice !== null)
+    .map(({ type, effectAtLeast }) => `${type}${effectAtLeast === null ? '' : ` from ${effectAtLeast}`}`);
+  if (monitor.predictor !== null) choices.push(`performance, drop of ${monitor.predictor.dropAtLeast}`);
+  const watched = monitor.needsFeedback
+    ? 'feedback'
+    : monitor.predictor !== null
+      ? 'the outputs'
+      : monitor.features === '*'
+        ? 'all inputs'
+        : monitor.features.join(', ');
+  return `${monitor.name}: ${choices.join(', ')} on ${watched}; ${monitor.severity} after ${inWords(monitor.for)}`;
+}
+
+function inWords({ unit, count }: Span): string {
+  if (unit === 'windows') return `${count} window${count === 1 ? '' : 's'}`;
+  return count % 60_000 === 0 ? `${count / 60_000} min` : `${count / 1000} s`;
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function complain(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,82 @@
+/**
+ * `driftline run`: the sidecar.
+ */
+import { Command } from 'commander';
+import { ConfigError } from '../../contracts/errors.ts';
+import type { Policy } from '../../contracts/policy.ts';
+import { detectors } from '../../detectors/catalogue.ts';
+import type { PolicyContext } from '../../policies/load.ts';
+import { defaultPolicy, loadPolicy } from '../../policies/load.ts';
+import { build } from '../build.ts';
+import { parseAddress } from './address.ts';
+
+interface RunFlags {
+  readonly config?: string;
+  readonly upstream?: string;
+  readonly listen: string;
+  readonly admin: string;
+  readonly state: string;
+}
+
+export function runCommand(): Command {
+  return new Command('run')
+    .summary('the sidecar in front of a model server')
+    .description('Passes every call through to the model server, records and watches them, and acts by the policy.')
+    .option('-c, --config <policy.yaml>', 'the policy; without it --upstream alone runs on sensible defaults')
+    .option('--upstream <URL>', 'the model server; overrides the primary upstream of the policy')
+    .option('--listen <HOST:PORT>', 'data port: only proxied traffic', '127.0.0.1:8080')
+    .option('--admin <HOST:PORT>', 'admin port: page, API, metrics, probes', '127.0.0.1:9090')
+    .option('--state <DIR>', 'what survives a restart', '.driftline')
+    .action(run);
+}
+
+async function run(flags: RunFlags): Promise<void> {
+  const listen = parseAddress('--listen', flags.listen);
+  const admin = parseAddress('--admin', flags.admin);
+  const context = { detectors: new Map(detectors.map((detector) => [detector.type, detector])), own: [listen, admin] };
+  const { config: file, upstream } = flags;
+  if (file === undefined && upstream === undefined)
+    throw new ConfigError('usage', 'run: give --upstream URL, or a policy with -c policy.yaml');
+  const read = (path: string) => withUpstream(loadPolicy(path, context), upstream, context);
+  const policy = file === undefined ? defaultPolicy({ ...context, upstream: upstream ?? '' }) : read(file);
+
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  const driftline = await build({
+    policy,
+    reload: file === undefined ? null : { file, load: (path) => read(path) },
+    listen,
+    admin,
+    stateDirectory: flags.state,
+    print: (text) => process.stdout.write(`${text}\n\n`),
+    log,
+  });
+  const primary = policy.traffic.upstreams[0];
+  log(`driftline: data port http://${driftline.data.host}:${driftline.data.port} → http://${primary?.host}:${primary?.port}`);
+  log(`driftline: page and API http://${driftline.admin.host}:${driftline.admin.port}/, policy ${policy.name}, state ${flags.state}`);
+
+  let signals = 0;
+  const stop = () => {
+    signals++;
+    // A second signal ends at once.
+    if (signals > 1) process.exit(130);
+    log('driftline: draining; once more ends at once');
+    driftline.close().then(
+      () => process.exit(0),
+      (error) => {
+        log(`driftline: ${error instanceof Error ? error.message : String(error)}`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}
+
+/** `--upstream` beside a policy replaces the address of its primary. */
+function withUpstream(policy: Policy, upstream: string | undefined, context: PolicyContext): Policy {
+  if (upstream === undefined) return policy;
+  const [given] = defaultPolicy({ ...context, upstream }).traffic.upstreams;
+  const [primary, ...others] = policy.traffic.upstreams;
+  if (given === undefined || primary === undefined) return policy;
+  return { ...policy, traffic: { ...policy.traffic, upstreams: [{ ...primary, host: given.host, port: given.port }, ...others] } };
+}

@@ -1,0 +1,115 @@
+/**
+ * From captured bytes to a record. Whatever cannot be decoded is a record all the same, with the reason.
+ */
+import { DecodeError } from '../contracts/errors.ts';
+import type { CapturedBody, Exchange, Header } from '../contracts/exchange.ts';
+import type { Policy } from '../contracts/policy.ts';
+import type { Message, MessageBody, Protocol, Target } from '../contracts/protocol.ts';
+import type { DriftlineRecord } from '../contracts/record.ts';
+import { protocolsFor } from '../proxy/catalogue.ts';
+import { decodeContent } from '../proxy/protocols/content.ts';
+import { extractColumns } from './columns.ts';
+
+/** Inflated bodies larger than this many times the capture limit are left alone. */
+const INFLATE_FACTOR = 20;
+
+/** A record without its place among the rows and without violations; `analyse` adds both. */
+export type DecodedRecord = Omit<DriftlineRecord, 'firstRow' | 'violations'>;
+
+/** Makes records by a policy: its protocol, its columns, its rule for the model's version. */
+export class Decoder {
+  readonly #policy: Policy;
+  readonly #protocols: readonly Protocol[];
+
+  constructor(policy: Policy) {
+    this.#policy = policy;
+    this.#protocols = protocolsFor(policy.traffic.protocol, mappingOf(policy));
+  }
+
+  /** Null when the call is no prediction (health, metadata, another path): it passed, and nothing is recorded. */
+  decode(exchange: Exchange): DecodedRecord | null {
+    const head = { method: exchange.method, path: exchange.path, headers: exchange.requestHeaders };
+    let protocol: Protocol | null = null;
+    let target: Target | null = null;
+    for (const candidate of this.#protocols) {
+      target = candidate.match(head);
+      if (target !== null) {
+        protocol = candidate;
+        break;
+      }
+    }
+    if (protocol === null || target === null) return null;
+
+    const { inputs: inputSchema, outputs: outputSchema } = this.#policy.schema;
+    let request: Message | null = null;
+    let response: Message | null = null;
+    let undecoded: string | null = null;
+    try {
+      request = protocol.decodeRequest(this.#content(exchange.request, exchange.requestHeaders), target);
+      if (exchange.outcome === 'answered' && exchange.status >= 200 && exchange.status < 300) {
+        response = protocol.decodeResponse(this.#content(exchange.response, exchange.responseHeaders), target);
+      }
+    } catch (error) {
+      // Anything but a DecodeError is a fault of ours; it costs this record's content, never the analysis thread.
+      const reason = error instanceof DecodeError ? error.code : 'internal';
+      undecoded = request === null ? reason : `response: ${reason}`;
+    }
+    const inputs = extractColumns(request?.tensors ?? [], request === null ? [] : inputSchema);
+    const outputs = extractColumns(response?.tensors ?? [], response === null ? [] : outputSchema);
+    return {
+      id: exchange.id,
+      requestId: request?.requestId ?? null,
+      at: exchange.startedAt,
+      model: target.model ?? response?.model ?? request?.model ?? null,
+      version: this.#version(exchange, target, response),
+      servedBy: exchange.servedBy,
+      status: exchange.status,
+      outcome: exchange.outcome,
+      reason: exchange.reason,
+      protocol: protocol.type,
+      undecoded,
+      latencyMs: exchange.latencyMs,
+      method: exchange.method,
+      path: exchange.path,
+      traceparent: exchange.traceparent,
+      rows: inputs.rows,
+      inputs: inputs.columns,
+      outputs: outputs.columns,
+    };
+  }
+
+  #content(body: CapturedBody, headers: readonly Header[]): MessageBody {
+    if (body.totalBytes > body.bytes.length) {
+      throw new DecodeError(
+        'truncated',
+        `body: ${body.totalBytes} bytes, of which ${body.bytes.length} were copied; raise traffic.sampling.maxBodyBytes`,
+      );
+    }
+    return { bytes: decodeContent(body.bytes, headers, this.#policy.traffic.maxBodyBytes * INFLATE_FACTOR), headers };
+  }
+
+  /** The first source of the policy that answers. */
+  #version(exchange: Exchange, target: Target, response: Message | null): string | null {
+    for (const source of this.#policy.model.version) {
+      if (source === 'path') {
+        const version = target.version ?? response?.version ?? null;
+        if (version !== null) return version;
+      } else if (source.startsWith('header:')) {
+        const name = source.slice('header:'.length).toLowerCase();
+        const found =
+          exchange.responseHeaders.find(([field]) => field.toLowerCase() === name) ??
+          exchange.requestHeaders.find(([field]) => field.toLowerCase() === name);
+        if (found !== undefined) return found[1];
+      } else if (source.startsWith('config:')) {
+        return source.slice('config:'.length);
+      }
+    }
+    return null;
+  }
+}
+
+function mappingOf(policy: Policy) {
+  const paths = (columns: Policy['schema']['inputs']) =>
+    columns.flatMap((column) => (column.path === null ? [] : [{ name: column.name, path: column.path }]));
+  return { inputs: paths(policy.schema.inputs), outputs: paths(policy.schema.outputs) };
+}

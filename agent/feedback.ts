@@ -1,0 +1,121 @@
+/**
+ * Joins labels and rewards, which come later, to the records they are about.
+ */
+import type { Json } from '../contracts/json.ts';
+import type { DriftlineRecord, Feedback, FeedbackFate } from '../contracts/record.ts';
+import { sameLabel } from './signals.ts';
+import type { JoinedFeedback } from './store/commit.ts';
+import type { StoreReader } from './store/read.ts';
+
+/** What became of one line, and the join where there was one. */
+export interface Joining {
+  readonly fate: FeedbackFate;
+  readonly joined: JoinedFeedback | null;
+}
+
+/** What the join looks up: the store, and what is not committed yet. */
+export class FeedbackJoin {
+  readonly #reader: StoreReader;
+  readonly #prediction: string | null;
+  readonly #ttlMs: number;
+  /** Records of the open batch, by id and by the request's own id. */
+  #recent = new Map<string, DriftlineRecord>();
+  #recentByRequestId = new Map<string, DriftlineRecord[]>();
+  /** Feedback of the open batch, by record, row and kind. */
+  #recentFeedback = new Map<string, Json>();
+  /** Ids that early feedback waits for. */
+  #awaited: Set<string>;
+  #recentEarly = new Map<string, Feedback[]>();
+
+  constructor(reader: StoreReader, options: { readonly prediction: string | null; readonly ttlMs: number }) {
+    this.#reader = reader;
+    this.#prediction = options.prediction;
+    this.#ttlMs = options.ttlMs;
+    this.#awaited = new Set(reader.earlyIds());
+  }
+
+  /** Whether a record of this id is live: known, in the store or in the open batch. */
+  knows(id: string): boolean {
+    return this.#recent.has(id) || this.#reader.record(id) !== null;
+  }
+
+  /** Makes a record known, and gives the feedback that came before it. */
+  add(record: DriftlineRecord): Feedback[] {
+    this.#recent.set(record.id, record);
+    if (record.requestId !== null) {
+      const same = this.#recentByRequestId.get(record.requestId) ?? [];
+      same.push(record);
+      this.#recentByRequestId.set(record.requestId, same);
+    }
+    const waiting: Feedback[] = [];
+    for (const id of [record.id, record.requestId]) {
+      if (id === null || !this.#awaited.has(id)) continue;
+      waiting.push(...this.#reader.early(id), ...(this.#recentEarly.get(id) ?? []));
+      this.#awaited.delete(id);
+      this.#recentEarly.delete(id);
+    }
+    return waiting;
+  }
+
+  /** Decides what a line is about. Early lines are remembered until their record comes. */
+  join(feedback: Feedback): Joining {
+    const found = this.#find(feedback);
+    if (found === 'ambiguous') return { fate: 'ambiguous', joined: null };
+    if (found === null) {
+      this.#awaited.add(feedback.id);
+      const waiting = this.#recentEarly.get(feedback.id) ?? [];
+      waiting.push(feedback);
+      this.#recentEarly.set(feedback.id, waiting);
+      return { fate: 'early', joined: null };
+    }
+    if (feedback.receivedAt - found.at > this.#ttlMs) return { fate: 'late', joined: null };
+    if (feedback.row === null && found.rows > 1) return { fate: 'unusable', joined: null };
+    const row = feedback.row ?? 0;
+    if (row >= Math.max(found.rows, 1)) return { fate: 'unusable', joined: null };
+    const key = `${found.id}\n${row}\n${feedback.kind}`;
+    const before = this.#recentFeedback.get(key) ?? this.#stored(found.id, row, feedback.kind);
+    if (before !== undefined) {
+      const same = sameLabel(before, feedback.value) || JSON.stringify(before) === JSON.stringify(feedback.value);
+      return { fate: same ? 'duplicate' : 'contradicting', joined: null };
+    }
+    this.#recentFeedback.set(key, feedback.value);
+    const dataRow = found.firstRow === null ? null : found.firstRow + row;
+    return { fate: 'joined', joined: { recordId: found.id, row, dataRow, feedback, error: this.#judge(found, row, feedback) } };
+  }
+
+  /** To be called when the open batch was committed: from here on the store knows. */
+  committed(): void {
+    this.#recent = new Map();
+    this.#recentByRequestId = new Map();
+    this.#recentFeedback = new Map();
+    this.#recentEarly = new Map();
+  }
+
+  /** Early lines whose time to live is over: nothing ever came that they could be about. */
+  orphans(now: number): Feedback[] {
+    const gone = this.#reader.earlyBefore(now - this.#ttlMs);
+    for (const feedback of gone) this.#awaited.delete(feedback.id);
+    return gone;
+  }
+
+  #find(feedback: Feedback): DriftlineRecord | 'ambiguous' | null {
+    const byId = this.#recent.get(feedback.id) ?? this.#reader.record(feedback.id);
+    if (byId !== null) return byId;
+    const since = feedback.receivedAt - this.#ttlMs;
+    const stored = this.#reader.recordsByRequestId(feedback.id, since);
+    const all = [...stored, ...(this.#recentByRequestId.get(feedback.id) ?? [])];
+    if (all.length > 1) return 'ambiguous';
+    return all[0] ?? null;
+  }
+
+  #stored(recordId: string, row: number, kind: string): Json | undefined {
+    return this.#reader.feedbackOf(recordId).find((stored) => stored.row === row && stored.kind === kind)?.value;
+  }
+
+  /** Whether the prediction that the policy names was wrong. */
+  #judge(record: DriftlineRecord, row: number, feedback: Feedback): boolean | null {
+    if (feedback.kind !== 'label' || this.#prediction === null) return null;
+    const predicted = record.outputs[this.#prediction]?.[row];
+    return predicted === undefined || predicted === null ? null : !sameLabel(predicted, feedback.value);
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * All monitors of a policy: who watches which signal, and what each says of a record, of feedback, of a full window.
+ */
+import type { Finding } from '../contracts/finding.ts';
+import type { Json } from '../contracts/json.ts';
+import type { Policy } from '../contracts/policy.ts';
+import type { DriftlineRecord } from '../contracts/record.ts';
+import { detectorOf } from '../detectors/catalogue.ts';
+import { PerformanceMonitor } from './performance-monitor.ts';
+import type { Reference } from './reference.ts';
+import { numberOf, requestFailed } from './signals.ts';
+import type { MonitorRow } from './store/commit.ts';
+import type { Place } from './streaming-monitor.ts';
+import { keyOf, StreamingMonitor } from './streaming-monitor.ts';
+import { watchList } from './watch-list.ts';
+import { WindowMonitor } from './window-monitor.ts';
+import type { ClosedWindow } from './windows.ts';
+import { cellsBySignal } from './windows.ts';
+
+/** Monitors as they were stored, by key. */
+export type StoredMonitors = ReadonlyMap<string, { readonly fingerprint: string; readonly state: Json }>;
+
+/** Remembers by signal; hands rows for the store to whoever asks. */
+export class Monitors {
+  readonly #policy: Policy;
+  readonly #reference: Reference;
+  readonly #log: (line: string) => void;
+  /** Told of a missing or non-finite value that a streaming detector was spared. */
+  readonly #skipped: (signal: string) => void;
+  #streaming = new Map<string, StreamingMonitor[]>();
+  #performance: PerformanceMonitor[] = [];
+  #windowed: WindowMonitor | null = null;
+  #rows = new Map<string, MonitorRow>();
+
+  constructor(options: { policy: Policy; reference: Reference; log: (line: string) => void; skipped: (signal: string) => void }) {
+    this.#policy = options.policy;
+    this.#reference = options.reference;
+    this.#log = options.log;
+    this.#skipped = options.skipped;
+  }
+
+  /**
+   * Resolves the policy's monitors against the columns; again when the columns have become known. What runs goes on, what was
+   * stored continues.
+   *
+   * @throws ConfigError when a predictor's file cannot be used.
+   */
+  resolve(stored: StoredMonitors): void {
+    const { inputs, outputs } = this.#policy.schema;
+    const guessed = this.#reference.guessed;
+    const columns = {
+      inputs: inputs.length > 0 ? inputs : (guessed?.inputs ?? []),
+      outputs: outputs.length > 0 ? outputs : (guessed?.outputs ?? []),
+    };
+    const watches = watchList(this.#policy, columns, detectorOf);
+    const running = new Map([...this.#streaming.values()].flat().map((monitor) => [monitor.key, monitor]));
+    this.#streaming = new Map();
+    for (const watch of watches) {
+      if (watch.kind !== 'streaming') continue;
+      const monitor = running.get(keyOf(watch)) ?? this.#begin(watch, stored);
+      this.#streaming.set(watch.signal, [...(this.#streaming.get(watch.signal) ?? []), monitor]);
+    }
+    this.#performance = watches
+      .filter((watch) => watch.kind === 'performance')
+      .map((watch) => new PerformanceMonitor(this.#policy, watch, stored));
+    const windowed = watches.filter((watch) => watch.kind === 'windowed');
+    this.#windowed = new WindowMonitor(this.#policy, windowed, this.#reference, new Map([...stored, ...this.#rows]));
+  }
+
+  /** A record's values, to the streaming detectors. `byCall` places the signals that have one value a call. */
+  record(record: DriftlineRecord, byCall: Place): Finding[] {
+    const findings = [
+      ...this.value('request.failed', Number(requestFailed(record)), byCall),
+      ...this.value('request.latency', record.latencyMs, byCall),
+    ];
+    for (const [signal, cells] of cellsBySignal(record)) {
+      if (!this.#streaming.has(signal)) continue;
+      for (const [row, cell] of cells.entries()) {
+        const here = (record.firstRow ?? 0) + row;
+        const back = (observations: number) => ({ row: Math.max(0, here - observations + 1), at: record.at });
+        findings.push(...this.value(signal, numberOf(cell), { ...byCall, back }));
+      }
+    }
+    return findings;
+  }
+
+  /** One value of a signal; a missing one is counted and goes no further. */
+  value(signal: string, value: number | null, place: Place): Finding[] {
+    const monitors = this.#streaming.get(signal);
+    if (monitors === undefined) return [];
+    if (value === null) {
+      this.#skipped(signal);
+      return [];
+    }
+    return monitors.map((monitor) => monitor.observe(value, place)).filter((finding) => finding !== null);
+  }
+
+  /** A full window, to the windowed tests and the performance estimates. */
+  window(window: ClosedWindow): Finding[] {
+    const judged = this.#windowed?.judge(window) ?? { findings: [], rows: [] };
+    const findings = [...judged.findings];
+    for (const row of judged.rows) this.#rows.set(row.key, row);
+    for (const monitor of this.#performance) {
+      const { finding, row } = monitor.judge(window);
+      findings.push(finding);
+      this.#rows.set(row.key, row);
+    }
+    return findings;
+  }
+
+  /** Rows of every monitor that has something new. */
+  take(): MonitorRow[] {
+    const rows = [...this.#rows.values()];
+    this.#rows.clear();
+    for (const monitor of [...this.#streaming.values()].flat()) {
+      const row = monitor.take();
+      if (row !== null) rows.push(row);
+    }
+    return rows;
+  }
+
+  #begin(watch: ConstructorParameters<typeof StreamingMonitor>[0], stored: StoredMonitors): StreamingMonitor {
+    const monitor = new StreamingMonitor(watch, stored.get(keyOf(watch)));
+    if (monitor.startedFresh !== null) this.#log(monitor.startedFresh);
+    return monitor;
+  }
+}

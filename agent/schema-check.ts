@@ -1,0 +1,130 @@
+/**
+ * Holds a record against the policy's schema: structure by ajv, then each column's type, range, missing and unseen cells.
+ */
+import { Ajv } from 'ajv';
+import type { ValidateFunction } from 'ajv';
+import type { Column, Policy } from '../contracts/policy.ts';
+import type { Cell, Columns, Violation } from '../contracts/record.ts';
+
+const SHOWN_CHARACTERS = 64;
+
+/** Checks records by one policy. */
+export class SchemaCheck {
+  readonly #sides: readonly {
+    readonly side: 'inputs' | 'outputs';
+    readonly columns: readonly Column[];
+    readonly structure: ValidateFunction;
+  }[];
+
+  constructor(policy: Policy) {
+    const ajv = new Ajv({ allErrors: true, strict: true });
+    this.#sides = (['inputs', 'outputs'] as const)
+      .filter((side) => policy.schema[side].length > 0)
+      .map((side) => ({ side, columns: policy.schema[side], structure: ajv.compile(structureOf(policy.schema[side])) }));
+  }
+
+  /** Columns that are checked, as signals. */
+  get signals(): string[] {
+    return this.#sides.flatMap(({ side, columns }) => columns.map((column) => `${side}.${column.name}`));
+  }
+
+  /** A side whose body was not decoded has no columns at all, and nothing to check. */
+  check(record: { readonly inputs: Columns; readonly outputs: Columns }): Violation[] {
+    const violations: Violation[] = [];
+    for (const { side, columns, structure } of this.#sides) {
+      if (Object.keys(record[side]).length === 0) continue;
+      if (!structure(record[side])) {
+        for (const error of structure.errors ?? []) {
+          violations.push({
+            signal: side,
+            kind: 'structure',
+            rows: 1,
+            message: `${error.instancePath || side} ${error.message ?? 'is wrong'}`,
+          });
+        }
+      }
+      for (const column of columns) {
+        const cells = record[side][column.name];
+        if (cells !== undefined) checkColumn(`${side}.${column.name}`, column, cells, violations);
+      }
+    }
+    return violations;
+  }
+}
+
+/** Every required column is there, with as many cells as there are rows, each a scalar. */
+function structureOf(columns: readonly Column[]) {
+  return {
+    type: 'object',
+    required: columns.filter((column) => column.required).map((column) => column.name),
+    additionalProperties: { type: 'array', items: { type: ['number', 'string', 'boolean', 'null'] } },
+  };
+}
+
+function checkColumn(signal: string, column: Column, cells: readonly Cell[], violations: Violation[]): void {
+  const values = column.values === null ? null : new Set(column.values);
+  const breaches = new Map<Violation['kind'], { rows: number; first: Cell }>();
+  const breach = (kind: Violation['kind'], cell: Cell) => {
+    const seen = breaches.get(kind);
+    if (seen === undefined) breaches.set(kind, { rows: 1, first: cell });
+    else seen.rows++;
+  };
+  for (const cell of cells) {
+    if (cell === null || cell === 'NaN') {
+      if (column.required || column.maxMissing !== null) breach('missing', cell);
+    } else if (!fitsType(column, cell)) {
+      breach('type', cell);
+    } else if (isOutOfRange(column, cell)) {
+      breach('range', cell);
+    } else if (values !== null && !values.has(String(cell))) {
+      breach('unseen', cell);
+    }
+  }
+  for (const [kind, { rows, first }] of breaches) {
+    violations.push({ signal, kind, rows, message: `${expectation(column, kind)}, came ${shown(first)}` });
+  }
+}
+
+function fitsType(column: Column, cell: Cell): boolean {
+  switch (column.type) {
+    case 'number':
+      return isNumeric(cell);
+    case 'integer':
+      return isNumeric(cell) && Number.isInteger(Number(cell));
+    case 'boolean':
+      return typeof cell === 'boolean' || cell === 0 || cell === 1;
+    case 'categorical':
+      return true;
+    case 'text':
+      return typeof cell === 'string';
+  }
+}
+
+/** Infinity and integers beyond 2^53 are kept as text and are numbers all the same. */
+function isNumeric(cell: Cell): boolean {
+  return typeof cell === 'number' || (typeof cell === 'string' && /^-?(\d{16,}|Infinity)$/.test(cell));
+}
+
+function isOutOfRange(column: Column, cell: Cell): boolean {
+  if (column.min === null && column.max === null) return false;
+  const value = Number(cell);
+  return (column.min !== null && value < column.min) || (column.max !== null && value > column.max);
+}
+
+function expectation(column: Column, kind: Violation['kind']): string {
+  switch (kind) {
+    case 'missing':
+      return 'expected a value';
+    case 'range':
+      return `expected ${column.min ?? '-∞'} … ${column.max ?? '∞'}`;
+    case 'unseen':
+      return `expected one of ${(column.values ?? []).slice(0, 8).join(', ')}`;
+    default:
+      return `expected type ${column.type}`;
+  }
+}
+
+function shown(cell: Cell): string {
+  const text = JSON.stringify(cell);
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+}

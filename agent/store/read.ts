@@ -1,0 +1,199 @@
+/**
+ * What is read from the store: by the analysis thread when it starts and joins, by the admin API always.
+ */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Alert, Decision } from '../../contracts/alert.ts';
+import type { Finding } from '../../contracts/finding.ts';
+import type { Json } from '../../contracts/json.ts';
+import type { DriftlineRecord, Feedback } from '../../contracts/record.ts';
+
+/** A page of a list: `next` is what `after` takes to go on, null at the end. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+/** Feedback as it stands beside its record. */
+export interface StoredFeedback {
+  readonly row: number;
+  readonly kind: string;
+  readonly value: Json;
+  readonly at: number | null;
+  readonly receivedAt: number;
+  readonly error: boolean | null;
+}
+
+/** Share of wrong predictions among the labelled ones of a stretch of rows. */
+export interface Cohort {
+  readonly labelled: number;
+  readonly wrong: number;
+}
+
+/** The reading side of the store. Statements are prepared once. */
+export class StoreReader {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+  }
+
+  state(key: string): Json | undefined {
+    const row = this.#prepare('SELECT value FROM state WHERE key = ?').get(key);
+    return row === undefined ? undefined : JSON.parse(String(row.value));
+  }
+
+  monitors(): { key: string; fingerprint: string; shown: Json; state: Json }[] {
+    return this.#prepare('SELECT * FROM monitors ORDER BY key')
+      .all()
+      .map((row) => ({
+        key: String(row.key),
+        fingerprint: String(row.fingerprint),
+        shown: JSON.parse(String(row.shown)),
+        state: JSON.parse(String(row.state)),
+      }));
+  }
+
+  record(id: string): DriftlineRecord | null {
+    return parse<DriftlineRecord>(this.#prepare('SELECT body FROM records WHERE id = ?').get(id));
+  }
+
+  /** Records that carry the request's own id and are no older than `since`; at most two are of interest. */
+  recordsByRequestId(requestId: string, since: number): DriftlineRecord[] {
+    return this.#prepare('SELECT body FROM records WHERE request_id = ? AND at >= ? LIMIT 2')
+      .all(requestId, since)
+      .map((row) => JSON.parse(String(row.body)));
+  }
+
+  /** Records whose rows reach `fromRow` or beyond, in order; what the open window and an unfrozen reference are rebuilt from. */
+  *recordsFromRow(fromRow: number): Generator<DriftlineRecord> {
+    for (const row of this.#prepare('SELECT body FROM records WHERE first_row + rows > ? AND first_row IS NOT NULL ORDER BY seq').iterate(
+      fromRow,
+    )) {
+      yield JSON.parse(String(row.body));
+    }
+  }
+
+  /** The k-th newest committed record (1 = the newest), or null. */
+  recordBack(k: number): DriftlineRecord | null {
+    return k < 1 ? null : parse<DriftlineRecord>(this.#prepare('SELECT body FROM records ORDER BY seq DESC LIMIT 1 OFFSET ?').get(k - 1));
+  }
+
+  /** Row of the k-th newest committed feedback of a kind (1 = the newest), or null. */
+  labelRowBack(kind: string, k: number): number | null {
+    if (k < 1) return null;
+    const row = this.#prepare('SELECT data_row FROM feedback WHERE kind = ? ORDER BY seq DESC LIMIT 1 OFFSET ?').get(kind, k - 1);
+    return row === undefined || row.data_row === null ? null : Number(row.data_row);
+  }
+
+  /** When the call that carried this row came. */
+  atOfRow(row: number): number | null {
+    const found = this.#prepare(
+      'SELECT at FROM records WHERE first_row <= ? AND first_row IS NOT NULL ORDER BY first_row DESC LIMIT 1',
+    ).get(row);
+    return found === undefined ? null : Number(found.at);
+  }
+
+  /** What `page('records', …)` takes as `after` to begin with the record that carries this row. */
+  placeOfRow(row: number): number {
+    const found = this.#prepare('SELECT seq FROM records WHERE first_row + rows > ? AND first_row IS NOT NULL ORDER BY first_row LIMIT 1').get(row);
+    return found === undefined ? Number.MAX_SAFE_INTEGER : Number(found.seq) - 1;
+  }
+
+  feedbackOf(recordId: string): StoredFeedback[] {
+    return this.#prepare('SELECT * FROM feedback WHERE record_id = ? ORDER BY seq')
+      .all(recordId)
+      .map((row) => ({
+        row: Number(row.row),
+        kind: String(row.kind),
+        value: JSON.parse(String(row.value)),
+        at: row.at === null ? null : Number(row.at),
+        receivedAt: Number(row.received_at),
+        error: row.error === null ? null : row.error === 1,
+      }));
+  }
+
+  early(id: string): Feedback[] {
+    return this.#prepare('SELECT body FROM early WHERE id = ? ORDER BY seq')
+      .all(id)
+      .map((row) => JSON.parse(String(row.body)));
+  }
+
+  earlyIds(): string[] {
+    return this.#prepare('SELECT DISTINCT id FROM early')
+      .all()
+      .map((row) => String(row.id));
+  }
+
+  earlyBefore(receivedBefore: number): Feedback[] {
+    return this.#prepare('SELECT body FROM early WHERE received_at < ? LIMIT 1000')
+      .all(receivedBefore)
+      .map((row) => JSON.parse(String(row.body)));
+  }
+
+  /** Rows that `fromRow` … `toRow` (both included) have labels for, and how many of these predictions were wrong. */
+  cohort(fromRow: number, toRow: number): Cohort {
+    const row = this.#prepare(
+      "SELECT count(*) AS labelled, coalesce(sum(error), 0) AS wrong FROM feedback WHERE kind = 'label' AND data_row BETWEEN ? AND ? AND error IS NOT NULL",
+    ).get(fromRow, toRow);
+    return { labelled: Number(row?.labelled ?? 0), wrong: Number(row?.wrong ?? 0) };
+  }
+
+  openAlerts(): Alert[] {
+    return this.#prepare("SELECT body FROM alerts WHERE state NOT IN ('resolved', 'inactive') ORDER BY seq")
+      .all()
+      .map((row) => JSON.parse(String(row.body)));
+  }
+
+  alert(id: string): Alert | null {
+    return parse<Alert>(this.#prepare('SELECT body FROM alerts WHERE id = ?').get(id));
+  }
+
+  lastDecision(): Decision | null {
+    return parse<Decision>(this.#prepare('SELECT body FROM decisions ORDER BY seq DESC LIMIT 1').get());
+  }
+
+  /** Decisions of the last `sinceMs`, for guards that count by the day. */
+  decisionsSince(decidedAt: number): Decision[] {
+    return this.#prepare("SELECT body FROM decisions WHERE json_extract(body, '$.decidedAt') >= ? ORDER BY seq")
+      .all(decidedAt)
+      .map((row) => JSON.parse(String(row.body)));
+  }
+
+  decisionsOf(alertId: string): Decision[] {
+    return this.#prepare('SELECT body FROM decisions WHERE alert_id = ? ORDER BY seq')
+      .all(alertId)
+      .map((row) => JSON.parse(String(row.body)));
+  }
+
+  count(table: 'records' | 'events' | 'feedback'): number {
+    return Number(this.#prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0);
+  }
+
+  /** Newest `limit` window findings of every signal, oldest first. */
+  recentWindows(limit: number): Finding[] {
+    return this.#prepare('SELECT body FROM windows WHERE seq > (SELECT coalesce(max(seq), 0) FROM windows) - ? ORDER BY seq')
+      .all(limit)
+      .map((row) => JSON.parse(String(row.body)));
+  }
+
+  /** A list of the admin API, in the order of writing. */
+  page<T>(table: 'records' | 'windows' | 'alerts' | 'decisions', after: number, limit: number): Page<T> {
+    const rows = this.#prepare(`SELECT seq, body FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ?`).all(after, limit + 1);
+    const items = rows.slice(0, limit).map((row) => JSON.parse(String(row.body)) as T);
+    return { items, next: rows.length > limit ? String(rows[limit - 1]?.seq) : null };
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+function parse<T>(row: Record<string, unknown> | undefined): T | null {
+  return row === undefined ? null : (JSON.parse(String(row.body)) as T);
+}

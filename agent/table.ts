@@ -1,0 +1,136 @@
+/**
+ * Tables from CSV files, gzipped or not: a header line, then rows of as many cells. Cells stay text.
+ */
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { CsvError, parse } from 'csv-parse';
+import { ConfigError } from '../contracts/errors.ts';
+import { remedyFor } from '../policies/suggest.ts';
+
+/** A table in memory. */
+export interface Table {
+  readonly columns: string[];
+  /** `[rows][columns]`, in file order. */
+  readonly rows: string[][];
+}
+
+/** A table that is read as it comes. */
+export interface TableStream {
+  readonly columns: string[];
+  /** To be read once; `return()` closes the source. @throws ConfigError on iteration, for what is wrong further down. */
+  readonly rows: AsyncGenerator<string[], void, undefined>;
+}
+
+/** How a table is written. */
+export interface TableLayout {
+  /** Whether the first line names the columns (the default); else they are named `0`, `1`, … */
+  readonly header?: boolean;
+}
+
+/** Characters of one row; a quote that is never closed would otherwise swallow the file. */
+const LONGEST_ROW = 16 * 1024 * 1024;
+
+/** The whole table of a file. @throws ConfigError naming file and line. */
+export async function readTable(path: string, layout: TableLayout = {}): Promise<Table> {
+  const { columns, rows } = await openTable(path, layout);
+  const kept: string[][] = [];
+  for await (const row of rows) kept.push(row);
+  return { columns, rows: kept };
+}
+
+/** A file's table, row by row. @throws ConfigError naming file and line. */
+export async function openTable(path: string, layout: TableLayout = {}): Promise<TableStream> {
+  const zipped = await isGzip(path);
+  return streamTable(createReadStream(path), path, { ...layout, zipped });
+}
+
+/** A table from any stream of bytes; `name` stands for it in messages. @throws ConfigError naming it and the line. */
+export async function streamTable(
+  source: Readable,
+  name: string,
+  layout: TableLayout & { readonly zipped?: boolean } = {},
+): Promise<TableStream> {
+  const records = checkedRecords(source, name, layout.zipped === true);
+  const first = await records.next();
+  if (first.done === true) throw new ConfigError('empty-table', `${name}: is empty; a table begins with a line of column names`);
+  if (layout.header !== false) return { columns: first.value, rows: records };
+  return { columns: first.value.map((_, index) => String(index)), rows: withFirst(first.value, records) };
+}
+
+/** The place of a column. @throws ConfigError with a suggestion when there is no such column. */
+export function columnIndex(columns: readonly string[], wanted: string, name: string): number {
+  const index = columns.indexOf(wanted);
+  if (index === -1)
+    throw new ConfigError('unknown-column', `${name}: has no column ${wanted}; ${remedyFor(wanted, columns, 'it has none')}`);
+  return index;
+}
+
+/** The finite decimal number in a cell; null for an empty one, `NA`, and whatever else is not a finite number. */
+export function numberCell(text: string): number | null {
+  const value = Number(text);
+  // Number() also takes blanks for 0, and hexadecimal, octal and binary figures.
+  return Number.isFinite(value) && !/^\s*$|[xob]/i.test(text) ? value : null;
+}
+
+/** All records, the header among them, each of as many cells as the first. */
+async function* checkedRecords(source: Readable, name: string, zipped: boolean): AsyncGenerator<string[], void, undefined> {
+  let cells = -1;
+  const parser = parse({
+    bom: true,
+    max_record_size: LONGEST_ROW,
+    // Counted here, where the line is known and blank lines can be told from empty cells.
+    relax_column_count: true,
+    on_record: (record: string[], { lines }) => {
+      if (cells === -1) cells = record.length;
+      if (record.length === cells) return record;
+      if (record.length === 1 && record[0] === '') return null;
+      throw new ConfigError('ragged-row', `${name}:${lines}: has ${record.length} cells where the first line has ${cells}; mend the row`);
+    },
+  });
+  // An error anywhere ends the parser with it, and so the loop below; leaving the loop ends the source.
+  const done = () => {};
+  if (zipped) pipeline(source, createGunzip(), parser, done);
+  else pipeline(source, parser, done);
+  try {
+    for await (const record of parser) yield record;
+  } catch (error) {
+    throw readable(error, name);
+  }
+}
+
+async function* withFirst(first: string[], rest: AsyncGenerator<string[], void, undefined>): AsyncGenerator<string[], void, undefined> {
+  yield first;
+  yield* rest;
+}
+
+async function isGzip(path: string): Promise<boolean> {
+  try {
+    const file = await open(path);
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(2), 0, 2, 0);
+      return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw readable(error, path);
+  }
+}
+
+/** The error in words for the user; a bug stays itself. */
+function readable(error: unknown, name: string): unknown {
+  if (error instanceof CsvError) {
+    return new ConfigError('broken-csv', `${name}:${error.lines ?? 0}: is not CSV: ${error.message}`, [], error);
+  }
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'Z_BUF_ERROR')
+    return new ConfigError('broken-gzip', `${name}: the gzip data ends too early; copy the file again`, [], error);
+  if (code?.startsWith('Z_') === true)
+    return new ConfigError('broken-gzip', `${name}: the gzip data is damaged; copy the file again`, [], error);
+  if (code === 'ENOENT') return new ConfigError('no-file', `${name}: there is no such file`, [], error);
+  if (code === 'EISDIR') return new ConfigError('no-file', `${name}: is a folder; name a file in it`, [], error);
+  if (code === 'EACCES' || code === 'EPERM') return new ConfigError('no-access', `${name}: may not be read by this user`, [], error);
+  return error;
+}

@@ -1,0 +1,73 @@
+/**
+ * The open window: the newest rows of every watched column, until there are enough to be judged.
+ */
+import type { RowRange } from '../contracts/finding.ts';
+import type { Cell, DriftlineRecord } from '../contracts/record.ts';
+
+/** A full window: cells by signal, all of equal length. */
+export interface ClosedWindow {
+  readonly range: RowRange;
+  readonly columns: ReadonlyMap<string, readonly Cell[]>;
+}
+
+/** Tumbling windows of a fixed number of rows. A record that reaches over the end is divided. */
+export class Windows {
+  readonly #size: number;
+  #columns = new Map<string, Cell[]>();
+  #rows = 0;
+  #fromRow: number;
+  #fromAt = 0;
+
+  /** @param fromRow first row of the open window */
+  constructor(size: number, fromRow: number) {
+    this.#size = size;
+    this.#fromRow = fromRow;
+  }
+
+  get fromRow(): number {
+    return this.#fromRow;
+  }
+
+  /** Rows in the open window. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Adds the record's rows from `fromRow` on (rows before it belong to windows already judged) and gives the windows that became full. */
+  add(record: DriftlineRecord): ClosedWindow[] {
+    const closed: ClosedWindow[] = [];
+    if (record.firstRow === null) return closed;
+    const signals = [...cellsBySignal(record)];
+    for (let row = Math.max(0, this.#fromRow + this.#rows - record.firstRow); row < record.rows; row++) {
+      if (this.#rows === 0) this.#fromAt = record.at;
+      for (const [signal, cells] of signals) {
+        let column = this.#columns.get(signal);
+        if (column === undefined) {
+          // A column that appears in mid-window was missing until now.
+          column = new Array<Cell>(this.#rows).fill(null);
+          this.#columns.set(signal, column);
+        }
+        column.push(cells[row] ?? null);
+      }
+      this.#rows++;
+      for (const column of this.#columns.values()) if (column.length < this.#rows) column.push(null);
+      if (this.#rows === this.#size) closed.push(this.#close(record.at));
+    }
+    return closed;
+  }
+
+  #close(toAt: number): ClosedWindow {
+    const range = { fromRow: this.#fromRow, toRow: this.#fromRow + this.#rows - 1, fromAt: this.#fromAt, toAt };
+    const columns = this.#columns;
+    this.#columns = new Map();
+    this.#fromRow += this.#rows;
+    this.#rows = 0;
+    return { range, columns };
+  }
+}
+
+/** The record's columns as signals. */
+export function* cellsBySignal(record: DriftlineRecord): Generator<[string, readonly Cell[]]> {
+  for (const [name, cells] of Object.entries(record.inputs)) yield [`inputs.${name}`, cells];
+  for (const [name, cells] of Object.entries(record.outputs)) yield [`outputs.${name}`, cells];
+}

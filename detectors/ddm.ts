@@ -1,0 +1,189 @@
+/**
+ * DDM, the Drift Detection Method: has a classifier's error rate risen?
+ *
+ * Observes 1 for a wrong prediction and 0 for a right one. Follows the error rate p and its standard
+ * deviation s = √(p(1 − p)/n), remembers the lowest p + s seen, and compares today's with it.
+ * Statistic and threshold are error rates: p + s against pMin + driftThreshold · sMin.
+ * After a drift it starts afresh with the next observation.
+ *
+ * Source: Gama, Medas, Castillo, Rodrigues. Learning with Drift Detection. SBIA 2004. The order of operations is river 0.26's.
+ * Deviation (not under `semantics: river`): neither a minimum nor a level is taken before `minErrors` errors since the
+ * last reset. A faultless start would set the minimum to zero, and the very next error would count as drift.
+ * Cost: constant time and memory.
+ */
+import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
+import type { Json } from '../contracts/json.ts';
+import type { OptionsOf } from '../contracts/options.ts';
+import { SnapshotReader } from './snapshot.ts';
+
+const options = {
+  warmStart: { type: 'integer', minimum: 0, default: 30, description: 'Observations before the first judgement.' },
+  warningThreshold: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'Standard deviations above the minimum that warn.' },
+  driftThreshold: { type: 'number', exclusiveMinimum: 0, default: 3, description: 'Standard deviations above the minimum that are drift.' },
+  minErrors: {
+    type: 'integer',
+    minimum: 0,
+    default: 30,
+    description: 'Errors since the last reset before the first judgement; not under `semantics: river`.',
+  },
+  semantics: {
+    type: 'string',
+    enum: ['safe', 'river'],
+    default: 'safe',
+    description: '`river` answers index for index as river 0.26.1 does, without the floor of `minErrors`.',
+  },
+} as const;
+
+type DdmOptions = OptionsOf<typeof options>;
+
+class Ddm implements StreamingDetector {
+  readonly #warmStart: number;
+  readonly #warningThreshold: number;
+  readonly #driftThreshold: number;
+  readonly #minErrors: number;
+
+  #level: Level = 'warming-up';
+  /** Observations before the last reset. */
+  #observedBefore = 0;
+  /** The rest counts from the last reset. */
+  #count = 0;
+  #errors = 0;
+  #rate = 0;
+  #deviation = 0;
+  /** Infinity until the first judgement. */
+  #lowestSum = Infinity;
+  #lowestRate = 0;
+  #lowestDeviation = 0;
+  #lowestAt = 0;
+  /** Count at the first observation of the present run of warnings, or 0. */
+  #warningFrom = 0;
+
+  constructor(chosen: DdmOptions, state?: Json) {
+    this.#warmStart = chosen.warmStart;
+    this.#warningThreshold = chosen.warningThreshold;
+    this.#driftThreshold = chosen.driftThreshold;
+    this.#minErrors = chosen.semantics === 'river' ? 0 : chosen.minErrors;
+    if (state !== undefined) this.#restore(new SnapshotReader('ddm', state));
+  }
+
+  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  update(value: number): Level {
+    if (this.#level === 'drift') this.#reset();
+    const error = value === 0 || value === 1 ? value : bitOf(value);
+    const count = ++this.#count;
+    this.#errors += error;
+    // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
+    const rate = this.#rate + (1 / count) * (error - this.#rate);
+    this.#rate = rate;
+    const spread = (rate * (1 - rate)) / count;
+    // Rounding may lift a rate of 1 above it.
+    const deviation = spread > 0 ? Math.sqrt(spread) : 0;
+    this.#deviation = deviation;
+    if (count <= this.#warmStart || this.#errors < this.#minErrors) return this.#level;
+
+    const sum = rate + deviation;
+    if (sum <= this.#lowestSum) {
+      this.#lowestSum = sum;
+      this.#lowestRate = rate;
+      this.#lowestDeviation = deviation;
+      this.#lowestAt = count;
+    }
+    if (sum > this.#lowestRate + this.#driftThreshold * this.#lowestDeviation) return this.#enter('drift');
+    if (sum > this.#lowestRate + this.#warningThreshold * this.#lowestDeviation) {
+      if (this.#level !== 'warning') this.#warningFrom = count;
+      return this.#enter('warning');
+    }
+    this.#warningFrom = 0;
+    return this.#enter('stable');
+  }
+
+  get level(): Level {
+    return this.#level;
+  }
+
+  get observed(): number {
+    return this.#observedBefore + this.#count;
+  }
+
+  get statistic(): number | null {
+    return this.#lowestSum === Infinity ? null : this.#rate + this.#deviation;
+  }
+
+  get threshold(): number | null {
+    return this.#lowestSum === Infinity ? null : this.#lowestRate + this.#driftThreshold * this.#lowestDeviation;
+  }
+
+  get changedFor(): number | null {
+    if (this.#level !== 'drift') return null;
+    // The paper's estimate: the new concept began with the warning. A jump past the warning is dated from the minimum.
+    return Math.max(1, this.#warningFrom > 0 ? this.#count - this.#warningFrom + 1 : this.#count - this.#lowestAt);
+  }
+
+  snapshot(): Json {
+    const judged = this.#lowestSum !== Infinity;
+    return {
+      detector: 'ddm',
+      level: this.#level,
+      observedBefore: this.#observedBefore,
+      count: this.#count,
+      errors: this.#errors,
+      rate: this.#rate,
+      deviation: this.#deviation,
+      lowestRate: judged ? this.#lowestRate : null,
+      lowestDeviation: judged ? this.#lowestDeviation : null,
+      lowestAt: this.#lowestAt,
+      warningFrom: this.#warningFrom,
+    };
+  }
+
+  #enter(level: Level): Level {
+    this.#level = level;
+    return level;
+  }
+
+  #reset(): void {
+    this.#level = 'warming-up';
+    this.#observedBefore += this.#count;
+    this.#count = 0;
+    this.#errors = 0;
+    this.#rate = 0;
+    this.#deviation = 0;
+    this.#lowestSum = Infinity;
+    this.#lowestRate = 0;
+    this.#lowestDeviation = 0;
+    this.#lowestAt = 0;
+    this.#warningFrom = 0;
+  }
+
+  #restore(from: SnapshotReader): void {
+    this.#level = from.level('level');
+    this.#observedBefore = from.count('observedBefore');
+    this.#count = from.count('count');
+    this.#errors = from.count('errors');
+    this.#rate = from.number('rate');
+    this.#deviation = from.number('deviation');
+    const lowestRate = from.numberOrNull('lowestRate');
+    const lowestDeviation = from.numberOrNull('lowestDeviation');
+    if (lowestRate !== null && lowestDeviation !== null) {
+      this.#lowestRate = lowestRate;
+      this.#lowestDeviation = lowestDeviation;
+      this.#lowestSum = lowestRate + lowestDeviation;
+    }
+    this.#lowestAt = from.count('lowestAt');
+    this.#warningFrom = from.count('warningFrom');
+  }
+}
+
+function bitOf(value: number): number {
+  if (Number.isNaN(value)) throw new RangeError('ddm: the value is not a number');
+  return 1;
+}
+
+/** A rise of the error rate above its lowest level so far. */
+export const ddm = defineStreaming({
+  type: 'ddm',
+  summary: 'Detects a rise of the error rate above its lowest level so far.',
+  observes: 'binary',
+  options,
+  create: (chosen, context) => new Ddm(chosen, context?.state),
+});

@@ -1,0 +1,66 @@
+/** Reads a detector's snapshot back, refusing whatever is not one. */
+import type { Level } from '../contracts/detector.ts';
+import { SnapshotError } from '../contracts/errors.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
+
+const LEVELS: readonly Level[] = ['warming-up', 'stable', 'warning', 'drift'];
+
+/** Typed access to the fields of one detector's snapshot. */
+export class SnapshotReader {
+  readonly #detector: string;
+  readonly #state: JsonObject;
+
+  /** @throws SnapshotError when `state` is not a snapshot of `detector`. */
+  constructor(detector: string, state: Json) {
+    this.#detector = detector;
+    if (!isObject(state) || state.detector !== detector) {
+      throw new SnapshotError('foreign-snapshot', `${detector}: the stored state is not this detector's; remove it to start afresh`);
+    }
+    this.#state = state;
+  }
+
+  /** A whole number from 0 up. @throws SnapshotError */
+  count(field: string): number {
+    const value = this.#state[field];
+    return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : this.refuse(field);
+  }
+
+  /** A finite number. @throws SnapshotError */
+  number(field: string): number {
+    const value = this.#state[field];
+    return typeof value === 'number' && Number.isFinite(value) ? value : this.refuse(field);
+  }
+
+  /** A finite number, or null. @throws SnapshotError */
+  numberOrNull(field: string): number | null {
+    return this.#state[field] === null ? null : this.number(field);
+  }
+
+  /** One of the four levels. @throws SnapshotError */
+  level(field: string): Level {
+    return LEVELS.find((level) => level === this.#state[field]) ?? this.refuse(field);
+  }
+
+  /** A list of lists of finite numbers. @throws SnapshotError */
+  rows(field: string): readonly (readonly number[])[] {
+    const value = this.#state[field];
+    if (!isRows(value)) return this.refuse(field);
+    return value;
+  }
+
+  /** @throws SnapshotError always, naming the field. */
+  refuse(field: string): never {
+    throw new SnapshotError(
+      'broken-snapshot',
+      `${this.#detector}: field ${field} of the stored state does not fit; remove it to start afresh`,
+    );
+  }
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isRows(value: Json | undefined): value is readonly (readonly number[])[] {
+  return Array.isArray(value) && value.every((row) => Array.isArray(row) && row.every((cell) => Number.isFinite(cell)));
+}

@@ -1,0 +1,153 @@
+/**
+ * From the checked document to the policy that the program uses: absolute paths, milliseconds, null where nothing was said.
+ */
+import path from 'node:path';
+import type { ActionPolicy, Column, DetectorChoice, Guard, MonitorPolicy, Policy, Upstream } from '../contracts/policy.ts';
+import { upstreamAddress } from './addresses.ts';
+import type { ActionDocument, ColumnDocument, DetectorDocument, MonitorDocument, PolicyDocument } from './document.ts';
+import { parseDuration, parseSize, parseSpan } from './durations.ts';
+
+/** What the policy is called by, and where its relative paths start. */
+export interface Origin {
+  readonly hash: string;
+  readonly file: string | null;
+  readonly folder: string;
+}
+
+/** Compiles a document without mistakes. */
+export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, folder }: Origin): Policy {
+  const locate = (relative: string) => path.resolve(folder, relative);
+  const { fallback } = spec.traffic.upstreams;
+  const { source, path: table, learn, kind = null } = spec.reference;
+  return {
+    name: metadata.name,
+    hash,
+    file,
+    annotations: { ...metadata.annotations },
+    labels: { ...metadata.labels },
+    owner: { team: spec.owner.team ?? null, contact: spec.owner.contact ?? null },
+    model: { name: spec.model.name, version: spec.model.version.split('|'), prediction: spec.model.prediction ?? null },
+    traffic: {
+      protocol: spec.traffic.protocol,
+      upstreams: upstreams(spec.traffic.upstreams),
+      fallback: fallback?.onnx === undefined ? null : { onnx: locate(fallback.onnx), provider: fallback.provider ?? 'cpu' },
+      maxBodyBytes: parseSize(spec.traffic.sampling.maxBodyBytes),
+    },
+    schema: {
+      inputs: spec.schema.inputs.map(column),
+      outputs: spec.schema.outputs.map(column),
+      onViolation: { ...spec.schema.onViolation, for: parseSpan(spec.schema.onViolation.for) },
+    },
+    // The schema asks for `path` with `file` and fills in `learn` with `traffic`.
+    reference: source === 'file' ? { source, path: locate(table!), kind } : { source, rows: learn!.rows, kind },
+    window: { rows: spec.window.rows },
+    minSamples: spec.minSamples ?? Math.min(100, spec.window.rows),
+    monitors: spec.monitors.map((one) => monitor(one, locate)),
+    feedback: { ttlMs: parseDuration(spec.feedback.join.ttl) },
+    alerts: {
+      routes: spec.alerts.routes.map(({ match, actions }) => ({
+        monitor: match.monitor ?? null,
+        severity: match.severity ?? null,
+        kind: match.kind ?? null,
+        actions: [...actions],
+      })),
+      maxActive: spec.alerts.maxActive,
+    },
+    actions: spec.actions.map(action),
+    exporters: {
+      elasticsearch: spec.exporters.elasticsearch === undefined ? null : elasticsearch(spec.exporters.elasticsearch),
+      otlp: spec.exporters.otlp?.fromEnv ?? false,
+    },
+    retention: { eventsMs: parseDuration(spec.retention.events) },
+  };
+}
+
+/** `primary` first where there is one, the others as written: the first gets the traffic. */
+function upstreams(documents: PolicyDocument['spec']['traffic']['upstreams']): Upstream[] {
+  const found: Upstream[] = [];
+  for (const [name, { url, timeout, version }] of Object.entries(documents)) {
+    if (name === 'fallback') continue;
+    const address = upstreamAddress(url ?? '');
+    if (typeof address === 'string') throw new Error(`upstream ${name} ${address}`);
+    found.push({ name, ...address, timeoutMs: parseDuration(timeout ?? '30s'), version: version ?? null });
+  }
+  return found.sort((a, b) => Number(b.name === 'primary') - Number(a.name === 'primary'));
+}
+
+function column(document: ColumnDocument): Column {
+  return {
+    name: document.name,
+    type: document.type,
+    tensor: document.tensor ?? null,
+    index: document.index ?? null,
+    path: document.path ?? null,
+    required: document.required,
+    min: document.min ?? null,
+    max: document.max ?? null,
+    values: document.values?.map(String) ?? null,
+    maxMissing: document.maxMissing ?? null,
+    maxUnseen: document.maxUnseen ?? null,
+  };
+}
+
+function monitor(document: MonitorDocument, locate: (relative: string) => string): MonitorPolicy {
+  const { numeric, categorical, error, predictor } = document.detectors;
+  const { method, q } = document.correction;
+  return {
+    name: document.name,
+    features: typeof document.features === 'object' ? [...document.features] : '*',
+    needsFeedback: document.needs === 'feedback',
+    numeric: choice(numeric),
+    categorical: choice(categorical),
+    error: choice(error),
+    predictor:
+      predictor === undefined
+        ? null
+        : { type: predictor.type, model: locate(predictor.model), dropAtLeast: predictor.dropAtLeast, require: predictor.require },
+    correction: { method, q },
+    for: parseSpan(document.for),
+    clear: { effectBelow: document.clear.effectBelow ?? null, for: parseSpan(document.clear.for) },
+    severity: document.severity,
+  };
+}
+
+function choice(document: DetectorDocument | undefined): DetectorChoice | null {
+  if (document === undefined) return null;
+  const { type, effect, ...options } = document;
+  return { type, options, effectAtLeast: effect?.atLeast ?? null };
+}
+
+function action(document: ActionDocument): ActionPolicy {
+  const { maxPerDay = null, cooldown, dryRun, notWhen } = document.guard;
+  const guard: Guard = { maxPerDay, cooldownMs: cooldown === undefined ? null : parseDuration(cooldown), dryRun, notWhen: [...notWhen] };
+  const base = { name: document.name, guard };
+  switch (document.type) {
+    case 'console':
+      return { ...base, type: 'console' };
+    case 'webhook':
+      // The schema asks for `url` and fills in the others.
+      return {
+        ...base,
+        type: 'webhook',
+        url: document.url!,
+        format: document.format!,
+        purpose: document.purpose!,
+        secretRef: document.signing?.secretRef ?? null,
+        allowPrivate: document.allowPrivate!,
+        timeoutMs: parseDuration(document.timeout!),
+      };
+    case 'rollback': {
+      // The schema asks for exactly one step.
+      const step = document.steps![0]!;
+      return { ...base, type: 'rollback', to: step.to, verifyWithinMs: parseDuration(step.verifyWithin) };
+    }
+  }
+}
+
+function elasticsearch({
+  nodes,
+  apiKeyRef,
+  namespace,
+}: NonNullable<PolicyDocument['spec']['exporters']['elasticsearch']>): Policy['exporters']['elasticsearch'] {
+  return { nodes: [...nodes], apiKeyRef: apiKeyRef ?? null, namespace };
+}

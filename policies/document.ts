@@ -1,0 +1,125 @@
+/**
+ * The YAML document as plain data, after `schema.ts` has checked it and filled in its defaults. Words and units are the user's.
+ */
+import type { ColumnType } from '../contracts/policy.ts';
+import type { Severity } from '../contracts/alert.ts';
+
+export interface PolicyDocument {
+  readonly metadata: { readonly name: string; readonly labels: Words; readonly annotations: Words };
+  readonly spec: {
+    readonly owner: { readonly team?: string; readonly contact?: string };
+    readonly model: { readonly name: string; readonly version: string; readonly prediction?: string };
+    readonly traffic: {
+      readonly protocol: string;
+      readonly upstreams: { readonly [name: string]: UpstreamDocument };
+      readonly sampling: { readonly maxBodyBytes: number | string };
+    };
+    readonly schema: {
+      readonly inputs: readonly ColumnDocument[];
+      readonly outputs: readonly ColumnDocument[];
+      readonly onViolation: { readonly severity: Severity; readonly minFraction: number; readonly for: string };
+    };
+    readonly reference: {
+      readonly source: 'traffic' | 'file';
+      readonly learn?: { readonly rows: number };
+      readonly path?: string;
+      readonly kind?: 'training' | 'production';
+    };
+    readonly window: { readonly rows: number };
+    readonly minSamples?: number;
+    readonly monitors: readonly MonitorDocument[];
+    readonly feedback: { readonly join: { readonly ttl: string } };
+    readonly alerts: { readonly routes: readonly RouteDocument[]; readonly maxActive: number };
+    readonly actions: readonly ActionDocument[];
+    readonly exporters: {
+      readonly elasticsearch?: { readonly nodes: readonly string[]; readonly apiKeyRef?: string; readonly namespace: string };
+      readonly otlp?: { readonly fromEnv: true };
+    };
+    readonly retention: { readonly events: string };
+  };
+}
+
+interface Words {
+  readonly [name: string]: string;
+}
+
+/** A model server, or (by the name `fallback`) the ONNX file. */
+export interface UpstreamDocument {
+  readonly url?: string;
+  readonly timeout?: string;
+  readonly version?: string;
+  readonly onnx?: string;
+  readonly provider?: 'cpu' | 'cuda';
+}
+
+export interface ColumnDocument {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly tensor?: string;
+  readonly index?: number;
+  readonly path?: string;
+  readonly required: boolean;
+  readonly min?: number;
+  readonly max?: number;
+  readonly values?: readonly (string | number | boolean)[];
+  readonly maxMissing?: number;
+  readonly maxUnseen?: number;
+}
+
+/** A detector with its options beside its type. */
+export interface DetectorDocument {
+  readonly type: string;
+  readonly effect?: { readonly stat?: string; readonly atLeast: number };
+  readonly [option: string]: unknown;
+}
+
+export interface MonitorDocument {
+  readonly name: string;
+  readonly features?: '*' | readonly string[];
+  readonly needs?: 'feedback';
+  readonly detectors: {
+    readonly numeric?: DetectorDocument;
+    readonly categorical?: DetectorDocument;
+    readonly error?: DetectorDocument;
+    readonly predictor?: {
+      readonly type: 'performance';
+      readonly model: string;
+      readonly dropAtLeast: number;
+      readonly require: 'certain' | 'suspect';
+    };
+  };
+  readonly correction: { readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none'; readonly q: number };
+  readonly for: string;
+  readonly clear: { readonly effectBelow?: number; readonly for: string };
+  readonly severity: Severity;
+}
+
+export interface RouteDocument {
+  readonly match: { readonly monitor?: string; readonly severity?: Severity; readonly kind?: string };
+  readonly actions: readonly string[];
+}
+
+export interface ActionDocument {
+  readonly name: string;
+  readonly type: 'console' | 'webhook' | 'rollback';
+  readonly url?: string;
+  readonly format?: 'cloudevents' | 'alertmanager-v4';
+  readonly purpose?: 'alert' | 'retrain';
+  readonly signing?: { readonly secretRef: string };
+  readonly allowPrivate?: boolean;
+  readonly timeout?: string;
+  readonly steps?: readonly { readonly do: 'route'; readonly to: string; readonly verifyWithin: string }[];
+  readonly guard: {
+    readonly maxPerDay?: number;
+    readonly cooldown?: string;
+    readonly dryRun: boolean;
+    readonly notWhen: readonly string[];
+  };
+}
+
+/** A document with mistakes: what was wrong has been taken out. */
+export type Partly<T> = T extends readonly (infer Item)[]
+  ? readonly (Partly<Item> | undefined)[]
+  : T extends object
+    ? { readonly [K in keyof T]?: Partly<T[K]> | undefined }
+    : T;

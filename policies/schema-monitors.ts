@@ -1,0 +1,134 @@
+/**
+ * The part of the policy's JSON Schema about monitors. The options of detectors come from the detectors themselves.
+ */
+import type { DetectorDefinition } from '../contracts/detector.ts';
+import type { OptionSchemas } from '../contracts/options.ts';
+import { choice, type JsonSchema, list, map, name, share, span, text, when } from './schema-words.ts';
+
+/** The detectors there are, by type. */
+export type Detectors = ReadonlyMap<string, DetectorDefinition>;
+
+/** The keys under `detectors` that take a detector, and what it must observe. */
+export type Slot = 'numeric' | 'categorical' | 'error';
+
+/** The severities, least first. */
+export const severities = ['info', 'warning', 'critical'] as const;
+
+/** The detectors that a slot takes. */
+export function fitting(slot: Slot, detectors: Detectors): DetectorDefinition[] {
+  return [...detectors.values()].filter((detector) => {
+    if (slot === 'numeric') return detector.observes === 'number';
+    if (slot === 'categorical') return detector.observes === 'category';
+    return detector.kind === 'streaming';
+  });
+}
+
+/** `spec.monitors`. */
+export function monitorsSchema(detectors: Detectors): JsonSchema {
+  const monitor = map(
+    'One thing that is watched.',
+    {
+      name: name('Names the monitor in alerts and routes; `schema` is taken by the columns’ own checks.'),
+      features: {
+        description:
+          'What is watched: `"*"` for all input columns, or a list of columns and signals (`income`, `outputs.p`, `request.failed`). Default: `"*"`.',
+        type: ['string', 'array'],
+        title: '"*" or a list of columns and signals',
+        examples: ['"*"', '[income, request.failed]'],
+        pattern: '^\\*$',
+        items: text('A column, inputs before outputs, or a signal with its full name.'),
+        minItems: 1,
+        maxItems: 1000,
+        uniqueItems: true,
+      },
+      needs: choice('`feedback` for a monitor that judges labels.', ['feedback']),
+      detectors: map(
+        'The detectors, each for the signals it fits.',
+        {
+          numeric: slot('numeric', 'For number, integer and boolean signals.', detectors),
+          categorical: slot('categorical', 'For categorical columns.', detectors),
+          error: slot(
+            'error',
+            'For `feedback.error`: 1 for each label that contradicts the prediction, 0 for each that confirms it.',
+            detectors,
+          ),
+          predictor: predictor(),
+        },
+        { minProperties: 1 },
+      ),
+      correction: map(
+        'How the p-values of one window’s tests are corrected together.',
+        {
+          method: choice('The correction.', ['benjamini-hochberg', 'bonferroni', 'none'], { default: 'benjamini-hochberg' }),
+          family: choice('Which tests are corrected together: those of this monitor in one window.', ['window'], { default: 'window' }),
+          q: { description: 'Significance after the correction.', type: 'number', exclusiveMinimum: 0, maximum: 0.5, default: 0.05 },
+        },
+        { default: {} },
+      ),
+      for: span('How long the finding must last before the alert fires.', { default: '1 window' }),
+      clear: map(
+        'When the alert ends.',
+        {
+          effectBelow: share('The effect must fall below this; without it, below the floor that opened the alert.'),
+          for: span('How long the calm must last.', { default: '1 window' }),
+        },
+        { default: {} },
+      ),
+      severity: choice('`info`: on the page only; `warning`: a ticket; `critical`: a person, now.', severities, { default: 'warning' }),
+    },
+    { required: ['name', 'detectors'] },
+  );
+  return list('What is watched, and when it is an alert.', monitor, { default: [], maxItems: 200 });
+}
+
+/** A detector and its options; which options there are follows from the type. */
+function slot(kind: Slot, description: string, detectors: Detectors): JsonSchema {
+  const definitions = fitting(kind, detectors);
+  const optionNames = new Set(definitions.flatMap((detector) => Object.keys(detector.options)));
+  const properties: { [name: string]: JsonSchema | boolean } = {
+    type: choice(
+      'The detector.',
+      definitions.map((detector) => detector.type),
+    ),
+  };
+  if (definitions.some((detector) => detector.kind === 'windowed')) {
+    properties.effect = map(
+      'The smallest difference that matters: what is significant but smaller is no finding.',
+      {
+        stat: { description: 'The measure of the difference.', type: 'string' },
+        atLeast: share('The floor.'),
+      },
+      { required: ['atLeast'] },
+    );
+  }
+  for (const option of optionNames) properties[option] = {};
+  return map(description, properties, {
+    required: ['type'],
+    allOf: definitions.map((detector) => when('type', detector.type, { properties: optionsOf(detector, optionNames, properties) })),
+  });
+}
+
+function optionsOf(detector: DetectorDefinition, names: ReadonlySet<string>, all: object): { [name: string]: JsonSchema | boolean } {
+  const properties: { [name: string]: JsonSchema | boolean } = {};
+  const own: OptionSchemas = detector.options;
+  for (const option of names) properties[option] = Object.hasOwn(own, option) ? own[option]! : false;
+  if (detector.kind === 'windowed') {
+    properties.effect = { properties: { stat: choice('The measure of the difference.', [detector.effect], { default: detector.effect }) } };
+  } else if ('effect' in all) properties.effect = false;
+  return properties;
+}
+
+function predictor(): JsonSchema {
+  return map(
+    'Estimates the model’s quality from its outputs, without labels.',
+    {
+      type: choice('The predictor.', ['performance']),
+      model: text('File that `driftline train-predictor` wrote; relative to the policy.'),
+      dropAtLeast: share('Drop of the estimate below the reference that matters, absolute.', { default: 0.05 }),
+      require: choice('`certain`: the whole interval must lie below; `suspect`: the estimate alone.', ['certain', 'suspect'], {
+        default: 'certain',
+      }),
+    },
+    { required: ['type', 'model'] },
+  );
+}

@@ -1,0 +1,217 @@
+/**
+ * The policy's JSON Schema: what the YAML may say. Checked by ajv, published as `policy.schema.json`, rendered in `docs/policies.md`.
+ *
+ * Defaults stand here and nowhere else. What the examples mention and is not built yet stands in `unsupported.ts`.
+ */
+import { actionsSchema, alertsSchema, exportersSchema, metadataSchema } from './schema-actions.ts';
+import { type Detectors, monitorsSchema, severities } from './schema-monitors.ts';
+import { choice, count, duration, flag, type JsonSchema, list, map, number, share, size, span, text, url, when } from './schema-words.ts';
+
+/** Protocols a policy may name. */
+export const protocols = ['auto', 'kserve-v1', 'kserve-v2', 'tfserving', 'mlflow', 'raw-json'] as const;
+
+/** The whole schema, with the options of these detectors. */
+export function policySchema(detectors: Detectors): JsonSchema {
+  return map(
+    'What Driftline watches, when that is an alert, and what is done then.',
+    {
+      apiVersion: choice('Version of this format.', ['driftline/v1']),
+      kind: choice('Kind of the document.', ['Policy']),
+      metadata: metadataSchema(),
+      spec: map(
+        'The policy itself.',
+        {
+          owner: map(
+            'Who is told.',
+            {
+              team: text('The team.', { examples: ['credit-ml'] }),
+              contact: text('Where the team is reached.', { examples: ['"#credit-ml-oncall"'] }),
+            },
+            { default: {} },
+          ),
+          model: modelSchema(),
+          traffic: trafficSchema(),
+          schema: columnsSchema(),
+          reference: referenceSchema(),
+          window: map(
+            'The stretch of recent rows that windowed tests compare with the reference.',
+            {
+              type: choice('`tumbling`: one after another, without overlap.', ['tumbling'], { default: 'tumbling' }),
+              rows: count('Rows a window.', { minimum: 10, maximum: 1_000_000, default: 500 }),
+            },
+            { default: {} },
+          ),
+          minSamples: count(
+            'Values a window must have of a signal to be judged; with fewer it is `insufficient`. Default: 100, or the window’s rows where that is less.',
+          ),
+          monitors: monitorsSchema(detectors),
+          feedback: map(
+            'Labels that arrive later.',
+            {
+              join: map(
+                'How a label finds its prediction.',
+                {
+                  by: choice('By the prediction’s `x-driftline-id`.', ['request_id'], { default: 'request_id' }),
+                  ttl: duration('How long a prediction waits for its label.', { default: '7d' }),
+                  via: list('How labels come: by `POST /v1/feedback`.', choice('A way.', ['http']), {
+                    default: ['http'],
+                    minItems: 1,
+                    uniqueItems: true,
+                  }),
+                },
+                { default: {} },
+              ),
+            },
+            { default: {} },
+          ),
+          alerts: alertsSchema(),
+          actions: actionsSchema(),
+          exporters: exportersSchema(),
+          retention: map(
+            'How long the embedded store keeps things.',
+            { events: duration('Records and feedback.', { default: '14d' }) },
+            { default: {} },
+          ),
+        },
+        { required: ['model', 'traffic'] },
+      ),
+    },
+    {
+      $schema: 'http://json-schema.org/draft-07/schema#',
+      title: 'Driftline policy',
+      required: ['apiVersion', 'kind', 'metadata', 'spec'],
+    },
+  );
+}
+
+function modelSchema(): JsonSchema {
+  return map(
+    'The model behind the upstreams.',
+    {
+      name: text('Names the model in records and alerts.', { maxLength: 200 }),
+      version: text('Where the version comes from, first that answers wins: `header:NAME`, `path`, `config:TEXT`, joined by `|`.', {
+        title: 'header:NAME, path or config:TEXT, joined by |',
+        examples: ['header:x-model-version|path|config:7'],
+        pattern: "^(header:[A-Za-z0-9!#$%&'*+.^_`~-]+|path|config:[^|]+)(\\|(header:[A-Za-z0-9!#$%&'*+.^_`~-]+|path|config:[^|]+))*$",
+        default: 'path',
+      }),
+      prediction: text('Output column that labels are compared with; without it no label can be judged.'),
+    },
+    { required: ['name'] },
+  );
+}
+
+function trafficSchema(): JsonSchema {
+  return map(
+    'What passes through, and where to.',
+    {
+      protocol: choice('What the bodies mean; `auto` takes the first protocol that matches a call’s path.', protocols, { default: 'auto' }),
+      upstreams: {
+        description: 'The model servers, by name. `primary`, or else the first, gets the traffic.',
+        type: 'object',
+        properties: {
+          fallback: map(
+            'Answers when the upstream does not.',
+            {
+              onnx: text('ONNX file; relative to the policy.'),
+              provider: choice('What it runs on.', ['cpu', 'cuda'], { default: 'cpu' }),
+            },
+            { required: ['onnx'] },
+          ),
+        },
+        propertyNames: { title: 'a name of letters, digits, -, _ and .', pattern: '^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$' },
+        additionalProperties: map(
+          'A model server.',
+          {
+            url: url('`http://HOST:PORT`, without a path; variables are expanded.'),
+            timeout: duration('Until the first byte of the answer; at most 1h.', { default: '30s' }),
+            version: text('Version it serves, for records.', { maxLength: 200 }),
+          },
+          { required: ['url'] },
+        ),
+        minProperties: 1,
+        maxProperties: 20,
+      },
+      failOpen: choice('Monitoring never blocks a prediction.', [true], { default: true }),
+      sampling: map(
+        'What is analysed.',
+        {
+          rate: choice('Share of the calls: all.', [1], { default: 1 }),
+          maxBodyBytes: size('Bytes of each body that are copied for analysis; 0 = bodies are never read.', { default: '256KiB' }),
+        },
+        { default: {} },
+      ),
+    },
+    { required: ['upstreams'] },
+  );
+}
+
+function columnsSchema(): JsonSchema {
+  const column = map(
+    'One column.',
+    {
+      name: text('Names the column; its signal is `inputs.NAME` or `outputs.NAME`.', { maxLength: 200 }),
+      type: choice('What its values are.', ['number', 'integer', 'categorical', 'boolean', 'text']),
+      tensor: text('Tensor that carries it; without it, the tensor or table column of the same name.', { maxLength: 200 }),
+      index: { description: 'Position inside a row of that tensor.', type: 'integer', minimum: 0, maximum: 1_000_000 },
+      path: text('raw-json: where it stands in the body: `$.a.b`, `$.a[0]`, `$[*].a`.', {
+        title: 'a path',
+        examples: ['$.a.b', '$.a[0]', '$[*].a'],
+        pattern: '^\\$(\\.[^.\\[\\]\\s]+|\\[(0|[1-9][0-9]*|\\*)\\])*$',
+      }),
+      required: flag('A missing value is a breach.', { default: false }),
+      min: number('Smallest value that is no breach.'),
+      max: number('Largest value that is no breach.'),
+      values: list(
+        'The categories there are; another one is a breach.',
+        { type: ['string', 'number', 'boolean'] },
+        { minItems: 1, maxItems: 10_000, uniqueItems: true },
+      ),
+      maxMissing: share('Largest share of missing values that is no breach.'),
+      maxUnseen: share('Largest share of values outside `values`, or outside the reference’s, that is no breach.'),
+    },
+    { required: ['name', 'type'] },
+  );
+  return map(
+    'The columns, and what is a breach of them.',
+    {
+      inputs: list('Columns of requests; empty = learned from traffic.', column, { default: [], maxItems: 2000 }),
+      outputs: list('Columns of answers; empty = learned from traffic.', column, { default: [], maxItems: 2000 }),
+      onViolation: map(
+        'When breaches become an alert.',
+        {
+          severity: choice('Severity of the alert.', severities, { default: 'warning' }),
+          minFraction: share('Share of breaching rows from which it is a finding.', { default: 0.01 }),
+          for: span('How long it must last before the alert fires.', { default: '1 window' }),
+        },
+        { default: {} },
+      ),
+    },
+    { default: {} },
+  );
+}
+
+function referenceSchema(): JsonSchema {
+  return map(
+    'What counts as normal.',
+    {
+      source: choice('`traffic`: learned from the first rows and then frozen; `file`: read from a table.', ['traffic', 'file'], {
+        default: 'traffic',
+      }),
+      learn: map('traffic: how much is learned.', { rows: count('The first rows.', { minimum: 50, maximum: 1_000_000, default: 1000 }) }),
+      path: text('file: a CSV with a header, `.gz` is read too; relative to the policy.', {
+        title: 'a CSV file',
+        examples: ['reference.csv', 'reference.csv.gz'],
+        pattern: '\\.csv(\\.gz)?$',
+      }),
+      kind: choice('Where the rows come from.', ['training', 'production']),
+    },
+    {
+      default: {},
+      allOf: [
+        when('source', 'file', { required: ['path'], properties: { learn: false } }),
+        when('source', 'traffic', { properties: { path: false, learn: { default: { rows: 1000 } } } }, true),
+      ],
+    },
+  );
+}

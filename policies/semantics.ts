@@ -1,0 +1,157 @@
+/**
+ * What a schema cannot say: names that must exist, addresses that must not meet, files that must be there.
+ *
+ * Works on documents with holes, so that one reading of a file reports everything that is wrong with it.
+ */
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { type Address, meets, upstreamAddress } from './addresses.ts';
+import type { ColumnDocument, Partly, PolicyDocument } from './document.ts';
+import { parseDuration } from './durations.ts';
+import { at, shown } from './mistakes.ts';
+import type { Detectors } from './schema-monitors.ts';
+import { checkActions } from './semantics-actions.ts';
+import { checkMonitors } from './semantics-monitors.ts';
+import { remedyFor } from './suggest.ts';
+import type { Part, Path } from './yaml.ts';
+
+/** What the checks know and whom they tell. */
+export interface Inspection {
+  /** Mistakes taken out, defaults filled in. */
+  readonly document: Partly<PolicyDocument>;
+  /** As the user wrote it: names in here exist even where their owner has a mistake. */
+  readonly written: unknown;
+  readonly detectors: Detectors;
+  /** Folder that relative paths start from. */
+  readonly folder: string;
+  /** Our own ports. */
+  readonly own: readonly Address[];
+  readonly mistake: (path: Path, message: string, part?: Part) => void;
+  readonly warning: (path: Path, message: string, part?: Part) => void;
+}
+
+/** Runs every check. */
+export function inspect(inspection: Inspection): void {
+  checkUpstreams(inspection);
+  checkColumns(inspection);
+  checkReference(inspection);
+  checkMonitors(inspection);
+  checkActions(inspection);
+}
+
+/** Reports a file that is not there. */
+export function checkFile(inspection: Inspection, at: Path, file: string): void {
+  const full = path.resolve(inspection.folder, file);
+  if (statSync(full, { throwIfNoEntry: false })?.isFile() !== true) {
+    inspection.mistake(at, `there is no file \`${full}\` — relative paths start at the policy’s folder`);
+  }
+}
+
+/** Reports a duration beyond a limit: timers hold about 24 days, and callers wait. */
+export function checkLongest(inspection: Inspection, at: Path, text: string | undefined, longest: string): void {
+  if (text !== undefined && parseDuration(text) > parseDuration(longest))
+    inspection.mistake(at, `is \`${text}\` and must be at most ${longest}`);
+}
+
+/** Reports names that stand twice in a list of named things. */
+export function checkNames(
+  inspection: Inspection,
+  at: Path,
+  things: readonly ({ readonly name?: string | undefined } | undefined)[],
+): void {
+  const seen = new Set<string>();
+  for (const [index, thing] of things.entries()) {
+    if (thing?.name === undefined) continue;
+    if (seen.has(thing.name)) inspection.mistake([...at, index, 'name'], `the name \`${thing.name}\` is taken already — choose another`);
+    seen.add(thing.name);
+  }
+}
+
+/** Names in a list of named things, as written. */
+export function namesAt(written: unknown, path: Path): string[] {
+  const things = at(written, path);
+  if (!Array.isArray(things)) return [];
+  return things.map((thing) => at(thing, ['name'])).filter((name) => typeof name === 'string');
+}
+
+function checkUpstreams(inspection: Inspection): void {
+  const here = ['spec', 'traffic', 'upstreams'];
+  const upstreams = inspection.document.spec?.traffic?.upstreams ?? {};
+  let servers = 0;
+  for (const [name, upstream] of Object.entries(upstreams)) {
+    if (name === 'fallback') {
+      if (upstream?.onnx !== undefined) checkFile(inspection, [...here, name, 'onnx'], upstream.onnx);
+      continue;
+    }
+    servers++;
+    checkLongest(inspection, [...here, name, 'timeout'], upstream?.timeout, '1h');
+    if (upstream?.url === undefined) continue;
+    const address = upstreamAddress(upstream.url);
+    if (typeof address === 'string') inspection.mistake([...here, name, 'url'], address);
+    else if (inspection.own.some((own) => meets(address, own))) {
+      inspection.mistake([...here, name, 'url'], `${shown(upstream.url)} is Driftline’s own address — name the model server’s`);
+    }
+  }
+  if (servers === 0 && at(inspection.written, here) !== undefined && Object.keys(upstreams).length > 0) {
+    inspection.mistake(here, 'names no model server — add `primary: {url: http://HOST:PORT}`', 'key');
+  }
+}
+
+function checkColumns(inspection: Inspection): void {
+  const spec = inspection.document.spec;
+  for (const side of ['inputs', 'outputs'] as const) {
+    const columns = spec?.schema?.[side] ?? [];
+    checkNames(inspection, ['spec', 'schema', side], columns);
+    for (const [index, column] of columns.entries()) {
+      if (column !== undefined) checkColumn(inspection, ['spec', 'schema', side, index], column);
+    }
+  }
+  const prediction = spec?.model?.prediction;
+  const outputs = namesAt(inspection.written, ['spec', 'schema', 'outputs']);
+  if (prediction !== undefined && outputs.length > 0 && !outputs.includes(prediction)) {
+    inspection.mistake(
+      ['spec', 'model', 'prediction'],
+      `there is no output column \`${prediction}\` — ${remedyFor(prediction, outputs, 'add it')}`,
+    );
+  }
+}
+
+function checkColumn(inspection: Inspection, here: Path, column: Partly<ColumnDocument>): void {
+  const wrong = (key: string, message: string) => inspection.mistake([...here, key], message, 'key');
+  const isNumber = column.type === 'number' || column.type === 'integer';
+  const isCategory = column.type === 'categorical' || column.type === 'boolean';
+  if (column.min !== undefined && column.max !== undefined && column.min > column.max)
+    wrong('min', `min ${column.min} is above max ${column.max} — swap them`);
+  if (column.type === undefined) return;
+  for (const key of ['min', 'max'] as const) {
+    if (column[key] !== undefined && !isNumber) wrong(key, `\`${key}\` does not go with type ${column.type} — remove it`);
+  }
+  for (const key of ['values', 'maxUnseen'] as const) {
+    if (column[key] !== undefined && !isCategory) wrong(key, `\`${key}\` does not go with type ${column.type} — remove it`);
+  }
+  const protocol = inspection.document.spec?.traffic?.protocol;
+  if (protocol === 'raw-json') {
+    if (column.path === undefined && at(inspection.written, [...here, 'path']) === undefined) {
+      inspection.mistake(here, 'needs the key `path`: raw-json has no names of its own — add `path: "$.…"`');
+    }
+    for (const key of ['tensor', 'index'] as const) {
+      if (column[key] !== undefined) wrong(key, `\`${key}\` does not go with protocol raw-json — use \`path\``);
+    }
+  } else if (column.path !== undefined && protocol !== undefined && protocol !== 'auto') {
+    wrong('path', `\`path\` does not go with protocol ${protocol} — use \`tensor\` and \`index\``);
+  }
+}
+
+function checkReference(inspection: Inspection): void {
+  const spec = inspection.document.spec;
+  const reference = spec?.reference;
+  if (reference?.path !== undefined) checkFile(inspection, ['spec', 'reference', 'path'], reference.path);
+  // A window by time has no number of rows yet.
+  if (at(inspection.written, ['spec', 'window', 'span']) !== undefined) return;
+  if (spec?.minSamples !== undefined && spec.window?.rows !== undefined && spec.minSamples > spec.window.rows) {
+    inspection.mistake(
+      ['spec', 'minSamples'],
+      `is ${spec.minSamples}, more than the window’s ${spec.window.rows} rows: nothing would ever be judged — lower it`,
+    );
+  }
+}

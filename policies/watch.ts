@@ -1,0 +1,122 @@
+/**
+ * Hot reload: notices that the policy's file changed, and hands over the new policy, or why it is not one.
+ *
+ * Watches the folder, since a watch on the file goes deaf when the file is replaced, as editors and Kubernetes' ConfigMaps do (there
+ * the file is a symbolic link through `..data`, which is swapped). What counts is the content's hash, not the event. A poll stands
+ * behind it for file systems without events.
+ */
+import { createHash } from 'node:crypto';
+import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import path from 'node:path';
+import { ConfigError } from '../contracts/errors.ts';
+import type { Policy } from '../contracts/policy.ts';
+
+/** Who is told. */
+export interface PolicyWatchHandlers {
+  /** The file holds another policy now. */
+  readonly onPolicy: (policy: Policy) => void;
+  /** The file changed and is no policy; the old one goes on. */
+  readonly onBroken: (error: ConfigError) => void;
+}
+
+export interface PolicyWatchOptions {
+  /** Hash of the policy in use; default: of the file as it is now. */
+  readonly hash?: string;
+  readonly pollMs?: number;
+  /** How long after an event the file is read, so that it is seldom half-written then. */
+  readonly settleMs?: number;
+}
+
+/** What became of the file so far. */
+export interface PolicyWatch {
+  readonly reloaded: number;
+  readonly broken: number;
+  /** Why the file as it is now is not in use; null = it is. */
+  readonly failure: ConfigError | null;
+}
+
+/** Hash of a file that is not there. */
+const ABSENT = 'absent';
+
+/**
+ * Watches until the signal aborts. The timers and the watcher do not keep the process alive.
+ *
+ * @param load throws ConfigError when the file is no policy; anything else it throws is a bug and stays loud
+ */
+export function watchPolicy(
+  file: string,
+  load: (file: string) => Policy,
+  handlers: PolicyWatchHandlers,
+  signal: AbortSignal,
+  { hash, pollMs = 2000, settleMs = 50 }: PolicyWatchOptions = {},
+): PolicyWatch {
+  const state = { reloaded: 0, broken: 0, failure: null as ConfigError | null };
+  if (signal.aborted) return state;
+  let seen = hash ?? hashOf(file);
+  /** Of the policy in use. */
+  let used = seen;
+  let settling: NodeJS.Timeout | null = null;
+
+  const look = () => {
+    if (signal.aborted) return;
+    const now = hashOf(file);
+    if (now === seen) return;
+    seen = now;
+    // Mended by going back: the policy in use is the file's again.
+    if (now === used) {
+      state.failure = null;
+      return;
+    }
+    let policy: Policy;
+    try {
+      policy = load(file);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      state.broken++;
+      state.failure = error;
+      handlers.onBroken(error);
+      return;
+    }
+    // Between the two readings it may have changed again.
+    seen = policy.hash;
+    used = policy.hash;
+    state.failure = null;
+    state.reloaded++;
+    handlers.onPolicy(policy);
+  };
+  const soon = () => {
+    if (settling !== null) return;
+    settling = setTimeout(() => {
+      settling = null;
+      look();
+    }, settleMs).unref();
+  };
+
+  let watcher: FSWatcher | null = null;
+  try {
+    watcher = watch(path.dirname(path.resolve(file)), { persistent: false }, soon);
+    // A folder that vanishes, or too many watches on the machine: the poll remains.
+    watcher.on('error', () => watcher?.close());
+  } catch {
+    // The same, at once.
+  }
+  const poll = setInterval(look, pollMs).unref();
+  signal.addEventListener(
+    'abort',
+    () => {
+      clearInterval(poll);
+      if (settling !== null) clearTimeout(settling);
+      watcher?.close();
+    },
+    { once: true },
+  );
+  return state;
+}
+
+function hashOf(file: string): string {
+  try {
+    return createHash('sha256').update(readFileSync(file)).digest('hex');
+  } catch {
+    return ABSENT;
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Reads one answer off an upstream connection: interim heads, the final head, the body.
+ */
+import type { Header } from '../contracts/exchange.ts';
+import { BodyReader } from './body.ts';
+import type { OutgoingAnswer } from './forward.ts';
+import { type AnswerFraming, answerFraming, HEAD_END, hasBareLineFeed, type Refusal } from './framing.ts';
+import { MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS } from './limits.ts';
+import type { Memo } from './memo.ts';
+
+/** `broken`: the bytes are no answer. */
+export type Progress = 'more' | 'done' | 'broken';
+
+const NONE: readonly OutgoingAnswer[] = [];
+const NO_TRAILERS: readonly Header[] = [];
+const STATUS_LINE_START = 'HTTP/1.';
+
+export class AnswerReader {
+  readonly #heads: Memo<OutgoingAnswer | Refusal>;
+  readonly #method: string;
+  #held: Buffer | null = null;
+  #interim: OutgoingAnswer[] | null = null;
+  #interimCount = 0;
+  #body: BodyReader | null = null;
+  /** The final answer's head, once it stands. */
+  final: OutgoingAnswer | null = null;
+  framing: AnswerFraming = 'none';
+  /** Whether nothing has come at all. */
+  untouched = true;
+  /** Whether bytes came after the answer's end. */
+  surplus = false;
+
+  /** `method` is the request's: it decides whether a body follows. */
+  constructor(heads: Memo<OutgoingAnswer | Refusal>, method: string) {
+    this.#heads = heads;
+    this.#method = method;
+  }
+
+  /** Whether a head has begun and is not whole yet. */
+  get inHead(): boolean {
+    return this.#held !== null;
+  }
+
+  /** Whether the end of the connection is the end of the answer. */
+  get endsWithConnection(): boolean {
+    return this.#body?.endsWithConnection === true;
+  }
+
+  get trailers(): readonly Header[] {
+    return this.#body === null ? NO_TRAILERS : this.#body.trailers;
+  }
+
+  /** Whether the upstream keeps the connection open. */
+  get reusable(): boolean {
+    return this.final?.head.keepAlive === true && this.framing !== 'close';
+  }
+
+  /** The interim answers read since the last time. */
+  takeInterim(): readonly OutgoingAnswer[] {
+    if (this.#interim === null) return NONE;
+    const taken = this.#interim;
+    this.#interim = null;
+    return taken;
+  }
+
+  /** Appends views of body bytes to `pieces`. */
+  read(bytes: Buffer, pieces: Buffer[]): Progress {
+    this.untouched = false;
+    let input = bytes;
+    let at = 0;
+    if (this.#held !== null) {
+      input = Buffer.concat([this.#held, bytes]);
+      this.#held = null;
+    }
+    while (this.#body === null) {
+      const end = input.indexOf(HEAD_END, at);
+      if (end === -1) return this.#hold(input.subarray(at));
+      if (end - at > MAX_HEAD_BYTES) return 'broken';
+      const answer = this.#heads.get(input.toString('latin1', at, end));
+      if ('kind' in answer) return 'broken';
+      at = end + 4;
+      const { head } = answer;
+      if (head.status >= 200) {
+        this.final = answer;
+        this.framing = answerFraming(head, this.#method);
+        this.#body = new BodyReader(this.framing, head.contentLength ?? 0);
+      } else {
+        // 101 would hand the connection to another protocol, which nobody asked for: Upgrade is not passed on.
+        this.#interimCount++;
+        if (head.status === 101 || this.#interimCount > MAX_INTERIM_ANSWERS) return 'broken';
+        this.#interim ??= [];
+        this.#interim.push(answer);
+        if (at === input.length) return 'more';
+      }
+    }
+    at = this.#body.read(input, at, pieces);
+    if (this.#body.failure !== null) return 'broken';
+    this.surplus = at < input.length;
+    return this.#body.done ? 'done' : 'more';
+  }
+
+  #hold(rest: Buffer): Progress {
+    this.#held = rest;
+    const start = rest.toString('latin1', 0, STATUS_LINE_START.length);
+    const plausible = STATUS_LINE_START.startsWith(start) && rest.length <= MAX_HEAD_BYTES && !hasBareLineFeed(rest);
+    return plausible ? 'more' : 'broken';
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Where a body ends: reads one out of a connection's bytes by the framing that its head announced (RFC 9112 §6.3).
+ */
+import type { Header } from '../contracts/exchange.ts';
+import { ChunkDecoder } from './chunks.ts';
+import type { AnswerFraming } from './framing.ts';
+
+const NO_TRAILERS: readonly Header[] = [];
+
+export class BodyReader {
+  readonly #chunks: ChunkDecoder | null;
+  /** Bytes still to come; Infinity until the connection closes; unused with chunks. */
+  #left: number;
+
+  /** `lengthBytes` counts only with framing `length`. */
+  constructor(framing: AnswerFraming, lengthBytes: number) {
+    this.#chunks = framing === 'chunked' ? new ChunkDecoder() : null;
+    this.#left = framing === 'length' ? lengthBytes : framing === 'close' ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  get done(): boolean {
+    return this.#chunks === null ? this.#left === 0 : this.#chunks.done;
+  }
+
+  /** What is wrong with the body, or null. */
+  get failure(): string | null {
+    return this.#chunks === null ? null : this.#chunks.failure;
+  }
+
+  get trailers(): readonly Header[] {
+    return this.#chunks === null ? NO_TRAILERS : this.#chunks.trailers;
+  }
+
+  /** Whether the end of the connection is the end of this body. */
+  get endsWithConnection(): boolean {
+    return this.#left === Number.POSITIVE_INFINITY;
+  }
+
+  /** Appends views of the body's bytes to `pieces`. Returns the index after the last byte that belongs to the body. */
+  read(input: Buffer, from: number, pieces: Buffer[]): number {
+    if (this.#chunks !== null) return this.#chunks.read(input, from, pieces);
+    const end = Math.min(input.length, from + this.#left);
+    if (end > from) pieces.push(from === 0 && end === input.length ? input : input.subarray(from, end));
+    this.#left -= end - from;
+    return end;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The bounded copy of a body, taken while the body passes by.
+ *
+ * It is also what a call is sent again from: to a fresh connection or to the fallback, as long as `whole` holds.
+ */
+const NOTHING = Buffer.alloc(0);
+
+export class Capture {
+  readonly #limitBytes: number;
+  #kept: Buffer = NOTHING;
+  #keptBytes = 0;
+  #totalBytes = 0;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** The first piece is kept as a view (a body mostly comes in one); further ones are gathered, so that many small ones cost no more. */
+  keep(piece: Buffer): void {
+    this.#totalBytes += piece.length;
+    const room = Math.min(piece.length, this.#limitBytes - this.#keptBytes);
+    if (room <= 0) return;
+    if (this.#keptBytes === 0) {
+      this.#kept = room === piece.length ? piece : piece.subarray(0, room);
+    } else {
+      const needed = this.#keptBytes + room;
+      if (this.#owned && needed <= this.#kept.length) {
+        piece.copy(this.#kept, this.#keptBytes, 0, room);
+      } else {
+        const grown = Buffer.allocUnsafe(Math.min(this.#limitBytes, Math.max(4096, needed * 2)));
+        this.#kept.copy(grown, 0, 0, this.#keptBytes);
+        piece.copy(grown, this.#keptBytes, 0, room);
+        this.#kept = grown;
+        this.#owned = true;
+      }
+    }
+    this.#keptBytes += room;
+  }
+
+  /** Whether `kept` may be written to; the first piece belongs to the connection it came from. */
+  #owned = false;
+
+  /** The copy: at most the limit, valid until the next `keep`. */
+  get bytes(): Buffer {
+    return this.#kept.length === this.#keptBytes ? this.#kept : this.#kept.subarray(0, this.#keptBytes);
+  }
+
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
+  /** Bytes that passed, kept or not. */
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  /** Whether every byte that passed is kept. */
+  get whole(): boolean {
+    return this.#keptBytes === this.#totalBytes;
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * A client's connection: reads requests one after the other and gives each to a `Call`; the next one starts when its answer is out.
+ */
+import type { Socket } from 'node:net';
+import { BodyReader } from './body.ts';
+import { Call } from './call.ts';
+import type { DataPath } from './data-path.ts';
+import type { Deadline } from './deadlines.ts';
+import { HEAD_END, hasBareLineFeed, type Refusal } from './framing.ts';
+import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
+import { writeOwnAnswer } from './own-answer.ts';
+
+/** `closing`: all is said; what still comes is thrown away until the other side closes too. */
+type Phase = 'idle' | 'head' | 'body' | 'answer' | 'closing';
+
+export class ClientConnection implements Deadline {
+  deadlineAt = Number.POSITIVE_INFINITY;
+  readonly socket: Socket;
+  /** Whether reading waits for the upstream to take what it was sent. */
+  bodyPaused = false;
+  readonly #path: DataPath;
+  readonly #closed: (connection: ClientConnection) => void;
+  #phase: Phase = 'idle';
+  /** Bytes that came and were not read yet. */
+  #held: Buffer | null = null;
+  #consuming = false;
+  #call: Call | null = null;
+  #body: BodyReader | null = null;
+  /** When the present head began. */
+  #startedAt = 0;
+  #startedMono = 0;
+
+  constructor(socket: Socket, path: DataPath, closed: (connection: ClientConnection) => void) {
+    this.socket = socket;
+    this.#path = path;
+    this.#closed = closed;
+    path.deadlines.add(this);
+    path.deadlines.set(this, performance.now() + path.limits.headTimeoutMs);
+    socket.on('data', (bytes: Buffer) => {
+      if (this.#phase === 'closing') return;
+      this.#consume(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
+    });
+    socket.on('drain', () => {
+      if (this.#call !== null) this.#call.clientDrained();
+      else this.#resume();
+    });
+    // A client that hangs up half-way does not wait for an answer: the same reading as nginx and node:http have.
+    socket.on('end', () => this.#gone());
+    socket.on('error', () => this.#gone());
+    socket.on('close', () => {
+      this.#gone();
+      path.deadlines.delete(this);
+      this.#closed(this);
+    });
+  }
+
+  /** Stops reading the request body until the upstream has taken more. */
+  pauseBody(): void {
+    this.bodyPaused = true;
+    this.socket.pause();
+  }
+
+  resumeBody(): void {
+    if (!this.bodyPaused) return;
+    this.bodyPaused = false;
+    this.socket.resume();
+  }
+
+  /** The call's answer is out. `keep`: another request may follow on this connection. */
+  callEnded(keep: boolean): void {
+    this.#call = null;
+    this.#body = null;
+    if (!keep || this.#path.draining) {
+      this.finish();
+      return;
+    }
+    this.#phase = 'idle';
+    this.#path.deadlines.set(this, performance.now() + this.#path.limits.keepAliveMs);
+    this.#resume();
+  }
+
+  /** Breaks the connection off so that the answer cannot be taken for a whole one. */
+  breakOff(reset: boolean): void {
+    this.#call = null;
+    this.#phase = 'closing';
+    // Where the end of the connection is the end of the answer, only a reset tells the difference.
+    if (reset) this.socket.resetAndDestroy();
+    else this.socket.destroySoon();
+  }
+
+  /** Closes an idle connection; a busy one closes after its answer, since `draining` is set. */
+  drain(): void {
+    if (this.#phase === 'idle') this.finish();
+  }
+
+  /** Sends what is written, then closes, and meanwhile reads on: closing over unread bytes would reset the answer away. */
+  finish(): void {
+    this.#phase = 'closing';
+    this.#held = null;
+    this.socket.end();
+    this.socket.resume();
+    this.#path.deadlines.set(this, performance.now() + this.#path.limits.lingerMs);
+  }
+
+  expire(): void {
+    if (this.#call !== null) this.#call.expire();
+    else if (this.#phase === 'head')
+      this.#refuse({ kind: 'refused', status: 408, reason: 'request-timeout', message: 'the request head stopped arriving' });
+    else this.socket.destroy();
+  }
+
+  #consume(input: Buffer): void {
+    this.#held = null;
+    this.#consuming = true;
+    let at = 0;
+    try {
+      while (this.#phase !== 'closing') {
+        if (this.#phase === 'answer') break;
+        if (this.#phase === 'body') {
+          if (at === input.length) break;
+          at = this.#readBody(input, at);
+          continue;
+        }
+        // Answers that nobody fetches must not pile up: the next request waits until the last answer is out.
+        if (at === input.length || this.socket.writableNeedDrain) break;
+        const next = this.#readHead(input, at);
+        if (next === -1) break;
+        at = next;
+      }
+    } catch (fault) {
+      this.#path.report(fault);
+      const call = this.#call;
+      this.#call = null;
+      this.#phase = 'closing';
+      call?.fault();
+      this.socket.destroy();
+    }
+    this.#consuming = false;
+    if (at < input.length && this.#phase !== 'closing') this.#hold(at === 0 ? input : input.subarray(at));
+  }
+
+  #hold(rest: Buffer): void {
+    this.#held = rest;
+    if (this.#phase === 'answer' && rest.length > MAX_PIPELINED_BYTES) this.socket.pause();
+    else if (this.#phase === 'idle') this.socket.pause();
+  }
+
+  #resume(): void {
+    if (this.#consuming || this.socket.writableNeedDrain) return;
+    this.bodyPaused = false;
+    this.socket.resume();
+    if (this.#held !== null) this.#consume(this.#held);
+  }
+
+  /** Returns the index after the head and what has come of its body, or -1 when it is not whole yet or refused. */
+  #readHead(input: Buffer, at: number): number {
+    // RFC 9112 §2.2: blank lines before a request line are skipped.
+    if (input[at] === 13 && input[at + 1] === 10) return at + 2;
+    if (this.#phase === 'idle') {
+      this.#phase = 'head';
+      this.#startedAt = Date.now();
+      this.#startedMono = performance.now();
+      this.#path.deadlines.set(this, this.#startedMono + this.#path.limits.headTimeoutMs);
+    }
+    const end = input.indexOf(HEAD_END, at);
+    if (end === -1 ? input.length - at > MAX_HEAD_BYTES : end - at > MAX_HEAD_BYTES) {
+      return this.#refuse({ kind: 'refused', status: 431, reason: 'head-too-large', message: 'the head is larger than 64 KiB' });
+    }
+    if (end === -1) {
+      if (hasBareLineFeed(input.subarray(at))) {
+        return this.#refuse({ kind: 'refused', status: 400, reason: 'bad-request', message: 'a line that does not end in CRLF' });
+      }
+      return -1;
+    }
+    const request = this.#path.requests.get(input.toString('latin1', at, end));
+    if ('kind' in request) return this.#refuse(request);
+    const { head } = request;
+    const body = new BodyReader(head.framing, head.contentLength ?? 0);
+    const pieces: Buffer[] = [];
+    const next = body.read(input, end + 4, pieces);
+    this.#path.counters.add('requests');
+    const call = new Call(this.#path, this, request, this.#startedAt, this.#startedMono);
+    this.#call = call;
+    this.#body = body;
+    this.#phase = body.done ? 'answer' : 'body';
+    if (body.failure !== null) call.bodyBroken(body.failure);
+    else call.begin(pieces, body.done, body.trailers);
+    return next;
+  }
+
+  #readBody(input: Buffer, from: number): number {
+    // In phase `body` both are there.
+    const body = this.#body!;
+    const call = this.#call!;
+    const pieces: Buffer[] = [];
+    const at = body.read(input, from, pieces);
+    if (body.failure !== null) call.bodyBroken(body.failure);
+    else {
+      if (body.done) this.#phase = 'answer';
+      call.body(pieces, body.done, body.trailers);
+    }
+    return at;
+  }
+
+  #refuse(refusal: Refusal): -1 {
+    this.#path.counters.add('refused');
+    const { status, reason, message } = refusal;
+    const { head, body } = writeOwnAnswer({ status, reason, error: message, id: null }, 'close');
+    this.socket.write(head + body, 'latin1');
+    this.finish();
+    return -1;
+  }
+
+  #gone(): void {
+    const call = this.#call;
+    this.#call = null;
+    this.#held = null;
+    if (this.#phase === 'closing' && call === null) return;
+    this.#phase = 'closing';
+    if (call !== null) {
+      call.abort();
+      this.socket.destroy();
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * What the data path has done, in shared memory: one thread writes, any thread reads.
+ */
+import { REASONS, type Reason } from './reasons.ts';
+
+const NAMES = [
+  'connections',
+  'requests',
+  'answered',
+  'failed',
+  'aborted',
+  'refused',
+  'fallback',
+  'retried',
+  'bugs',
+  'exchanges',
+  'ringFull',
+] as const;
+
+/** The name of a single counter. */
+export type Counter = (typeof NAMES)[number];
+
+/**
+ * A reading of the counters. `requests` = `answered` + `failed` + `aborted` + calls now running, and the ended ones are
+ * `exchanges` + `ringFull` (within what changes while the reading is taken).
+ */
+export interface ProxyCounters {
+  /** Client connections open now. */
+  readonly connections: number;
+  /** Requests whose head was accepted. */
+  readonly requests: number;
+  readonly answered: number;
+  readonly failed: number;
+  readonly aborted: number;
+  /** Requests or connections turned away before they became a call. */
+  readonly refused: number;
+  /** Calls that the fallback answered. */
+  readonly fallback: number;
+  /** Calls sent again on a fresh connection after a pooled one turned out to be closed. */
+  readonly retried: number;
+  /** Faults of our own, each kept inside its connection. */
+  readonly bugs: number;
+  /** Exchanges handed to the analysis, and those dropped because its ring was full. */
+  readonly exchanges: number;
+  readonly ringFull: number;
+  /** Failed calls by reason; zero ones included. */
+  readonly failedBy: { readonly [R in Reason]: number };
+  /** Calls answered by the fallback, by the reason why the primary did not. */
+  readonly fallbackBy: { readonly [R in Reason]: number };
+}
+
+const INDEX: ReadonlyMap<Counter, number> = new Map(NAMES.map((name, i) => [name, i]));
+const FAILED_BY = NAMES.length;
+const FALLBACK_BY = FAILED_BY + REASONS.length;
+
+/** Float64 holds counts up to 2^53 and, aligned, is read and written whole. */
+export class Counters {
+  readonly memory: SharedArrayBuffer;
+  readonly #values: Float64Array;
+
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(8 * (FALLBACK_BY + REASONS.length))) {
+    this.memory = memory;
+    this.#values = new Float64Array(memory);
+  }
+
+  add(counter: Counter, amount = 1): void {
+    this.#change(INDEX.get(counter)!, amount);
+  }
+
+  failedBy(reason: Reason): void {
+    this.#change(FAILED_BY + REASONS.indexOf(reason), 1);
+  }
+
+  fallbackBy(reason: Reason): void {
+    this.#change(FALLBACK_BY + REASONS.indexOf(reason), 1);
+  }
+
+  read(): ProxyCounters {
+    const plain = Object.fromEntries(NAMES.map((name, i) => [name, this.#values[i]!]));
+    const by = (from: number) => Object.fromEntries(REASONS.map((reason, i) => [reason, this.#values[from + i]!]));
+    // NAMES and REASONS are the very keys of the type.
+    return { ...plain, failedBy: by(FAILED_BY), fallbackBy: by(FALLBACK_BY) } as unknown as ProxyCounters;
+  }
+
+  #change(index: number, amount: number): void {
+    this.#values[index] = this.#values[index]! + amount;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The data thread: runs the data port and obeys the main side in `proxy.ts`. It parses framing and nothing else.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Counters } from './counters.ts';
+import type { Limits } from './limits.ts';
+import { RingWriter } from './ring.ts';
+import { type Address, DataServer } from './server.ts';
+import type { TrafficOptions } from './traffic.ts';
+
+/** What the thread starts with. */
+export interface ThreadData {
+  readonly listen: Address;
+  readonly traffic: TrafficOptions;
+  readonly active: string;
+  readonly limits: Limits;
+  readonly ring: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+}
+
+/** What the main side asks; each is answered by a `Reply` with its number. */
+export type Order = { readonly number: number } & (
+  | { readonly kind: 'route'; readonly to: string }
+  | { readonly kind: 'configure'; readonly traffic: TrafficOptions }
+  | { readonly kind: 'drain'; readonly timeoutMs: number }
+  | { readonly kind: 'close' }
+);
+
+export type Reply =
+  | { readonly kind: 'listening'; readonly address: Address }
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  | { readonly kind: 'done'; readonly number: number; readonly before: string; readonly route: string }
+  | { readonly kind: 'failed'; readonly number: number; readonly message: string }
+  /** A fault of our own, kept inside one connection. */
+  | { readonly kind: 'fault'; readonly text: string };
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const reply = (message: Reply) => port.postMessage(message);
+  // `openProxy` starts this thread with exactly that.
+  const data = workerData as ThreadData;
+  const server = new DataServer({
+    ...data.traffic,
+    active: data.active,
+    limits: data.limits,
+    ring: new RingWriter(data.ring),
+    counters: new Counters(data.counters),
+    report: (fault) => reply({ kind: 'fault', text: fault instanceof Error ? (fault.stack ?? fault.message) : String(fault) }),
+  });
+
+  const obey = async (order: Order): Promise<void> => {
+    switch (order.kind) {
+      case 'route':
+        server.traffic.setRoute(order.to);
+        break;
+      case 'configure':
+        server.traffic.configure(order.traffic);
+        break;
+      case 'drain':
+        await server.drain(order.timeoutMs);
+        break;
+      case 'close':
+        await server.close();
+        break;
+    }
+  };
+
+  port.on('message', (order: Order) => {
+    const before = server.traffic.route;
+    obey(order).then(
+      () => {
+        reply({ kind: 'done', number: order.number, before, route: server.traffic.route });
+        if (order.kind === 'close') port.close();
+      },
+      (error: Error) => reply({ kind: 'failed', number: order.number, message: error.message }),
+    );
+  });
+
+  server.listen(data.listen).then(
+    (address) => reply({ kind: 'listening', address }),
+    (error: NodeJS.ErrnoException) => {
+      reply({ kind: 'refused', code: error.code ?? '', message: error.message });
+      port.close();
+    },
+  );
+}

@@ -1,0 +1,237 @@
+/**
+ * Strict reading of HTTP/1.1 heads (RFC 9112): a subset of what Node's own parser accepts, so that two readers of one
+ * message never see two framings.
+ *
+ * Refused where the standard lets a recipient be lenient: bare LF, folded lines, blanks around a name, Content-Length beside
+ * Transfer-Encoding, repeated or odd lengths, any transfer coding but `chunked`, transfer codings on HTTP/1.0 (§6.1, §6.3).
+ */
+import type { Header } from '../contracts/exchange.ts';
+import { MAX_FIELDS } from './limits.ts';
+
+/** Why a head is refused, and with what status a client is told. */
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly status: number;
+  /** The word for `x-driftline-reason`. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+interface Fields {
+  /** In wire order. */
+  readonly fields: readonly Header[];
+  /** The names in lower case, same order. */
+  readonly names: readonly string[];
+  /** Null when the head has none. */
+  readonly contentLength: number | null;
+  readonly chunked: boolean;
+  /** Options of all Connection fields, lower case. */
+  readonly connection: readonly string[];
+  /** Values of the Host fields. */
+  readonly hosts: readonly string[];
+  /** `CRLF`-separated field lines as they came. */
+  readonly text: string;
+}
+
+export interface RequestHead extends Fields {
+  readonly kind: 'request';
+  readonly method: string;
+  /** Origin form or `*`, an opaque string of visible ASCII. */
+  readonly target: string;
+  readonly minorVersion: 0 | 1;
+  readonly framing: 'none' | 'length' | 'chunked';
+  readonly keepAlive: boolean;
+  readonly expectsContinue: boolean;
+}
+
+export interface AnswerHead extends Fields {
+  readonly kind: 'answer';
+  /** 100 to 599. */
+  readonly status: number;
+  readonly reasonPhrase: string;
+  readonly minorVersion: 0 | 1;
+  readonly keepAlive: boolean;
+}
+
+/** How an answer's body ends (RFC 9112 §6.3). */
+export type AnswerFraming = 'none' | 'length' | 'chunked' | 'close';
+
+/** Bytes that end a head. */
+export const HEAD_END = Buffer.from('\r\n\r\n');
+
+/** RFC 9110 §5.6.2. */
+export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e]+) HTTP\/(\d)\.(\d)$/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: (.*))?$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const UNCLEAN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+const HOST = /^[A-Za-z0-9.\-_~!$&'()*+,;=%:[\]]*$/;
+const DIGITS = /^\d{1,15}$/;
+
+/** Reads a request head, given as latin1 text without its final blank line. */
+export function parseRequestHead(head: string): RequestHead | Refusal {
+  if (UNCLEAN.test(head)) return bad('a control character or a line that does not end in CRLF');
+  const lineEnd = endOfLine(head, 0);
+  const line = REQUEST_LINE.exec(head.slice(0, lineEnd));
+  if (line === null) return bad('the request line is not `METHOD target HTTP/1.1`');
+  const [, method = '', target = '', major, minor] = line;
+  if (major !== '1' || (minor !== '0' && minor !== '1')) return refuse(505, 'not-supported', 'only HTTP/1.1 and HTTP/1.0 are spoken here');
+  if (!METHODS.has(method)) return refuse(501, 'not-supported', 'this method is not passed on');
+  // Absolute form is left out on purpose: it can name another host than Host does.
+  if (target !== '*' ? !target.startsWith('/') || target.includes('#') : method !== 'OPTIONS') {
+    return bad('the request target must be a path');
+  }
+  const scan = parseFields(head, lineEnd + 2);
+  if (scan.kind === 'refused') return scan;
+  const minorVersion = minor === '1' ? 1 : 0;
+  if (scan.hosts.length > 1 || (minorVersion === 1 && scan.hosts.length === 0)) return bad('exactly one Host is needed');
+  if (scan.hosts.length === 1 && !HOST.test(scan.hosts[0]!)) return bad('Host is not a host');
+  if (scan.chunked && minorVersion === 0) return bad('Transfer-Encoding on HTTP/1.0');
+  let expectsContinue = false;
+  for (let i = 0; i < scan.names.length; i++) {
+    const name = scan.names[i];
+    const value = scan.fields[i]![1].toLowerCase();
+    if (name === 'upgrade' && value.includes('websocket')) return refuse(501, 'not-supported', 'WebSocket is not passed on');
+    if (name !== 'expect') continue;
+    if (value !== '100-continue') return refuse(417, 'not-supported', 'only `Expect: 100-continue` can be met');
+    expectsContinue = minorVersion === 1;
+  }
+  return {
+    kind: 'request',
+    method,
+    target,
+    minorVersion,
+    framing: scan.chunked ? 'chunked' : scan.contentLength === null ? 'none' : 'length',
+    keepAlive: keepsAlive(minorVersion, scan.connection),
+    expectsContinue,
+    ...scan.found,
+  };
+}
+
+/** Reads the head of an answer, given as latin1 text without its final blank line. */
+export function parseAnswerHead(head: string): AnswerHead | Refusal {
+  if (UNCLEAN.test(head)) return bad('a control character or a line that does not end in CRLF');
+  const lineEnd = endOfLine(head, 0);
+  const line = STATUS_LINE.exec(head.slice(0, lineEnd));
+  if (line === null) return bad('the status line is not `HTTP/1.1 NNN reason`');
+  const scan = parseFields(head, lineEnd + 2);
+  if (scan.kind === 'refused') return scan;
+  const minorVersion = line[1] === '1' ? 1 : 0;
+  if (scan.chunked && minorVersion === 0) return bad('Transfer-Encoding on HTTP/1.0');
+  return {
+    kind: 'answer',
+    status: Number(line[2]),
+    reasonPhrase: line[3] ?? '',
+    minorVersion,
+    keepAlive: keepsAlive(minorVersion, scan.connection),
+    ...scan.found,
+  };
+}
+
+/** How the body of an answer to `method` ends. */
+export function answerFraming(answer: AnswerHead, method: string): AnswerFraming {
+  const { status } = answer;
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return 'none';
+  if (answer.chunked) return 'chunked';
+  return answer.contentLength === null ? 'close' : 'length';
+}
+
+/** Whether an unfinished head can no longer become a good one, because a line ended without CR. */
+export function hasBareLineFeed(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) {
+    if (at === 0 || bytes[at - 1] !== 13) return true;
+  }
+  return false;
+}
+
+/** Field lines that were checked before, as pairs. */
+export function splitFields(text: string): Header[] {
+  const fields: Header[] = [];
+  for (let at = 0; at < text.length; ) {
+    const end = endOfLine(text, at);
+    const colon = text.indexOf(':', at);
+    fields.push([text.slice(at, colon), trimBlanks(text, colon + 1, end)]);
+    at = end + 2;
+  }
+  return fields;
+}
+
+type Scan = Refusal | (Fields & { readonly kind: 'fields'; readonly found: Fields });
+
+function parseFields(head: string, from: number): Scan {
+  const fields: Header[] = [];
+  const names: string[] = [];
+  const connection: string[] = [];
+  const hosts: string[] = [];
+  let contentLength: number | null = null;
+  let chunked = false;
+  for (let at = from; at < head.length; ) {
+    const end = endOfLine(head, at);
+    const colon = head.indexOf(':', at);
+    const name = colon === -1 || colon > end ? '' : head.slice(at, colon);
+    // A folded line begins with a blank and a blank before the colon ends the name: neither is a token (§5.1, §5.2).
+    if (!TOKEN.test(name)) return bad('a field line is not `name: value`');
+    if (fields.length === MAX_FIELDS) return refuse(431, 'head-too-large', `more than ${MAX_FIELDS} fields`);
+    const value = trimBlanks(head, colon + 1, end);
+    const lower = name.toLowerCase();
+    fields.push([name, value]);
+    names.push(lower);
+    switch (lower) {
+      case 'host':
+        hosts.push(value);
+        break;
+      case 'connection':
+        for (const option of value.toLowerCase().split(',')) connection.push(trimBlanks(option, 0, option.length));
+        break;
+      case 'content-length':
+        if (contentLength !== null) return bad('Content-Length is given twice');
+        // Readers differ on a TAB beside these two values, so none is borne.
+        if (!DIGITS.test(value) || head.slice(colon, end).includes('\t')) return bad('Content-Length is not a number');
+        contentLength = Number(value);
+        break;
+      case 'transfer-encoding':
+        if (chunked || value.toLowerCase() !== 'chunked' || head.slice(colon, end).includes('\t')) {
+          return refuse(501, 'not-supported', 'the only transfer coding is `chunked`, once');
+        }
+        chunked = true;
+        break;
+    }
+    at = end + 2;
+  }
+  if (chunked && contentLength !== null) return bad('Content-Length beside Transfer-Encoding');
+  const found = { fields, names, contentLength, chunked, connection, hosts, text: head.slice(from) };
+  return { kind: 'fields', found, ...found };
+}
+
+function keepsAlive(minorVersion: 0 | 1, connection: readonly string[]): boolean {
+  if (connection.includes('close')) return false;
+  return minorVersion === 1 || connection.includes('keep-alive');
+}
+
+function endOfLine(text: string, from: number): number {
+  const at = text.indexOf('\r\n', from);
+  return at === -1 ? text.length : at;
+}
+
+/** Cuts spaces and tabs only; `trim` would also cut the no-break space, a byte that belongs to the value. */
+function trimBlanks(text: string, from: number, to: number): string {
+  let start = from;
+  let end = to;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9;
+}
+
+function bad(message: string): Refusal {
+  return refuse(400, 'bad-request', message);
+}
+
+function refuse(status: number, reason: string, message: string): Refusal {
+  return { kind: 'refused', status, reason, message };
+}

@@ -1,0 +1,44 @@
+/**
+ * Why a call was not served by the primary: the words of `x-driftline-reason`, records and counters, with the status each one gets.
+ */
+export const REASON_STATUS = {
+  'connect-refused': 502,
+  'connect-timeout': 504,
+  'connect-failed': 502,
+  reset: 502,
+  'no-answer': 504,
+  'bad-answer': 502,
+  overloaded: 503,
+  loop: 508,
+  /** The body's sender broke the framing or stalled inside it. */
+  'bad-request': 400,
+  'request-timeout': 408,
+  /** The answer broke off after its head had been passed on. */
+  truncated: 502,
+  /** Served by the fallback because the route says so. */
+  route: 503,
+  /** A fault of Driftline itself, kept inside its call. */
+  internal: 500,
+} as const;
+
+export type Reason = keyof typeof REASON_STATUS;
+
+/** In the order of their counters. */
+// The keys of a literal are exactly its type's keys.
+export const REASONS = Object.keys(REASON_STATUS) as readonly Reason[];
+
+export const REASON_TEXT: { readonly [R in Reason]: string } = {
+  'connect-refused': 'the model server refuses connections',
+  'connect-timeout': 'the model server did not accept a connection in time',
+  'connect-failed': 'the model server cannot be reached',
+  reset: 'the model server closed the connection without an answer',
+  'no-answer': 'the model server did not answer in time',
+  'bad-answer': 'the model server sent something that is not an HTTP answer',
+  overloaded: 'too many calls at once',
+  loop: 'the call has passed through too many Driftline proxies; the upstream leads back here',
+  'bad-request': 'the request body is not framed as its head says',
+  'request-timeout': 'the request body stopped arriving',
+  truncated: 'the answer broke off',
+  route: 'the route points to the fallback',
+  internal: 'a fault inside Driftline',
+};

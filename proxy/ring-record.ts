@@ -1,0 +1,116 @@
+/**
+ * How an exchange lies in the ring: a fixed head, one run of latin1 text, both bodies.
+ *
+ * Field lines travel as text and are taken apart by the reader, whose time costs no caller anything.
+ *
+ * ```
+ *   0 i32 record size in bytes, multiple of 8     40 u32 × 8 lengths of the texts: id, method, path, served-by, reason,
+ *   4 u16 status, u8 outcome, u8 has a reason              traceparent, request fields, answer fields
+ *   8 f64 started at     16 f64 latency           72 u32 × 2 kept bytes of request, answer
+ *  24 f64 total bytes of request, 32 of answer    80 texts, request bytes, answer bytes
+ * ```
+ */
+import type { Exchange, Outcome } from '../contracts/exchange.ts';
+import { splitFields } from './framing.ts';
+
+/** An ended call as the data thread holds it. All texts are latin1. */
+export interface CapturedCall {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly latencyMs: number;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly servedBy: string;
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  readonly traceparent: string;
+  /** CRLF-separated field lines, secrets already taken out. */
+  readonly requestFields: string;
+  readonly answerFields: string;
+  readonly requestBytes: Uint8Array;
+  readonly requestTotalBytes: number;
+  readonly answerBytes: Uint8Array;
+  readonly answerTotalBytes: number;
+}
+
+const HEAD_BYTES = 80;
+const LENGTHS_AT = 40;
+const OUTCOMES: readonly Outcome[] = ['answered', 'failed', 'aborted'];
+
+/** Bytes that the call takes in the ring. */
+export function sizeOf(call: CapturedCall): number {
+  const texts =
+    call.id.length +
+    call.method.length +
+    call.path.length +
+    call.servedBy.length +
+    (call.reason === null ? 0 : call.reason.length) +
+    call.traceparent.length +
+    call.requestFields.length +
+    call.answerFields.length;
+  return (HEAD_BYTES + texts + call.requestBytes.length + call.answerBytes.length + 7) & ~7;
+}
+
+/** Writes the call at `at`, which is a multiple of 8. `view` and `bytes` show the same memory. */
+export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view: DataView, at: number): void {
+  const reason = call.reason ?? '';
+  view.setInt32(at, size, true);
+  view.setUint16(at + 4, call.status, true);
+  view.setUint8(at + 6, OUTCOMES.indexOf(call.outcome));
+  view.setUint8(at + 7, call.reason === null ? 0 : 1);
+  view.setFloat64(at + 8, call.startedAt, true);
+  view.setFloat64(at + 16, call.latencyMs, true);
+  view.setFloat64(at + 24, call.requestTotalBytes, true);
+  view.setFloat64(at + 32, call.answerTotalBytes, true);
+  view.setUint32(at + LENGTHS_AT, call.id.length, true);
+  view.setUint32(at + LENGTHS_AT + 4, call.method.length, true);
+  view.setUint32(at + LENGTHS_AT + 8, call.path.length, true);
+  view.setUint32(at + LENGTHS_AT + 12, call.servedBy.length, true);
+  view.setUint32(at + LENGTHS_AT + 16, reason.length, true);
+  view.setUint32(at + LENGTHS_AT + 20, call.traceparent.length, true);
+  view.setUint32(at + LENGTHS_AT + 24, call.requestFields.length, true);
+  view.setUint32(at + LENGTHS_AT + 28, call.answerFields.length, true);
+  view.setUint32(at + LENGTHS_AT + 32, call.requestBytes.length, true);
+  view.setUint32(at + LENGTHS_AT + 36, call.answerBytes.length, true);
+  const text = call.id + call.method + call.path + call.servedBy + reason + call.traceparent + call.requestFields + call.answerFields;
+  let to = at + HEAD_BYTES;
+  to += bytes.write(text, to, 'latin1');
+  bytes.set(call.requestBytes, to);
+  bytes.set(call.answerBytes, to + call.requestBytes.length);
+}
+
+/** Reads a record that starts at the buffer's first byte. The bodies are views of it. */
+export function decodeExchange(record: Buffer): Exchange {
+  let at = HEAD_BYTES;
+  const length = (i: number) => record.readUInt32LE(LENGTHS_AT + 4 * i);
+  const text = (i: number) => {
+    at += length(i);
+    return record.toString('latin1', at - length(i), at);
+  };
+  const id = text(0);
+  const method = text(1);
+  const path = text(2);
+  const servedBy = text(3);
+  const reason = text(4);
+  const traceparent = text(5);
+  const requestHeaders = splitFields(text(6));
+  const responseHeaders = splitFields(text(7));
+  const bodies = at + length(8);
+  return {
+    id,
+    startedAt: record.readDoubleLE(8),
+    latencyMs: record.readDoubleLE(16),
+    method,
+    path,
+    status: record.readUInt16LE(4),
+    servedBy,
+    outcome: OUTCOMES[record[6]!]!,
+    reason: record[7] === 0 ? null : reason,
+    traceparent,
+    requestHeaders,
+    responseHeaders,
+    request: { bytes: record.subarray(at, bodies), totalBytes: record.readDoubleLE(24) },
+    response: { bytes: record.subarray(bodies, bodies + length(9)), totalBytes: record.readDoubleLE(32) },
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * The data port: accepts connections, hands each to a `ClientConnection`, and can stop accepting without breaking a call.
+ */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { ClientConnection } from './client-connection.ts';
+import type { Counters } from './counters.ts';
+import type { DataPath } from './data-path.ts';
+import { Deadlines } from './deadlines.ts';
+import { prepareAnswer, prepareRequest } from './forward.ts';
+import { parseAnswerHead, parseRequestHead } from './framing.ts';
+import type { Limits } from './limits.ts';
+import { Memo } from './memo.ts';
+import { writeOwnAnswer } from './own-answer.ts';
+import type { RingWriter } from './ring.ts';
+import { Traffic, type TrafficOptions } from './traffic.ts';
+
+export interface ServerOptions extends TrafficOptions {
+  readonly active: string;
+  readonly limits: Limits;
+  readonly ring: RingWriter;
+  readonly counters: Counters;
+  /** Hears of faults of our own that were kept inside one connection. */
+  readonly report: (fault: unknown) => void;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export class DataServer {
+  readonly #path: DataPath;
+  readonly #server: Server;
+  readonly #connections = new Set<ClientConnection>();
+  /** Called when the last connection has closed. */
+  #whenEmpty: (() => void) | null = null;
+
+  constructor(options: ServerOptions) {
+    const { limits, report, counters, ring } = options;
+    const deadlines = new Deadlines();
+    this.#path = {
+      traffic: new Traffic(options, options.active, limits, deadlines, report),
+      limits,
+      deadlines,
+      counters,
+      ring,
+      requests: new Memo((text) => {
+        const head = parseRequestHead(text);
+        return head.kind === 'refused' ? head : prepareRequest(head);
+      }),
+      answers: new Memo((text) => {
+        const head = parseAnswerHead(text);
+        return head.kind === 'refused' ? head : prepareAnswer(head);
+      }),
+      draining: false,
+      report: (fault) => {
+        counters.add('bugs');
+        report(fault);
+      },
+    };
+    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  /** Rejects with the system's error when the address cannot be had. */
+  listen(address: Address): Promise<Address> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(address.port, address.host, () => {
+        this.#server.off('error', reject);
+        // Running out of file descriptors ends no call; accepting goes on when some are free again.
+        this.#server.on('error', () => this.#path.counters.add('refused'));
+        // A TCP server's address is an object.
+        const bound = this.#server.address() as AddressInfo;
+        resolve({ host: bound.address, port: bound.port });
+      });
+    });
+  }
+
+  get traffic(): Traffic {
+    return this.#path.traffic;
+  }
+
+  /** Accepts no more, lets running calls end, then breaks off what is left after `timeoutMs`. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#path.draining = true;
+    if (this.#server.listening) this.#server.close();
+    for (const connection of [...this.#connections]) connection.drain();
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#whenEmpty = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    for (const connection of [...this.#connections]) connection.socket.destroy();
+  }
+
+  /** Breaks everything off. Safe twice and without listening. */
+  async close(): Promise<void> {
+    await this.drain(0);
+    this.#path.traffic.close();
+    this.#path.deadlines.close();
+  }
+
+  #accept(socket: Socket): void {
+    const { counters, limits } = this.#path;
+    if (this.#connections.size >= limits.maxClients) {
+      counters.add('refused');
+      const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: 'too many connections', id: null }, 'close');
+      // Whatever becomes of this socket, it was none of ours.
+      socket.on('error', () => {});
+      socket.write(head + body, 'latin1');
+      socket.destroySoon();
+      return;
+    }
+    counters.add('connections');
+    this.#connections.add(
+      new ClientConnection(socket, this.#path, (connection) => {
+        this.#connections.delete(connection);
+        counters.add('connections', -1);
+        if (this.#connections.size === 0) this.#whenEmpty?.();
+      }),
+    );
+  }
+}

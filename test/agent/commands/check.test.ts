@@ -1,0 +1,117 @@
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { checkCommand } from '../../../agent/commands/check.ts';
+
+/** Runs the command here, since a start of the whole program takes a while. */
+async function check(t: Test, ...options: string[]) {
+  const out = t.capture(process.stdout, 'write', () => true);
+  const err = t.capture(process.stderr, 'write', () => true);
+  const before = process.exitCode;
+  process.exitCode = undefined;
+  let thrown: unknown = null;
+  try {
+    await checkCommand().exitOverride().parseAsync(options, { from: 'user' });
+  } catch (error) {
+    thrown = error;
+  }
+  const status = process.exitCode ?? 0;
+  process.exitCode = before;
+  const text = (calls: ReturnType<typeof out>) => calls.map(({ args }) => String(args[0])).join('');
+  const [stdout, stderr] = [text(out()), text(err())];
+  out.restore();
+  err.restore();
+  return { status, stdout, stderr, thrown };
+}
+
+const sound = `apiVersion: driftline/v1
+kind: Policy
+metadata: {name: credit-risk}
+spec:
+  model: {name: m}
+  traffic: {upstreams: {primary: {url: "http://127.0.0.1:8081"}}}
+  schema: {inputs: [{name: a, type: number}, {name: b, type: categorical}, {name: c, type: integer}]}
+  monitors:
+    - name: drift
+      detectors: {numeric: {type: ks}, categorical: {type: chi-squared}}
+    - name: a-mean
+      features: [a]
+      detectors: {numeric: {type: adwin}}
+  alerts: {routes: [{actions: [back]}]}
+  actions:
+    - {name: back, type: rollback, steps: [{do: route, to: primary}]}
+`;
+
+t.test('a sound policy: exit 0, what will be watched on stdout, warnings on stderr', async (t) => {
+  const file = path.join(t.testdir({ 'p.yaml': sound }), 'p.yaml');
+  const { status, stdout, stderr } = await check(t, file);
+  t.equal(status, 0);
+  t.match(stdout, /^credit-risk: no mistakes\n/);
+  t.match(stdout, '500 rows, judged from 100 values; 3 tests a window');
+  t.match(stdout, 'a-mean: adwin on a; warning after 1 window');
+  t.equal(stderr, `${file}:16:7 spec.actions.0 this rollback has no guard — add \`guard: {maxPerDay: 1}\` (warning)\n`);
+});
+
+t.test('mistakes: exit 1, each on a line of stderr with its place, nothing on stdout', async (t) => {
+  const file = path.join(t.testdir({ 'p.yaml': sound.replace('features', 'fetures').replace('to: primary', 'to: primry') }), 'p.yaml');
+  const { status, stdout, stderr } = await check(t, file);
+  t.equal(status, 1);
+  t.equal(stdout, '');
+  t.same(
+    stderr.split('\n').map((line) => line.replace(file, 'p.yaml')),
+    [
+      'p.yaml:12:7 spec.monitors.1.fetures unknown key `fetures` — did you mean features?',
+      'p.yaml:16:60 spec.actions.0.steps.0.to there is no upstream `primry` — did you mean primary?',
+      'p.yaml:16:7 spec.actions.0 this rollback has no guard — add `guard: {maxPerDay: 1}` (warning)',
+      'driftline: p.yaml has 2 mistakes',
+      '',
+    ],
+  );
+});
+
+t.test('--json is one object and nothing else', async (t) => {
+  const folder = t.testdir({ 'good.yaml': sound, 'bad.yaml': 'spec: [' });
+  const good = await check(t, path.join(folder, 'good.yaml'), '--json');
+  t.equal(good.status, 0);
+  t.equal(good.stderr, '');
+  t.match(JSON.parse(good.stdout), {
+    ok: true,
+    mistakes: [],
+    warnings: [{ line: 16 }],
+    policy: { name: 'credit-risk', testsPerWindow: 3 },
+  });
+  const bad = await check(t, path.join(folder, 'bad.yaml'), '--json');
+  t.equal(bad.status, 1);
+  t.equal(bad.stderr, '');
+  t.match(JSON.parse(bad.stdout), { ok: false, mistakes: [{ line: 1, column: 8 }], policy: null });
+});
+
+t.test('a file that is not there, or no file at all, is a matter of usage', async (t) => {
+  t.match((await check(t, path.join(t.testdir({}), 'none.yaml'))).thrown, { code: 'policy-unreadable' });
+  t.match((await check(t)).thrown, { code: 'usage' });
+});
+
+t.test('an upstream on the port that --listen names is a loop', async (t) => {
+  const file = path.join(t.testdir({ 'p.yaml': sound }), 'p.yaml');
+  const { status, stderr } = await check(t, file, '--listen', '0.0.0.0:8081');
+  t.equal(status, 1);
+  t.match(stderr, /:6:40 spec\.traffic\.upstreams\.primary\.url .* own address/);
+});
+
+t.test('--schema prints the JSON Schema', async (t) => {
+  const { status, stdout } = await check(t, '--schema');
+  t.equal(status, 0);
+  t.match(JSON.parse(stdout), { $schema: /draft-07/, required: ['apiVersion', 'kind', 'metadata', 'spec'] });
+});
+
+t.test('the program exits 1 on mistakes and 2 on a file that is not there', async (t) => {
+  const folder = t.testdir({ 'bad.yaml': 'spec: [' });
+  const launcher = path.join(import.meta.dirname, '../../../bin/driftline.js');
+  const run = (file: string) => spawnSync(process.execPath, [launcher, 'check', path.join(folder, file)], { encoding: 'utf8' });
+  const bad = run('bad.yaml');
+  t.equal(bad.status, 1);
+  t.match(bad.stderr, /bad\.yaml:1:8 not valid YAML/);
+  const missing = run('none.yaml');
+  t.equal(missing.status, 2);
+  t.match(missing.stderr, /there is no such file/);
+});

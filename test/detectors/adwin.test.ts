@@ -1,0 +1,121 @@
+import t from 'tap';
+import { withDefaults } from '../../contracts/options.ts';
+import { adwin } from '../../detectors/adwin.ts';
+
+const create = (given: { readonly [option: string]: unknown } = {}) => adwin.create(withDefaults(adwin.options, given));
+type Detector = ReturnType<typeof create>;
+
+interface State {
+  readonly width: number;
+  readonly total: number;
+  readonly variance: number;
+  readonly totals: readonly (readonly number[])[];
+}
+const stateOf = (detector: Detector) => detector.snapshot() as unknown as State;
+
+function uniforms(length: number, seed: number): number[] {
+  let state = seed;
+  return Array.from({ length }, () => {
+    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  });
+}
+
+function driftsOf(detector: Detector, values: readonly number[]): number[] {
+  return values.flatMap((value, index) => (detector.update(value) === 'drift' ? [index] : []));
+}
+
+t.test('buckets hold powers of two, oldest first, and the window’s mean and squared deviations', (t) => {
+  const detector = create({ clock: 1000 });
+  const values = uniforms(100, 3);
+  driftsOf(detector, values);
+  const { width, total, variance, totals } = stateOf(detector);
+  const mean = values.reduce((sum, value) => sum + value, 0) / 100;
+  t.equal(width, 100);
+  t.ok(Math.abs(total / 100 - mean) < 1e-14);
+  t.ok(Math.abs(variance - values.reduce((sum, value) => sum + (value - mean) ** 2, 0)) < 1e-12);
+  let from = 0;
+  for (let row = totals.length - 1; row >= 0; row--) {
+    t.ok(totals[row]!.length <= 5);
+    for (const bucket of totals[row]!) {
+      const sum = values.slice(from, from + 2 ** row).reduce((before, value) => before + value, 0);
+      t.ok(Math.abs(bucket - sum) < 1e-12);
+      from += 2 ** row;
+    }
+  }
+  t.equal(from, 100);
+  t.end();
+});
+
+t.test('a drift shows the cut that was found: its difference above its bound, and the window that remained', (t) => {
+  const detector = create();
+  const values = [...uniforms(1000, 1), ...uniforms(500, 2).map((value) => value + 1)];
+  const drift = values.findIndex((value) => detector.update(value) === 'drift');
+  t.ok(drift >= 1000 && drift < 1100, `found at ${drift}`);
+  t.ok(detector.statistic! > detector.threshold!);
+  t.equal(detector.changedFor, stateOf(detector).width);
+  t.ok(
+    detector.changedFor! >= drift - 1000 && detector.changedFor! <= drift - 1000 + 64,
+    `${detector.changedFor} of the newest values are kept`,
+  );
+  t.end();
+});
+
+t.test('without a drift the nearest cut stands below its bound', (t) => {
+  const detector = create();
+  let last = 'warming-up';
+  for (const value of uniforms(500, 4)) last = detector.update(value);
+  t.equal(last, 'stable');
+  t.ok(detector.statistic! > 0 && detector.statistic! < detector.threshold!);
+  t.equal(detector.changedFor, null);
+  t.end();
+});
+
+t.test('the first check comes with the clock and after the grace period', (t) => {
+  const levels = (given: { readonly [option: string]: unknown }) => {
+    const detector = create(given);
+    return uniforms(100, 4).findIndex((value) => detector.update(value) !== 'warming-up');
+  };
+  t.equal(levels({}), 31);
+  t.equal(levels({ clock: 1 }), 10);
+  t.equal(levels({ clock: 8, gracePeriod: 20 }), 23);
+  t.end();
+});
+
+t.test('with one bucket a row the detector works on, where its origin breaks off', (t) => {
+  // river 0.26.1 panics on this stream with max_buckets 1.
+  const values = uniforms(20_000, 9).map((value, index) => value + (Math.floor(index / 3000) % 2) * 0.3);
+  const drifts = driftsOf(create({ maxBuckets: 1, clock: 1 }), values);
+  t.equal(drifts.length, 6);
+  for (const [k, drift] of drifts.entries()) t.ok(drift - 3000 * (k + 1) < 100, `found at ${drift}`);
+  t.end();
+});
+
+t.test('with two and three buckets a row drifts are where river 0.26.1 has them', (t) => {
+  const values = uniforms(20_000, 9).map((value, index) => value + (Math.floor(index / 3000) % 2) * 0.3);
+  t.same(driftsOf(create({ maxBuckets: 2, clock: 1 }), values), [3054, 6074, 9047, 12059, 15050, 18047]);
+  t.same(driftsOf(create({ maxBuckets: 3, clock: 1 }), values), [3053, 6069, 9045, 12059, 15050, 18047]);
+  t.end();
+});
+
+t.test('values as large as doubles go do not silence the detector', (t) => {
+  const detector = create({ clock: 1 });
+  for (const value of [1e300, -1e300, 1.7e308]) for (let k = 0; k < 100; k++) detector.update(value);
+  t.ok(Number.isFinite(stateOf(detector).variance));
+  t.ok(driftsOf(detector, [...new Array(3000).fill(1e139), ...new Array(3000).fill(-1e139)]).length > 0);
+  t.end();
+});
+
+t.test('a value that is not finite is a fault of the caller and stays loud', (t) => {
+  for (const value of [Number.NaN, Infinity, -Infinity]) t.throws(() => create().update(value), RangeError);
+  t.end();
+});
+
+t.test('on a large offset the squared deviations stay at 0 or above', (t) => {
+  const detector = create({ clock: 1, delta: 1 });
+  for (const value of uniforms(5000, 8)) {
+    detector.update(1e12 + Math.round(value * 3) * 1e-3);
+    t.ok(stateOf(detector).variance >= 0) || t.end();
+  }
+  t.end();
+});

@@ -1,0 +1,103 @@
+import t from 'tap';
+import type { Level } from '../../contracts/detector.ts';
+import { withDefaults } from '../../contracts/options.ts';
+import { ddm } from '../../detectors/ddm.ts';
+
+const create = (given: { readonly [option: string]: unknown } = {}) => ddm.create(withDefaults(ddm.options, given));
+
+/** Feeds the values; the 0-based indices at which the level was `wanted`. */
+function indicesOf(wanted: Level, detector: ReturnType<typeof create>, values: readonly number[]): number[] {
+  return values.flatMap((value, index) => (detector.update(value) === wanted ? [index] : []));
+}
+
+/** 0 and 1 with the given share of 1, from a seed. */
+function bits(share: number, length: number, seed: number): number[] {
+  let state = seed;
+  return Array.from({ length }, () => {
+    state = (Math.imul(1664525, state) + 1013904223) >>> 0;
+    return state / 2 ** 32 < share ? 1 : 0;
+  });
+}
+
+t.test('statistic and threshold are p + s and pMin + 3 sMin, as computed by hand', (t) => {
+  const detector = create({ warmStart: 3, semantics: 'river' });
+  for (const value of [1, 0, 0]) t.equal(detector.update(value), 'warming-up');
+  t.equal(detector.statistic, null);
+  t.equal(detector.update(0), 'stable');
+  const lowest = Math.sqrt((0.25 * 0.75) / 4);
+  t.ok(Math.abs(detector.statistic! - (0.25 + lowest)) < 1e-15);
+  t.ok(Math.abs(detector.threshold! - (0.25 + 3 * lowest)) < 1e-15);
+  detector.update(1);
+  t.ok(Math.abs(detector.statistic! - (0.4 + Math.sqrt((0.4 * 0.6) / 5))) < 1e-15);
+  t.ok(Math.abs(detector.threshold! - (0.25 + 3 * lowest)) < 1e-15, 'a higher p + s does not move the minimum');
+  t.end();
+});
+
+t.test('the first error after a faultless start is not drift', (t) => {
+  const values = [...new Array(200).fill(0), 1, ...new Array(200).fill(0)];
+  t.same(indicesOf('drift', create(), values), []);
+  t.same(indicesOf('drift', create({ semantics: 'river' }), values), [200], 'it is under river’s semantics');
+  t.end();
+});
+
+t.test('a model that breaks after a faultless start is found, once it has made some errors', (t) => {
+  const drifts = indicesOf('drift', create(), [...new Array(5000).fill(0), ...new Array(200).fill(1)]);
+  t.equal(drifts.length > 0 && drifts[0]! >= 5030 && drifts[0]! < 5100, true, `found at ${drifts[0]}`);
+  t.end();
+});
+
+t.test('fewer than minErrors errors give no level', (t) => {
+  const detector = create({ minErrors: 5, warmStart: 0 });
+  t.same(
+    [1, 1, 1, 1, 1].map((value) => detector.update(value)),
+    ['warming-up', 'warming-up', 'warming-up', 'warming-up', 'stable'],
+  );
+  t.end();
+});
+
+t.test('what changed is dated from the warning that led to the drift', (t) => {
+  const values = [...bits(0.1, 2000, 5), ...bits(0.2, 4000, 6)];
+  const detector = create();
+  let warningFrom = -1;
+  let last: Level = 'stable';
+  for (const [index, value] of values.entries()) {
+    const level = detector.update(value);
+    if (level === 'drift') {
+      t.ok(warningFrom >= 2000, 'the warning came after the change');
+      t.equal(detector.changedFor, index - warningFrom + 1);
+      t.ok(detector.changedFor! > 1);
+      return t.end();
+    }
+    t.equal(detector.changedFor, null);
+    if (level === 'warning' && last !== 'warning') warningFrom = index;
+    last = level;
+  }
+  t.fail('no drift');
+  t.end();
+});
+
+t.test('a jump past the warning is dated from the minimum', (t) => {
+  const detector = create({ semantics: 'river' });
+  t.same(indicesOf('drift', detector, [...new Array(100).fill(0), 1]), [100]);
+  t.equal(detector.changedFor, 1, 'ties replace the minimum, so it lies at the last faultless observation');
+  t.end();
+});
+
+t.test('observed counts on across a reset, and the new concept warms up', (t) => {
+  const detector = create({ semantics: 'river' });
+  indicesOf('drift', detector, [...new Array(100).fill(0), 1]);
+  t.equal(detector.update(0), 'warming-up');
+  t.equal(detector.observed, 102);
+  t.equal(detector.statistic, null);
+  t.end();
+});
+
+t.test('healthy streams alarm far less than under river’s semantics', (t) => {
+  const alarms = (given: { readonly [option: string]: unknown }) =>
+    Array.from({ length: 40 }, (_, seed) => indicesOf('drift', create(given), bits(0.01, 5000, seed + 1)).length > 0).filter(Boolean)
+      .length;
+  const safe = alarms({});
+  const river = alarms({ semantics: 'river' });
+  t.ok(safe <= 4 && river >= 20, `${safe} of 40 healthy streams alarm, ${river} under river’s semantics`);
+  t.end();
+});

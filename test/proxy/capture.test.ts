@@ -1,0 +1,23 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { Capture } from '../../proxy/capture.ts';
+
+t.test('the copy is the first bytes of what passed, however they were cut, and the pieces are left alone', (t) => {
+  const pieces = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 30 });
+  fc.assert(
+    fc.property(pieces, fc.integer({ min: 0, max: 400 }), (given, limitBytes) => {
+      const capture = new Capture(limitBytes);
+      const buffers = given.map((piece) => Buffer.from(piece));
+      for (const buffer of buffers) capture.keep(buffer);
+      const all = Buffer.concat(given);
+      t.ok(capture.bytes.equals(all.subarray(0, limitBytes)));
+      t.same(
+        [capture.keptBytes, capture.totalBytes, capture.whole],
+        [Math.min(limitBytes, all.length), all.length, all.length <= limitBytes],
+      );
+      t.ok(Buffer.concat(buffers).equals(all));
+    }),
+    { seed: 11, numRuns: 200 },
+  );
+  t.end();
+});

@@ -1,0 +1,88 @@
+import t from 'tap';
+import type { Header } from '../../../contracts/exchange.ts';
+import { kserveV2 } from '../../../proxy/protocols/kserve-v2.ts';
+
+const target = { model: 'm', version: '1' };
+
+function request(inputs: string, headers: readonly Header[] = []) {
+  return kserveV2.decodeRequest({ bytes: Buffer.from(`{"inputs":${inputs}}`), headers }, target);
+}
+
+function tensor(shape: string, data: string, datatype = 'FP32'): string {
+  return `[{"name":"x","datatype":"${datatype}","shape":${shape},"data":${data}}]`;
+}
+
+t.test('flat and nested data mean the same tensor', (t) => {
+  const flat = request(tensor('[2,3]', '[1,2,3,4,5,6]')).tensors;
+  t.same(flat, [{ name: 'x', datatype: 'FP32', shape: [2, 3], data: [1, 2, 3, 4, 5, 6] }]);
+  t.same(request(tensor('[2,3]', '[[1,2,3],[4,5,6]]')).tensors, flat);
+  t.same(request(tensor('[]', '7')).tensors, [{ name: 'x', datatype: 'FP32', shape: [], data: [7] }]);
+  t.end();
+});
+
+t.test('a shape that does not fit its data is refused and says which tensor', (t) => {
+  for (const shape of ['[3]', '[2,2]', '[-1,6]', '[1.5]', '["2"]', '[1e300]']) {
+    t.throws(() => request(tensor(shape, '[1,2,3,4,5,6]')), { code: 'shape-mismatch', message: /inputs 0/ }, shape);
+  }
+  t.throws(() => request(tensor('[1000000000000000,0]', '[]')), { code: 'shape-mismatch' });
+  t.same(request(tensor('[0,3]', '[]')).tensors[0]?.shape, [0, 3]);
+  t.end();
+});
+
+t.test('64-bit integers stay exact in integer tensors and are plain numbers in float tensors', (t) => {
+  t.same(request(tensor('[1]', '[9223372036854775807]', 'INT64')).tensors[0]?.data, [9223372036854775807n]);
+  t.same(request(tensor('[1]', '[9223372036854775807]', 'FP64')).tensors[0]?.data, [2 ** 63]);
+  t.same(request(tensor('[1]', '[9223372036854775807]', 'BF16')).tensors[0]?.data, [2 ** 63]);
+  t.end();
+});
+
+t.test('missing values and non-finite ones are kept apart', (t) => {
+  t.same(request(tensor('[4]', '[null,NaN,Infinity,-Infinity]')).tensors[0]?.data, [
+    null,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ]);
+  t.end();
+});
+
+t.test('binary tensors are named as such, by the header or by the size that a tensor states', (t) => {
+  t.throws(() => request('[]', [['INFERENCE-header-content-length', '12']]), { code: 'binary-tensors' });
+  t.throws(() => request('[{"name":"x","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":4}}]'), { code: 'binary-tensors' });
+  t.throws(() => request('[{"name":"x","datatype":"FP32","shape":[1],"parameters":{"shared_memory_region":"r"}}]'), {
+    code: 'shared-memory',
+  });
+  t.end();
+});
+
+t.test('what is no V2 message is refused', (t) => {
+  for (const inputs of ['{}', 'null', '[1]', '[{"name":1}]', '[{"name":"x","datatype":"FP32","shape":[1]}]', tensor('[1]', '[{}]')]) {
+    t.throws(() => request(inputs), { code: 'unexpected-structure' }, inputs);
+  }
+  t.throws(() => kserveV2.decodeResponse({ bytes: Buffer.from('{"error":"no"}'), headers: [] }, target), { code: 'unexpected-structure' });
+  t.end();
+});
+
+t.test('an answer names model, version and id itself, and the path stands in where it does not', (t) => {
+  const answer = (text: string) => {
+    const { requestId, model, version } = kserveV2.decodeResponse({ bytes: Buffer.from(text), headers: [] }, target);
+    return [requestId, model, version];
+  };
+  t.same(answer('{"model_name":"other","model_version":"7","id":"a","outputs":[]}'), ['a', 'other', '7']);
+  t.same(answer('{"model_name":null,"model_version":null,"id":null,"outputs":[]}'), [null, 'm', '1']);
+  t.end();
+});
+
+t.test('an answer states a datatype that fits data without one', (t) => {
+  const datatype = (data: readonly (number | bigint | string | boolean | null)[]) => {
+    const message = { requestId: null, model: 'm', version: null, tensors: [{ name: 'y', datatype: null, shape: [data.length], data }] };
+    return JSON.parse(Buffer.from(kserveV2.encodeResponse(message).bytes).toString()).outputs[0].datatype;
+  };
+  t.equal(datatype([1, 2n ** 60n]), 'INT64');
+  t.equal(datatype([2n ** 63n]), 'UINT64');
+  t.equal(datatype([1, 0.5, null]), 'FP64');
+  t.equal(datatype([true, null]), 'BOOL');
+  t.equal(datatype(['a', 1]), 'BYTES');
+  t.equal(datatype([]), 'FP64');
+  t.end();
+});

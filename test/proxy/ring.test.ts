@@ -1,0 +1,173 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import fc from 'fast-check';
+import t from 'tap';
+import type { Outcome } from '../../contracts/exchange.ts';
+import { createRing, RingReader, RingWriter } from '../../proxy/ring.ts';
+import type { CapturedCall } from '../../proxy/ring-record.ts';
+
+const latin1 = (maxLength: number) =>
+  fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)), maxLength });
+const fields = fc.array(fc.tuple(fc.stringMatching(/^[A-Za-z-]{1,12}$/), fc.stringMatching(/^([!-~\xa0-\xff]([ -~]{0,8}[!-~])?)?$/)), {
+  maxLength: 6,
+});
+const bytes = fc.uint8Array({ maxLength: 300 });
+
+const calls = fc.record({
+  id: latin1(40),
+  startedAt: fc.integer({ min: 0, max: 2 ** 45 }),
+  latencyMs: fc.double({ min: 0, noNaN: true }),
+  method: latin1(8),
+  path: latin1(60),
+  status: fc.integer({ min: 0, max: 599 }),
+  servedBy: latin1(12),
+  outcome: fc.constantFrom<Outcome>('answered', 'failed', 'aborted'),
+  reason: fc.option(latin1(12), { nil: null }),
+  traceparent: latin1(55),
+  requestHeaders: fields,
+  answerHeaders: fields,
+  requestBytes: bytes,
+  requestTotalBytes: fc.integer({ min: 0, max: 2 ** 50 }),
+  answerBytes: bytes,
+  answerTotalBytes: fc.integer({ min: 0, max: 2 ** 50 }),
+});
+type Given = typeof calls extends fc.Arbitrary<infer T> ? T : never;
+
+function captured(given: Given): CapturedCall {
+  const text = (pairs: readonly (readonly [string, string])[]) => pairs.map(([name, value]) => `${name}: ${value}`).join('\r\n');
+  return { ...given, requestFields: text(given.requestHeaders), answerFields: text(given.answerHeaders) };
+}
+
+function read(given: Given) {
+  const { id, startedAt, latencyMs, method, path, status, servedBy, outcome, reason, traceparent, requestHeaders } = given;
+  return {
+    ...{ id, startedAt, latencyMs, method, path, status, servedBy, outcome, reason, traceparent, requestHeaders },
+    responseHeaders: given.answerHeaders,
+    request: { bytes: [...given.requestBytes], totalBytes: given.requestTotalBytes },
+    response: { bytes: [...given.answerBytes], totalBytes: given.answerTotalBytes },
+  };
+}
+
+function plain(reader: RingReader) {
+  const exchange = reader.read();
+  if (exchange === null) return null;
+  const { request, response } = exchange;
+  return { ...exchange, request: { ...request, bytes: [...request.bytes] }, response: { ...response, bytes: [...response.bytes] } };
+}
+
+const EMPTY: CapturedCall = {
+  ...{ id: 'a', startedAt: 1, latencyMs: 2, method: 'GET', path: '/', status: 200, servedBy: 'primary', outcome: 'answered', reason: null },
+  ...{ traceparent: '', requestFields: '', answerFields: '', requestBytes: Buffer.alloc(0), requestTotalBytes: 0 },
+  ...{ answerBytes: Buffer.alloc(0), answerTotalBytes: 0 },
+};
+
+t.test('what is written is read, in order, whatever the writing and reading alternate and wherever the ring wraps', (t) => {
+  // true = write the next call, false = read one.
+  const steps = fc.array(fc.tuple(fc.boolean(), calls), { minLength: 50, maxLength: 120 });
+  fc.assert(
+    fc.property(steps, fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), (sequence, position) => {
+      const memory = createRing(4096);
+      // Both ends start anywhere, so that positions also pass from the largest int32 to the smallest.
+      new Int32Array(memory).fill(position & ~7, 0, 2);
+      const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
+      const expected: ReturnType<typeof read>[] = [];
+      for (const [writes, given] of sequence) {
+        if (writes) {
+          if (writer.write(captured(given))) expected.push(read(given));
+        } else if (!t.strictSame(plain(reader), expected.shift() ?? null)) return false;
+      }
+      while (expected.length > 0) if (!t.strictSame(plain(reader), expected.shift())) return false;
+      return reader.read() === null && reader.queuedBytes === 0;
+    }),
+    { seed: 7, numRuns: 60 },
+  );
+  t.end();
+});
+
+t.test('positions that pass the end of int32 neither lose nor repeat a call', (t) => {
+  const memory = createRing(4096);
+  new Int32Array(memory).fill(0x7fffff00, 0, 2);
+  const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
+  for (let n = 0; n < 200; n++) {
+    t.ok(writer.write({ ...EMPTY, id: `call ${n}` }));
+    t.equal(reader.read()?.id, `call ${n}`);
+  }
+  t.ok(new Int32Array(memory)[0]! < 0);
+  t.end();
+});
+
+t.test('a full ring refuses the newest call, keeps the older ones, and takes calls again once one is read', (t) => {
+  const memory = createRing(4096);
+  const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
+  let kept = 0;
+  while (writer.write({ ...EMPTY, id: String(kept), requestBytes: Buffer.alloc(900) })) kept++;
+  t.equal(kept, 4);
+  t.notOk(writer.write({ ...EMPTY, id: 'refused', requestBytes: Buffer.alloc(900) }));
+  t.equal(reader.read()?.id, '0');
+  t.ok(writer.write({ ...EMPTY, id: 'next', requestBytes: Buffer.alloc(800) }));
+  t.same([reader.read()?.id, reader.read()?.id, reader.read()?.id, reader.read()?.id, reader.read()], ['1', '2', '3', 'next', null]);
+  t.notOk(writer.write({ ...EMPTY, requestBytes: Buffer.alloc(5000) }), 'larger than the ring');
+  t.ok(writer.write(EMPTY));
+  t.end();
+});
+
+t.test('a read exchange is a copy that later writing does not change', (t) => {
+  const memory = createRing(4096);
+  const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
+  writer.write({ ...EMPTY, requestBytes: Buffer.from('first') });
+  const first = reader.read();
+  for (let n = 0; n < 100; n++) {
+    writer.write({ ...EMPTY, requestBytes: Buffer.alloc(500, 'x') });
+    reader.read();
+  }
+  t.equal(Buffer.from(first!.request.bytes).toString(), 'first');
+  t.end();
+});
+
+t.test('a waiting reader in another thread is woken by a write, and gets every call of a long run in order', async (t) => {
+  const memory = createRing(4096);
+  const writer = new RingWriter(memory);
+  const code = `
+    import { parentPort, workerData } from 'node:worker_threads';
+    const { RingReader } = await import(workerData.module);
+    const reader = new RingReader(workerData.memory);
+    parentPort.ref();
+    parentPort.on('message', () => process.exit());
+    parentPort.postMessage('ready');
+    for (let next = 0; next < 5000; ) {
+      const exchange = reader.read();
+      if (exchange === null) await reader.waitForMore(20_000);
+      else if (exchange.id !== String(next)) throw new Error(exchange.id + ' came instead of ' + next);
+      else if (++next === 1) parentPort.postMessage('first');
+    }
+    parentPort.postMessage('all');`;
+  const module = new URL('../../proxy/ring.ts', import.meta.url).href;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: { memory, module } });
+  t.teardown(() => worker.terminate());
+  await once(worker, 'message');
+  writer.write({ ...EMPTY, id: '0' });
+  await once(worker, 'message');
+  const all = once(worker, 'message');
+  for (let n = 1; n < 5000; ) {
+    if (writer.write({ ...EMPTY, id: String(n) })) n++;
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.same(await all, ['all']);
+});
+
+t.test('a wait ends by itself, and at once when there is something already', async (t) => {
+  const memory = createRing(4096);
+  const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
+  const alive = setInterval(() => {}, 1000);
+  t.teardown(() => clearInterval(alive));
+  await reader.waitForMore(5);
+  t.equal(reader.read(), null);
+  writer.write(EMPTY);
+  await reader.waitForMore(60_000);
+  t.ok(reader.read());
+});
+
+t.test('a capacity that is no power of two is refused', (t) => {
+  for (const capacity of [0, 1000, 5000, 2 ** 31]) t.throws(() => createRing(capacity), RangeError);
+  t.end();
+});
