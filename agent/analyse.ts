@@ -69,9 +69,9 @@ export class Analysis {
     const { policy, reader, log } = options;
     this.#options = options;
     this.#decoder = new Decoder(policy);
-    this.#check = new SchemaCheck(policy);
     this.#blocks = new SchemaBlocks(policy, reader.state('schemaBlocks'));
     this.#reference = new Reference(policy, options.referenceFile, reader.state('reference'));
+    this.#check = new SchemaCheck(policy, (signal) => this.#reference.cells(signal));
     this.#join = new FeedbackJoin(reader, { prediction: policy.model.prediction, ttlMs: policy.feedback.ttlMs });
     this.#accounting = new Accounting(reader.state('accounting'));
     // Written by this class under the same keys; a foreign format was set aside when the store was opened.

@@ -15,11 +15,11 @@ import { Dispatcher } from '../policies/dispatch.ts';
 import { openAlerts, readAlertsState } from '../policies/evaluate.ts';
 import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
-import { watchPolicy } from '../policies/watch.ts';
-import type { Proxy } from '../proxy/proxy.ts';
+import type { Proxy as DataPath } from '../proxy/proxy.ts';
 import { openProxy } from '../proxy/proxy.ts';
 import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
+import { neverReloaded, reloadPolicy } from './reload.ts';
 import type { ScorerProcess } from './scorer.ts';
 import { startScorer } from './scorer.ts';
 import type { Status } from './status.ts';
@@ -82,7 +82,6 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     if (notices.length > NOTICES_KEPT) notices.shift();
   };
   let policy = options.policy;
-  const reloads = { done: 0, failed: 0, lastError: null as string | null };
 
   opened.push(lockState(options.stateDirectory));
   let scorer = await startFallback(policy, log);
@@ -139,37 +138,20 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   };
   thread.on('committed', wakeAll);
 
-  if (options.reload !== null) {
-    const { file, load } = options.reload;
-    watchPolicy(
-      file,
-      load,
-      {
-        onPolicy: async (next) => {
-          await thread.setPolicy(next);
-          if (next.traffic.fallback?.onnx !== policy.traffic.fallback?.onnx) {
-            await scorer?.close();
-            scorer = await startFallback(next, log);
-          }
-          await proxy.configure({
-            upstreams: next.traffic.upstreams,
-            fallback: addressOf(scorer),
-            maxBodyBytes: next.traffic.maxBodyBytes,
-          });
-          policy = next;
-          reloads.done++;
-          reloads.lastError = null;
-          log(`policy: ${file} reloaded (${next.hash.slice(0, 12)}); exporters keep their settings until a restart`);
-        },
-        onBroken: (error) => {
-          reloads.failed++;
-          reloads.lastError = error.message;
-          log(`policy: ${file} is broken, the old one goes on: ${error.message}`);
-        },
-      },
-      stopping.signal,
-    );
-  }
+  const usePolicy = async (next: Policy) => {
+    await thread.setPolicy(next);
+    if (next.traffic.fallback?.onnx !== policy.traffic.fallback?.onnx) {
+      await scorer?.close();
+      scorer = await startFallback(next, log);
+    }
+    const { upstreams, maxBodyBytes } = next.traffic;
+    await proxy.configure({ upstreams, fallback: addressOf(scorer), maxBodyBytes });
+    policy = next;
+  };
+  const reloads =
+    options.reload === null
+      ? neverReloaded
+      : reloadPolicy({ ...options.reload, hash: policy.hash, use: usePolicy, log, signal: stopping.signal });
 
   let draining = false;
   const status = () =>
@@ -247,7 +229,7 @@ function addressOf(scorer: ScorerProcess | null): { host: string; port: number }
   return scorer === null ? null : { host: '127.0.0.1', port: scorer.port };
 }
 
-async function restoreRoute(reader: StoreReader, proxy: Proxy, log: (line: string) => void): Promise<void> {
+async function restoreRoute(reader: StoreReader, proxy: DataPath, log: (line: string) => void): Promise<void> {
   const kept = reader.state('route');
   if (typeof kept !== 'string' || kept === proxy.route()) return;
   try {

@@ -10,13 +10,18 @@ const SHOWN_CHARACTERS = 64;
 
 /** Checks records by one policy. */
 export class SchemaCheck {
+  readonly #reference: (signal: string) => readonly Cell[] | null;
+  /** Categories that are no surprise, by signal. */
+  readonly #known = new Map<string, ReadonlySet<string>>();
   readonly #sides: readonly {
     readonly side: 'inputs' | 'outputs';
     readonly columns: readonly Column[];
     readonly structure: ValidateFunction;
   }[];
 
-  constructor(policy: Policy) {
+  /** @param reference cells of a signal's reference, or null while there are none: what `maxUnseen` without `values` is held against */
+  constructor(policy: Policy, reference: (signal: string) => readonly Cell[] | null) {
+    this.#reference = reference;
     const ajv = new Ajv({ allErrors: true, strict: true });
     this.#sides = (['inputs', 'outputs'] as const)
       .filter((side) => policy.schema[side].length > 0)
@@ -45,10 +50,22 @@ export class SchemaCheck {
       }
       for (const column of columns) {
         const cells = record[side][column.name];
-        if (cells !== undefined) checkColumn(`${side}.${column.name}`, column, cells, violations);
+        const signal = `${side}.${column.name}`;
+        if (cells !== undefined) checkColumn(signal, column, cells, this.#knownCategories(signal, column), violations);
       }
     }
     return violations;
+  }
+
+  #knownCategories(signal: string, column: Column): ReadonlySet<string> | null {
+    const known = this.#known.get(signal);
+    if (known !== undefined) return known;
+    if (column.values === null && column.maxUnseen === null) return null;
+    const values = column.values ?? this.#reference(signal)?.filter((cell) => cell !== null);
+    if (values === undefined) return null;
+    const set = new Set(values.map(String));
+    this.#known.set(signal, set);
+    return set;
   }
 }
 
@@ -61,8 +78,13 @@ function structureOf(columns: readonly Column[]) {
   };
 }
 
-function checkColumn(signal: string, column: Column, cells: readonly Cell[], violations: Violation[]): void {
-  const values = column.values === null ? null : new Set(column.values);
+function checkColumn(
+  signal: string,
+  column: Column,
+  cells: readonly Cell[],
+  values: ReadonlySet<string> | null,
+  violations: Violation[],
+): void {
   const breaches = new Map<Violation['kind'], { rows: number; first: Cell }>();
   const breach = (kind: Violation['kind'], cell: Cell) => {
     const seen = breaches.get(kind);
@@ -118,7 +140,7 @@ function expectation(column: Column, kind: Violation['kind']): string {
     case 'range':
       return `expected ${column.min ?? '-∞'} … ${column.max ?? '∞'}`;
     case 'unseen':
-      return `expected one of ${(column.values ?? []).slice(0, 8).join(', ')}`;
+      return column.values === null ? 'expected a value that the reference has' : `expected one of ${column.values.slice(0, 8).join(', ')}`;
     default:
       return `expected type ${column.type}`;
   }

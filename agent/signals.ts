@@ -48,16 +48,16 @@ export function signalType(type: ColumnType): SignalType {
   switch (type) {
     case 'number':
     case 'integer':
+    case 'boolean':
       return 'number';
     case 'categorical':
-    case 'boolean':
       return 'category';
     case 'text':
       return 'unwatched';
   }
 }
 
-/** Guesses the type of a column that no schema describes, from its reference: text and booleans are categories, unless all differ. */
+/** Guesses the type of a column that no schema describes, from its reference: text is a category, unless nearly all differ; true and false are 1 and 0. */
 export function guessColumn(name: string, cells: readonly Cell[]): Column {
   const present = cells.filter((cell) => cell !== null && cell !== 'NaN');
   const isNumeric = present.length > 0 && present.every((cell) => typeof cell === 'number' || numberOf(cell) !== null);

@@ -58,7 +58,6 @@ export function watchPolicy(
   let settling: NodeJS.Timeout | null = null;
 
   const look = () => {
-    if (signal.aborted) return;
     const now = hashOf(file);
     if (now === seen) return;
     seen = now;

@@ -33,6 +33,7 @@ const HOP_BY_HOP = ['connection', 'proxy-connection', 'keep-alive', 'te', 'trans
 /** Written anew below or by the call; what a caller sends under these names goes no further. */
 const DROPPED_FROM_REQUESTS = new Set([...HOP_BY_HOP, 'content-length', 'x-driftline-id', 'x-driftline-hop', 'traceparent']);
 const DROPPED_FROM_ANSWERS = new Set([...HOP_BY_HOP, 'content-length', 'x-driftline-id', 'x-driftline-served-by']);
+const GUARDED = new Set([...DROPPED_FROM_REQUESTS, 'host', 'expect', 'trailer', 'tracestate', 'x-request-id', 'ce-id', 'authorization']);
 /** Not removable by naming them in Connection: the message would change its meaning. */
 const IMMUNE = new Set(['host', 'expect']);
 const SECRET = new Set(['authorization', 'cookie', 'set-cookie', 'proxy-authorization']);
@@ -46,8 +47,7 @@ export function prepareRequest(head: RequestHead): OutgoingRequest {
   for (let i = 0; i < head.names.length; i++) {
     const name = head.names[i]!;
     if (DROPPED_FROM_REQUESTS.has(name) || isNamed(head, name)) continue;
-    // Servers that map `_` to `-` would read such a name as another field, framing ones included.
-    if (name.includes('_')) continue;
+    if (isDisguised(name)) continue;
     if (name === 'tracestate' && trace === null) continue;
     if (name === 'expect' && !head.expectsContinue) continue;
     text += line(head, i);
@@ -73,6 +73,14 @@ export function prepareAnswer(head: AnswerHead): OutgoingAnswer {
     if (!DROPPED_FROM_ANSWERS.has(name) && !isNamed(head, name)) text += line(head, i);
   }
   return { head, text, capturedFields: withoutSecrets(head) };
+}
+
+/**
+ * Whether a name with `_` would become, on servers that map `_` to `-` (Python's WSGI), a field that frames the message or is ours.
+ * Other names with `_` are ordinary: Ray Serve chooses a model by `serve_multiplexed_model_id`.
+ */
+export function isDisguised(name: string): boolean {
+  return name.includes('_') && GUARDED.has(name.toLowerCase().replaceAll('_', '-'));
 }
 
 function line(head: RequestHead | AnswerHead, i: number): string {

@@ -3,9 +3,7 @@
  */
 import { Command } from 'commander';
 import { ConfigError } from '../../contracts/errors.ts';
-import type { Policy } from '../../contracts/policy.ts';
 import { detectors } from '../../detectors/catalogue.ts';
-import type { PolicyContext } from '../../policies/load.ts';
 import { defaultPolicy, loadPolicy } from '../../policies/load.ts';
 import { build } from '../build.ts';
 import { parseAddress } from './address.ts';
@@ -33,17 +31,17 @@ export function runCommand(): Command {
 async function run(flags: RunFlags): Promise<void> {
   const listen = parseAddress('--listen', flags.listen);
   const admin = parseAddress('--admin', flags.admin);
-  const context = { detectors: new Map(detectors.map((detector) => [detector.type, detector])), own: [listen, admin] };
   const { config: file, upstream } = flags;
+  const known = { detectors: new Map(detectors.map((detector) => [detector.type, detector])), own: [listen, admin] };
+  const context = upstream === undefined ? known : { ...known, upstream };
   if (file === undefined && upstream === undefined)
     throw new ConfigError('usage', 'run: give --upstream URL, or a policy with -c policy.yaml');
-  const read = (path: string) => withUpstream(loadPolicy(path, context), upstream, context);
-  const policy = file === undefined ? defaultPolicy({ ...context, upstream: upstream ?? '' }) : read(file);
+  const policy = file === undefined ? defaultPolicy({ ...context, upstream: upstream ?? '' }) : loadPolicy(file, context);
 
   const log = (line: string) => process.stderr.write(`${line}\n`);
   const driftline = await build({
     policy,
-    reload: file === undefined ? null : { file, load: (path) => read(path) },
+    reload: file === undefined ? null : { file, load: (path) => loadPolicy(path, context) },
     listen,
     admin,
     stateDirectory: flags.state,
@@ -70,13 +68,4 @@ async function run(flags: RunFlags): Promise<void> {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-}
-
-/** `--upstream` beside a policy replaces the address of its primary. */
-function withUpstream(policy: Policy, upstream: string | undefined, context: PolicyContext): Policy {
-  if (upstream === undefined) return policy;
-  const [given] = defaultPolicy({ ...context, upstream }).traffic.upstreams;
-  const [primary, ...others] = policy.traffic.upstreams;
-  if (given === undefined || primary === undefined) return policy;
-  return { ...policy, traffic: { ...policy.traffic, upstreams: [{ ...primary, host: given.host, port: given.port }, ...others] } };
 }

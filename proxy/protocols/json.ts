@@ -19,8 +19,8 @@ const DEPTH_LIMIT = 100;
 /** Longer integers become numbers: no server has them, and making a bigint takes quadratic time. */
 const BIGINT_DIGITS = 40;
 
-/** Finds an integer that may lie beyond 2^53. Digits inside strings are found too, which costs time but no correctness. */
-const LONG_INTEGER = /(?<![\d.])\d{16,}(?![\d.eE])/;
+/** Shorter integers lie below 2^53 and are exact as numbers. */
+const LONG_DIGITS = 16;
 
 const NUMBER = /-?(?:Infinity|(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?)/y;
 const BLANKS = /[ \t\n\r]*/y;
@@ -49,8 +49,7 @@ export function readJson(bytes: Uint8Array): Value {
  * @throws DecodeError `not-json` with the offset of the first wrong character; `too-deep`.
  */
 export function parseJson(text: string): Value {
-  checkDepth(text);
-  if (!LONG_INTEGER.test(text)) {
+  if (!survey(text).longInteger) {
     try {
       // The engine's own parser refuses bare NaN and Infinity, so what it accepts here is exact.
       return JSON.parse(text) as Value;
@@ -81,12 +80,22 @@ export function member(object: ValueObject, key: string): Value | undefined {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-/** Agrees with both parsers about every character up to the first mistake, so neither meets a value deeper than this allows. */
-function checkDepth(text: string): void {
+/**
+ * One pass over the text: refuses what is nested too deeply and tells whether an integer outside strings may lie beyond 2^53.
+ *
+ * It agrees with both parsers about every character up to the first mistake, so neither meets a value deeper than this allows.
+ */
+function survey(text: string): { readonly longInteger: boolean } {
   let depth = 0;
+  let longInteger = false;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === 0x22 /* " */) {
+    if (isDigit(code)) {
+      const start = at;
+      while (isDigit(text.charCodeAt(at + 1))) at++;
+      // Digits after a point are a fraction, however many they are.
+      if (at - start + 1 >= LONG_DIGITS && text.charCodeAt(start - 1) !== 0x2e /* . */) longInteger = true;
+    } else if (code === 0x22 /* " */) {
       at = endOfString(text, at);
     } else if (code === 0x5b /* [ */ || code === 0x7b /* { */) {
       depth++;
@@ -95,6 +104,11 @@ function checkDepth(text: string): void {
       depth--;
     }
   }
+  return { longInteger };
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 /** Offset of the quote that closes the string opened at `start`, or the text's length. */
@@ -107,7 +121,7 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** A recursive-descent reader; its depth is bounded by `checkDepth`. */
+/** A recursive-descent reader; its depth is bounded by `survey`. */
 class Reader {
   readonly #text: string;
   #at = 0;

@@ -91,6 +91,45 @@ t.test('with one bucket a row the detector works on, where its origin breaks off
   t.end();
 });
 
+t.test('buckets and width agree whatever is dropped, and whatever row is empty', (t) => {
+  for (const maxBuckets of [1, 2, 3]) {
+    const detector = create({ maxBuckets, clock: 1, delta: 1, minWindowLength: 1, gracePeriod: 0 });
+    const wrong: number[] = [];
+    for (const [index, value] of uniforms(6000, maxBuckets).entries()) {
+      detector.update(value ** 4 * (Math.floor(index / 97) % 3));
+      const { width, total, totals } = stateOf(detector);
+      const kept = totals.reduce((sum, row, r) => sum + row.length * 2 ** r, 0);
+      const sum = totals.flat().reduce((before, bucket) => before + bucket, 0);
+      if (kept !== width || Math.abs(sum - total) > 1e-9 || totals.at(-1)?.length === 0) wrong.push(index);
+    }
+    t.same(wrong, [], `${maxBuckets} a row`);
+  }
+  t.end();
+});
+
+t.test('the window grows past the rows that were laid out at first, and is restored so', (t) => {
+  const given = { maxBuckets: 1, clock: 1_000_000 };
+  const detector = create(given);
+  for (let k = 0; k < 140_000; k++) detector.update(k % 2);
+  const { totals, width, total } = stateOf(detector);
+  t.equal(totals.length, 18);
+  t.equal(width, 140_000);
+  t.equal(
+    totals.flat().reduce((sum, bucket) => sum + bucket, 0),
+    total,
+  );
+  const restored = adwin.create(withDefaults(adwin.options, given), { state: detector.snapshot() });
+  t.same(restored.snapshot(), detector.snapshot());
+  t.end();
+});
+
+t.test('a part of a cut may be as short as minWindowLength', (t) => {
+  const values = [...new Array(100).fill(0), 1e6, 1e6, 1e6];
+  t.same(driftsOf(create({ clock: 1, minWindowLength: 1 }), values).slice(0, 1), [100]);
+  t.same(driftsOf(create({ clock: 1, minWindowLength: 2 }), values).slice(0, 1), [101]);
+  t.end();
+});
+
 t.test('with two and three buckets a row drifts are where river 0.26.1 has them', (t) => {
   const values = uniforms(20_000, 9).map((value, index) => value + (Math.floor(index / 3000) % 2) * 0.3);
   t.same(driftsOf(create({ maxBuckets: 2, clock: 1 }), values), [3054, 6074, 9047, 12059, 15050, 18047]);

@@ -55,6 +55,7 @@ for (const definition of streaming) {
           levels.add(whole.update(value));
           assert.equal(resumed.update(value), whole.level);
           if (index >= at && index % 5 === 0) assert.deepEqual(seen(resumed), seen(whole));
+          if (whole.level === 'drift') assert.deepEqual(resumed.snapshot(), whole.snapshot());
         }
         assert.deepEqual(resumed.snapshot(), whole.snapshot());
       }),

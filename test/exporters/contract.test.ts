@@ -219,6 +219,21 @@ t.test('a crash between sending and saving sends again; twice is once by id, and
   await restarted.close();
 });
 
+t.test('while the ledger cannot be saved nothing more is sent, so that a crash repeats one batch at most', async (t) => {
+  const { destination, log, time, start, append } = setUp();
+  append(...'abcdefgh');
+  log.failingSaves = 5;
+  const delivery = start();
+  await time.advance(3_000);
+  t.equal(destination.calls.length, 1);
+  t.match(delivery.status(), { up: false, lastError: 'fake: ledger not saved: Error: disk full' });
+  assertIdentity(t, delivery, log);
+  await time.advance(60_000);
+  t.same(destination.calls, [[...'abcd'], [...'efgh']]);
+  t.equal(log.loadLedger('fake').delivered, 8);
+  await delivery.close();
+});
+
 t.test('flush sends what is there at once and tells whether everything went', async (t) => {
   const { destination, time, start, append } = setUp();
   const delivery = start();

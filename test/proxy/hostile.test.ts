@@ -129,13 +129,21 @@ t.test('hop-by-hop fields end here in both directions; ours and the framing cann
   const client = dial(t, proxy);
   const named = 'Connection: X-Drop, traceparent, x-driftline-id, host, content-length, Upgrade, HTTP2-Settings, keep-alive\r\n';
   client.send(
-    `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n${named}X-Drop: 1\r\nX-Keep: 2\r\nTE: trailers\r\nKeep-Alive: 5\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nProxy: http://evil\r\nTransfer_Encoding: chunked\r\nContent_Length: 9\r\nx-driftline-id: forged\r\n\r\nhi`,
+    `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n${named}X-Drop: 1\r\nX-Keep: 2\r\nTE: trailers\r\nKeep-Alive: 5\r\nProxy-Connection: keep-alive\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\nProxy: http://evil\r\nTransfer_Encoding: chunked\r\nContent_Length: 9\r\nX_Driftline_Hop: 0\r\nserve_multiplexed_model_id: m\r\nx-driftline-id: forged\r\n\r\nhi`,
   );
   const text = await client.until(/\r\n\r\nx$/);
   const names = (head: string) =>
     [...head.slice(0, head.indexOf('\r\n\r\n')).matchAll(/\r\n([^:]+):/g)].map((match) => match[1]!.toLowerCase()).sort();
   const { received } = server.peers[0]!;
-  t.same(names(received), ['content-length', 'host', 'traceparent', 'x-driftline-hop', 'x-driftline-id', 'x-keep']);
+  t.same(names(received), [
+    'content-length',
+    'host',
+    'serve_multiplexed_model_id',
+    'traceparent',
+    'x-driftline-hop',
+    'x-driftline-id',
+    'x-keep',
+  ]);
   t.same(names(text), ['content-length', 'content-type', 'x-driftline-id', 'x-driftline-served-by', 'x-kept_1']);
   t.notMatch(received + text, 'forged');
   t.ok(received.endsWith('\r\n\r\nhi'));
