@@ -23,7 +23,9 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
 
   /** Starts the thread and waits until it has opened its state. @throws Error as the thread raised it. */
   static async start(start: AnalysisStart): Promise<{ thread: AnalysisThread; setAside: string | null }> {
-    const worker = new Worker(new URL('./analysis-thread.ts', import.meta.url), { name: 'analysis', workerData: start });
+    // A checkout runs its sources, a published package compiled code.
+    const entry = new URL(import.meta.url.endsWith('.ts') ? './analysis-thread.ts' : './analysis-thread.js', import.meta.url);
+    const worker = new Worker(entry, { name: 'analysis', workerData: start });
     const thread = new AnalysisThread(worker);
     const setAside = await new Promise<string | null>((resolve, reject) => {
       worker.on('message', (message: FromAnalysis) => {

@@ -18,7 +18,7 @@ export interface Extracted {
 
 /**
  * Picks the cells that the schema names; with an empty schema, all that look like columns.
- * A column whose tensor is absent has null in every row.
+ * A column whose tensor is absent is left out.
  */
 export function extractColumns(tensors: readonly Tensor[], schema: readonly Column[]): Extracted {
   return schema.length === 0 ? learnColumns(tensors) : pickColumns(tensors, schema);
@@ -37,7 +37,7 @@ function pickColumns(tensors: readonly Tensor[], schema: readonly Column[]): Ext
   const columns: { [name: string]: Cell[] } = Object.create(null);
   for (const column of schema) {
     const tensor = byName.get(column.tensor ?? column.name) ?? null;
-    columns[column.name] = tensor === null ? new Array(rows).fill(null) : cellsOf(tensor, column.index ?? 0, rows);
+    if (tensor !== null) columns[column.name] = cellsOf(tensor, column.index ?? 0, rows);
   }
   return { columns, rows };
 }

@@ -6,8 +6,6 @@ import type { ValidateFunction } from 'ajv';
 import type { Column, Policy } from '../contracts/policy.ts';
 import type { Cell, Columns, Violation } from '../contracts/record.ts';
 
-const SHOWN_CHARACTERS = 64;
-
 /** Checks records by one policy. */
 export class SchemaCheck {
   readonly #reference: (signal: string) => readonly Cell[] | null;
@@ -22,7 +20,7 @@ export class SchemaCheck {
   /** @param reference cells of a signal's reference, or null while there are none: what `maxUnseen` without `values` is held against */
   constructor(policy: Policy, reference: (signal: string) => readonly Cell[] | null) {
     this.#reference = reference;
-    const ajv = new Ajv({ allErrors: true, strict: true });
+    const ajv = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true });
     this.#sides = (['inputs', 'outputs'] as const)
       .filter((side) => policy.schema[side].length > 0)
       .map((side) => ({ side, columns: policy.schema[side], structure: ajv.compile(structureOf(policy.schema[side])) }));
@@ -34,18 +32,15 @@ export class SchemaCheck {
   }
 
   /** A side whose body was not decoded has no columns at all, and nothing to check. */
-  check(record: { readonly inputs: Columns; readonly outputs: Columns }): Violation[] {
+  check(record: { readonly rows: number; readonly inputs: Columns; readonly outputs: Columns }): Violation[] {
     const violations: Violation[] = [];
     for (const { side, columns, structure } of this.#sides) {
       if (Object.keys(record[side]).length === 0) continue;
       if (!structure(record[side])) {
-        for (const error of structure.errors ?? []) {
-          violations.push({
-            signal: side,
-            kind: 'structure',
-            rows: 1,
-            message: `${error.instancePath || side} ${error.message ?? 'is wrong'}`,
-          });
+        for (const { keyword, params, instancePath, message } of structure.errors ?? []) {
+          const missing = keyword === 'required' ? `.${params.missingProperty}` : '';
+          const text = missing === '' ? `${instancePath} ${message ?? 'is wrong'}` : 'expected the column, came a body without it';
+          violations.push({ signal: `${side}${missing}`, kind: 'structure', rows: Math.max(1, record.rows), message: text });
         }
       }
       for (const column of columns) {
@@ -69,12 +64,13 @@ export class SchemaCheck {
   }
 }
 
-/** Every required column is there, with as many cells as there are rows, each a scalar. */
+/** Every required column is there, and each holds scalars. */
 function structureOf(columns: readonly Column[]) {
+  const cells = { type: 'array', items: { type: ['number', 'string', 'boolean', 'null'] } };
   return {
     type: 'object',
+    properties: Object.fromEntries(columns.map((column) => [column.name, cells])),
     required: columns.filter((column) => column.required).map((column) => column.name),
-    additionalProperties: { type: 'array', items: { type: ['number', 'string', 'boolean', 'null'] } },
   };
 }
 
@@ -146,7 +142,7 @@ function expectation(column: Column, kind: Violation['kind']): string {
   }
 }
 
+/** Numbers help to see the mistake; text may be a person's, so only its length is told. */
 function shown(cell: Cell): string {
-  const text = JSON.stringify(cell);
-  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+  return typeof cell === 'string' && !isNumeric(cell) && cell !== 'NaN' ? `text of ${cell.length} characters` : String(cell ?? 'nothing');
 }

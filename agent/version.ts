@@ -1,9 +1,7 @@
 /**
  * The version of this package.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { packageFile } from './package-file.ts';
 
-/** The sources lie one folder below package.json, the compiled code two. */
-const file = ['../package.json', '../../package.json'].map((path) => new URL(path, import.meta.url)).find((url) => existsSync(url));
-
-export const VERSION: string = file === undefined ? '0.0.0' : JSON.parse(readFileSync(file, 'utf8')).version;
+export const VERSION: string = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')).version;

@@ -17,7 +17,7 @@ export interface Violation {
   readonly kind: 'structure' | 'missing' | 'type' | 'range' | 'unseen';
   /** Rows of the record that breach it. */
   readonly rows: number;
-  /** What was expected and what came, without more of the value than the first 64 characters. */
+  /** What was expected and what came; of text only its length. */
   readonly message: string;
 }
 

@@ -18,6 +18,7 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
+import { AdwinWindow } from './adwin-window.ts';
 import { SnapshotReader } from './snapshot.ts';
 
 const options = {
@@ -33,7 +34,6 @@ type AdwinOptions = OptionsOf<typeof options>;
 
 /** Squares of differences of such values, summed over any window, stay finite. */
 const LARGEST = 1e140;
-const FIRST_ROWS = 16;
 /** How far below the real bound a cut must lie before the quick search passes over it. */
 const SLACK = 1e-3;
 const ROUNDING = 2 ** -53;
@@ -41,30 +41,15 @@ const ROUNDING = 2 ** -53;
 class Adwin implements StreamingDetector {
   readonly #delta: number;
   readonly #clock: number;
-  readonly #maxBuckets: number;
   readonly #minWindow: number;
   readonly #gracePeriod: number;
-  /** Slots of a row: one more than it may keep. */
-  readonly #slots: number;
-
-  /** Row r fills its slots from `r · slots` on, oldest first. */
-  #totals: Float64Array;
-  /** Sums of squared deviations inside each bucket, in the places of the totals. */
-  #squares: Float64Array;
-  /** Buckets in each row. */
-  #counts: Int32Array;
-  /** Rows in use; the last one is not empty unless there are none. */
-  #rows = 0;
+  readonly #window: AdwinWindow;
 
   #level: Level = 'warming-up';
   /** Observations before the last reset. */
   #observedBefore = 0;
   /** Observations since the last reset. */
   #tick = 0;
-  #width = 0;
-  #total = 0;
-  /** Sum of squared deviations over the window. */
-  #variance = 0;
   /** |μ0 − μ1| and ε of the last cut that was found. */
   #cutDifference = 0;
   #cutBound = 0;
@@ -72,22 +57,18 @@ class Adwin implements StreamingDetector {
   constructor(chosen: AdwinOptions, state?: Json) {
     this.#delta = chosen.delta;
     this.#clock = chosen.clock;
-    this.#maxBuckets = chosen.maxBuckets;
     this.#minWindow = chosen.minWindowLength;
     this.#gracePeriod = chosen.gracePeriod;
-    this.#slots = chosen.maxBuckets + 1;
-    this.#totals = new Float64Array(FIRST_ROWS * this.#slots);
-    this.#squares = new Float64Array(FIRST_ROWS * this.#slots);
-    this.#counts = new Int32Array(FIRST_ROWS);
+    this.#window = new AdwinWindow(chosen.maxBuckets);
     if (state !== undefined) this.#restore(new SnapshotReader('adwin', state));
   }
 
   /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
     if (this.#level === 'drift') this.#reset();
-    this.#insert(value >= -LARGEST && value <= LARGEST ? value : bounded(value));
+    this.#window.insert(value >= -LARGEST && value <= LARGEST ? value : bounded(value));
     const tick = ++this.#tick;
-    if (tick % this.#clock !== 0 || this.#width <= this.#gracePeriod) return this.#level;
+    if (tick % this.#clock !== 0 || this.#window.width <= this.#gracePeriod) return this.#level;
     this.#level = this.#shrink() ? 'drift' : 'stable';
     return this.#level;
   }
@@ -112,89 +93,26 @@ class Adwin implements StreamingDetector {
 
   get changedFor(): number | null {
     // The window as the cuts left it: it is forgotten only with the next observation.
-    return this.#level === 'drift' ? this.#width : null;
+    return this.#level === 'drift' ? this.#window.width : null;
   }
 
   snapshot(): Json {
     const drifted = this.#level === 'drift';
-    const row = (of: Float64Array) =>
-      Array.from({ length: this.#rows }, (_, r) => Array.from(of.subarray(r * this.#slots, r * this.#slots + this.#counts[r]!)));
+    const { width, total, squares } = this.#window;
+    const buckets = this.#window.buckets();
     return {
       detector: 'adwin',
       level: this.#level,
       observedBefore: this.#observedBefore,
       tick: this.#tick,
-      width: this.#width,
-      total: this.#total,
-      variance: this.#variance,
+      width,
+      total,
+      variance: squares,
       cutDifference: drifted ? this.#cutDifference : null,
       cutBound: drifted ? this.#cutBound : null,
-      totals: row(this.#totals),
-      squares: row(this.#squares),
+      totals: buckets.totals,
+      squares: buckets.squares,
     };
-  }
-
-  #insert(value: number): void {
-    const before = this.#width;
-    const width = before + 1;
-    this.#width = width;
-    if (before > 0) {
-      const difference = value - this.#total / before;
-      this.#variance += (before * difference * difference) / width;
-    }
-    this.#total += value;
-    if (this.#rows === 0) this.#rows = 1;
-    const counts = this.#counts;
-    const place = counts[0]!;
-    this.#totals[place] = value;
-    this.#squares[place] = 0;
-    counts[0] = place + 1;
-    if (place + 1 === this.#slots) this.#compress();
-  }
-
-  /** Merges the two oldest buckets of each full row into one of the next. */
-  #compress(): void {
-    const slots = this.#slots;
-    let totals = this.#totals;
-    let squares = this.#squares;
-    let counts = this.#counts;
-    // Sizes are powers of two: multiplying by their reciprocals rounds nothing.
-    for (let row = 0, from = 0, part = 1; counts[row] === slots; row++, part /= 2) {
-      if (row + 1 === this.#rows) {
-        this.#addRow();
-        totals = this.#totals;
-        squares = this.#squares;
-        counts = this.#counts;
-      }
-      const first = totals[from]!;
-      const second = totals[from + 1]!;
-      const difference = first - second;
-      const merged = squares[from]! + squares[from + 1]! + 0.5 * difference * (difference * part);
-      const next = from + slots;
-      for (let slot = from + 2; slot < next; slot++) {
-        totals[slot - 2] = totals[slot]!;
-        squares[slot - 2] = squares[slot]!;
-      }
-      counts[row] = slots - 2;
-      const count = counts[row + 1]!;
-      totals[next + count] = first + second;
-      squares[next + count] = merged;
-      counts[row + 1] = count + 1;
-      from = next;
-    }
-  }
-
-  #addRow(): void {
-    this.#rows++;
-    if (this.#rows <= this.#counts.length) return;
-    const grown = this.#counts.length * 2;
-    const keep = { totals: this.#totals, squares: this.#squares, counts: this.#counts };
-    this.#totals = new Float64Array(grown * this.#slots);
-    this.#squares = new Float64Array(grown * this.#slots);
-    this.#counts = new Int32Array(grown);
-    this.#totals.set(keep.totals);
-    this.#squares.set(keep.squares);
-    this.#counts.set(keep.counts);
   }
 
   /** Drops old buckets while some cut holds; true when at least one held. */
@@ -202,7 +120,7 @@ class Adwin implements StreamingDetector {
     let found = false;
     while (this.#mayHoldCut() && this.#holdsCut()) {
       found = true;
-      this.#dropOldest();
+      this.#window.dropOldest();
     }
     return found;
   }
@@ -216,24 +134,25 @@ class Adwin implements StreamingDetector {
    * Cauchy–Schwarz); where that is not far below the smallest bound that SLACK leaves, the answer is yes and the full search decides.
    */
   #mayHoldCut(): boolean {
-    const width = this.#width;
+    const window = this.#window;
+    const width = window.width;
     const minWindow = this.#minWindow;
     const last = width - minWindow;
     if (last < minWindow) return false;
-    const mean = this.#total / width;
-    const variance = this.#variance / width;
+    const mean = window.total / width;
+    const variance = window.squares / width;
     const cut = (2 * (width - 2 * minWindow + 2) * variance * this.#logTerm()) / (width * width);
-    const rounding = 4 * ROUNDING * this.#rows * this.#slots * width;
+    const rounding = 4 * ROUNDING * window.rows * window.slots * width;
     const smallest = (SLACK / 8) ** 2 * cut * minWindow * last;
     if (!(rounding * rounding * (variance + mean * mean) < smallest)) return true;
 
     const bound = cut * (1 - SLACK);
-    const totals = this.#totals;
-    const slots = this.#slots;
+    const totals = window.totals;
+    const slots = window.slots;
     let older = 0;
     let olderTotal = 0;
-    for (let row = this.#rows - 1, size = 2 ** row; row >= 0; row--, size /= 2) {
-      const end = row * slots + this.#counts[row]!;
+    for (let row = window.rows - 1, size = 2 ** row; row >= 0; row--, size /= 2) {
+      const end = row * slots + window.counts[row]!;
       for (let slot = row * slots; slot < end; slot++) {
         older += size;
         if (older > last) return false;
@@ -247,19 +166,20 @@ class Adwin implements StreamingDetector {
 
   /** Whether some cut's means differ by more than ε; remembers the first that do. */
   #holdsCut(): boolean {
-    const width = this.#width;
+    const window = this.#window;
+    const width = window.width;
     const minWindow = this.#minWindow;
     const logTerm = this.#logTerm();
-    const variance = this.#variance / width;
+    const variance = window.squares / width;
     let older = 0;
     let newer = width;
     let olderTotal = 0;
-    let newerTotal = this.#total;
-    for (let row = this.#rows - 1, size = 2 ** row; row >= 0; row--, size /= 2) {
-      const from = row * this.#slots;
-      const end = from + this.#counts[row]!;
+    let newerTotal = window.total;
+    for (let row = window.rows - 1, size = 2 ** row; row >= 0; row--, size /= 2) {
+      const from = row * window.slots;
+      const end = from + window.counts[row]!;
       for (let slot = from; slot < end; slot++) {
-        const total = this.#totals[slot]!;
+        const total = window.totals[slot]!;
         older += size;
         newer -= size;
         olderTotal += total;
@@ -280,22 +200,23 @@ class Adwin implements StreamingDetector {
 
   /** The cut whose difference is the largest part of its bound, or null where the window has none. */
   #nearestCut(): { difference: number; bound: number } | null {
-    const width = this.#width;
+    const window = this.#window;
+    const width = window.width;
     const minWindow = this.#minWindow;
     if (width < 2 * minWindow) return null;
     const logTerm = this.#logTerm();
-    const variance = this.#variance / width;
+    const variance = window.squares / width;
     let nearest: { difference: number; bound: number } | null = null;
     let older = 0;
     let olderTotal = 0;
-    for (let row = this.#rows - 1; row >= 0; row--) {
-      const from = row * this.#slots;
-      for (let slot = from; slot < from + this.#counts[row]!; slot++) {
+    for (let row = window.rows - 1; row >= 0; row--) {
+      const from = row * window.slots;
+      for (let slot = from; slot < from + window.counts[row]!; slot++) {
         older += 2 ** row;
-        olderTotal += this.#totals[slot]!;
+        olderTotal += window.totals[slot]!;
         const newer = width - older;
         if (older < minWindow || newer < minWindow) continue;
-        const difference = Math.abs(olderTotal / older - (this.#total - olderTotal) / newer);
+        const difference = Math.abs(olderTotal / older - (window.total - olderTotal) / newer);
         const bound = cutBound(older, newer, minWindow, variance, logTerm);
         if (nearest === null || difference * nearest.bound > nearest.difference * bound) nearest = { difference, bound };
       }
@@ -303,60 +224,25 @@ class Adwin implements StreamingDetector {
     return nearest;
   }
 
-  #dropOldest(): void {
-    const row = this.#rows - 1;
-    const from = row * this.#slots;
-    const size = 2 ** row;
-    const total = this.#totals[from]!;
-    this.#width -= size;
-    this.#total -= total;
-    const difference = total / size - this.#total / this.#width;
-    this.#variance -= this.#squares[from]! + (size * this.#width * difference * difference) / (size + this.#width);
-    if (!(this.#variance > 0)) this.#variance = 0;
-    this.#totals.copyWithin(from, from + 1, from + this.#slots);
-    this.#squares.copyWithin(from, from + 1, from + this.#slots);
-    this.#counts[row]!--;
-    // With one bucket a row the row below may be empty as well.
-    while (this.#rows > 0 && this.#counts[this.#rows - 1] === 0) this.#rows--;
-  }
-
   #logTerm(): number {
-    return Math.log((2 * Math.log(this.#width)) / this.#delta);
+    return Math.log((2 * Math.log(this.#window.width)) / this.#delta);
   }
 
   #reset(): void {
     this.#level = 'warming-up';
     this.#observedBefore += this.#tick;
     this.#tick = 0;
-    this.#width = 0;
-    this.#total = 0;
-    this.#variance = 0;
-    this.#counts.fill(0);
-    this.#rows = 0;
+    this.#window.clear();
   }
 
   #restore(from: SnapshotReader): void {
     this.#level = from.level('level');
     this.#observedBefore = from.count('observedBefore');
     this.#tick = from.count('tick');
-    this.#width = from.count('width');
-    this.#total = from.number('total');
-    this.#variance = from.number('variance');
     this.#cutDifference = from.numberOrNull('cutDifference') ?? 0;
     this.#cutBound = from.numberOrNull('cutBound') ?? 0;
-    const totals = from.rows('totals');
-    const squares = from.rows('squares');
-    if (totals.length !== squares.length || totals.length > 53) from.refuse('totals');
-    let width = 0;
-    for (const [row, buckets] of totals.entries()) {
-      if (buckets.length > this.#maxBuckets || squares[row]!.length !== buckets.length) from.refuse('totals');
-      this.#addRow();
-      this.#totals.set(buckets, row * this.#slots);
-      this.#squares.set(squares[row]!, row * this.#slots);
-      this.#counts[row] = buckets.length;
-      width += buckets.length * 2 ** row;
-    }
-    if (width !== this.#width || this.#variance < 0) from.refuse('width');
+    const sums = { width: from.count('width'), total: from.number('total'), squares: from.number('variance') };
+    if (!this.#window.restore(from.rows('totals'), from.rows('squares'), sums)) from.refuse('totals');
   }
 }
 

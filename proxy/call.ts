@@ -109,11 +109,12 @@ export class Call implements UpstreamUser {
     this.#end('aborted');
   }
 
-  /** A fault of our own has ended the connection. */
+  /** A fault of our own: nothing can be said any more of what the client has got. */
   fault(): void {
     this.#dropUpstream();
     this.#reason = 'internal';
     this.#end('failed');
+    this.#client.socket.destroy();
   }
 
   /** What was waited for has not come in time. */

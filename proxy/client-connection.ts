@@ -40,15 +40,19 @@ export class ClientConnection implements Deadline {
       if (this.#phase === 'closing') return;
       this.#consume(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
     });
-    socket.on('drain', () => {
-      if (this.#call !== null) this.#call.clientDrained();
-      else this.#resume();
-    });
+    socket.on('drain', () =>
+      this.#safely(() => {
+        if (this.#call !== null) this.#call.clientDrained();
+        else this.#resume();
+      }),
+    );
+    // What is written has left: from here on only a client that does not close is waited for.
+    socket.on('finish', () => path.deadlines.set(this, performance.now() + path.limits.lingerMs));
     // A client that hangs up half-way does not wait for an answer: the same reading as nginx and node:http have.
-    socket.on('end', () => this.#gone());
-    socket.on('error', () => this.#gone());
+    socket.on('end', () => this.#safely(() => this.#gone()));
+    socket.on('error', () => this.#safely(() => this.#gone()));
     socket.on('close', () => {
-      this.#gone();
+      this.#safely(() => this.#gone());
       path.deadlines.delete(this);
       this.#closed(this);
     });
@@ -83,6 +87,7 @@ export class ClientConnection implements Deadline {
   breakOff(reset: boolean): void {
     this.#call = null;
     this.#phase = 'closing';
+    this.#path.deadlines.set(this, performance.now() + this.#path.limits.stallTimeoutMs);
     // Where the end of the connection is the end of the answer, only a reset tells the difference.
     if (reset) this.socket.resetAndDestroy();
     else this.socket.destroySoon();
@@ -99,10 +104,14 @@ export class ClientConnection implements Deadline {
     this.#held = null;
     this.socket.end();
     this.socket.resume();
-    this.#path.deadlines.set(this, performance.now() + this.#path.limits.lingerMs);
+    this.#path.deadlines.set(this, performance.now() + this.#path.limits.stallTimeoutMs);
   }
 
   expire(): void {
+    this.#safely(() => this.#expired());
+  }
+
+  #expired(): void {
     if (this.#call !== null) this.#call.expire();
     else if (this.#phase === 'head')
       this.#refuse({ kind: 'refused', status: 408, reason: 'request-timeout', message: 'the request head stopped arriving' });
@@ -128,12 +137,7 @@ export class ClientConnection implements Deadline {
         at = next;
       }
     } catch (fault) {
-      this.#path.report(fault);
-      const call = this.#call;
-      this.#call = null;
-      this.#phase = 'closing';
-      call?.fault();
-      this.socket.destroy();
+      this.#broken(fault);
     }
     this.#consuming = false;
     if (at < input.length && this.#phase !== 'closing') this.#hold(at === 0 ? input : input.subarray(at));
@@ -209,6 +213,24 @@ export class ClientConnection implements Deadline {
     this.socket.write(head + body, 'latin1');
     this.finish();
     return -1;
+  }
+
+  /** Nothing that a client does may end more than its own connection. */
+  #safely(what: () => void): void {
+    try {
+      what();
+    } catch (fault) {
+      this.#broken(fault);
+    }
+  }
+
+  #broken(fault: unknown): void {
+    this.#path.report(fault);
+    const call = this.#call;
+    this.#call = null;
+    this.#phase = 'closing';
+    call?.fault();
+    this.socket.destroy();
   }
 
   #gone(): void {

@@ -36,8 +36,12 @@ export class DataServer {
   #whenEmpty: (() => void) | null = null;
 
   constructor(options: ServerOptions) {
-    const { limits, report, counters, ring } = options;
+    const { limits, counters, ring } = options;
     const deadlines = new Deadlines();
+    const report = (fault: unknown) => {
+      counters.add('bugs');
+      options.report(fault);
+    };
     this.#path = {
       traffic: new Traffic(options, options.active, limits, deadlines, report),
       limits,
@@ -53,10 +57,7 @@ export class DataServer {
         return head.kind === 'refused' ? head : prepareAnswer(head);
       }),
       draining: false,
-      report: (fault) => {
-        counters.add('bugs');
-        report(fault);
-      },
+      report,
     };
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
   }

@@ -15,6 +15,8 @@ export interface UpstreamUser {
   drained(): void;
   /** The connection is gone; `end` when the upstream closed it in good order. */
   gone(how: Reason | 'end'): void;
+  /** One of the above has thrown. */
+  fault(): void;
 }
 
 export class UpstreamConnection {
@@ -26,26 +28,24 @@ export class UpstreamConnection {
   /** When it fell idle, on `performance.now()`. */
   idleSince = 0;
   user: UpstreamUser | null = null;
+  readonly #report: (fault: unknown) => void;
 
   constructor(pool: UpstreamPool, report: (fault: unknown) => void) {
     this.pool = pool;
     const { host, port } = pool.target;
     this.socket = connect({ host, port, noDelay: true });
+    this.#report = report;
     this.socket.on('connect', () => {
       this.connected = true;
-      this.user?.connected();
+      this.#tell(this.user, (user) => user.connected());
     });
     this.socket.on('data', (bytes: Buffer) => {
+      const { user } = this;
       // Bytes that no call asked for: whatever they are, they must not become the next call's answer.
-      if (this.user === null) return this.discard();
-      try {
-        this.user.data(bytes);
-      } catch (fault) {
-        report(fault);
-        this.#lose('internal');
-      }
+      if (user === null) this.discard();
+      else this.#tell(user, () => user.data(bytes));
     });
-    this.socket.on('drain', () => this.user?.drained());
+    this.socket.on('drain', () => this.#tell(this.user, (user) => user.drained()));
     this.socket.on('end', () => this.#lose('end'));
     this.socket.on('error', (error: NodeJS.ErrnoException) => this.#lose(this.connected ? 'reset' : connectReason(error.code)));
     this.socket.on('close', () => this.#lose('reset'));
@@ -69,7 +69,18 @@ export class UpstreamConnection {
   #lose(how: Reason | 'end'): void {
     const { user } = this;
     this.discard();
-    user?.gone(how);
+    this.#tell(user, () => user?.gone(how));
+  }
+
+  /** Nothing that an upstream does may end more than the call it does it to. */
+  #tell(user: UpstreamUser | null, what: (user: UpstreamUser) => void): void {
+    if (user === null) return;
+    try {
+      what(user);
+    } catch (fault) {
+      this.#report(fault);
+      user.fault();
+    }
   }
 }
 

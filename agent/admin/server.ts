@@ -2,6 +2,7 @@
  * The admin port: probes, metrics, the JSON API under `/v1`, live events, and the page.
  */
 import type { EventEmitter } from 'node:events';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
@@ -39,7 +40,10 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-const PAGE_FOLDER = path.join(path.dirname(fileURLToPath(import.meta.url)), '../page');
+// Compiled code lies in dist/agent/admin, the page stays where its sources are.
+const PAGE_FOLDER = ['../page', '../../../agent/page']
+  .map((folder) => path.join(path.dirname(fileURLToPath(import.meta.url)), folder))
+  .find((folder) => existsSync(folder));
 const MOST_ITEMS = 1_000;
 const DEFAULT_ITEMS = 100;
 /** The page is told of changes at most so often. */
@@ -66,7 +70,7 @@ export async function openAdmin(deps: AdminDeps): Promise<Admin> {
   lists(app, deps);
   writes(app, deps);
   live(app, deps);
-  await app.register(fastifyStatic, { root: PAGE_FOLDER, index: 'index.html', cacheControl: false });
+  if (PAGE_FOLDER !== undefined) await app.register(fastifyStatic, { root: PAGE_FOLDER, index: 'index.html', cacheControl: false });
 
   try {
     await app.listen({ host: deps.listen.host, port: deps.listen.port });
@@ -90,7 +94,7 @@ function probes(app: FastifyInstance, deps: AdminDeps): void {
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.write()));
 }
 
-type Query = { readonly limit?: string; readonly after?: string };
+type Query = { readonly limit?: string; readonly after?: string; readonly last?: string };
 
 function lists(app: FastifyInstance, deps: AdminDeps): void {
   const { reader } = deps;
@@ -102,15 +106,9 @@ function lists(app: FastifyInstance, deps: AdminDeps): void {
     return { active: route, upstreams, fallback };
   });
   app.get('/v1/policy', async (_request, reply) => reply.type('text/yaml; charset=utf-8').send(deps.policyText()));
-  app.get<{ Querystring: Query }>('/v1/windows', async (request, reply) =>
-    page(request.query, reply, (after, limit) => reader.page<Finding>('windows', after, limit)),
-  );
-  app.get<{ Querystring: Query }>('/v1/alerts', async (request, reply) =>
-    page(request.query, reply, (after, limit) => reader.page<Alert>('alerts', after, limit)),
-  );
-  app.get<{ Querystring: Query }>('/v1/decisions', async (request, reply) =>
-    page(request.query, reply, (after, limit) => reader.page<Decision>('decisions', after, limit)),
-  );
+  app.get<{ Querystring: Query }>('/v1/windows', async (request, reply) => list<Finding>(request.query, reply, reader, 'windows'));
+  app.get<{ Querystring: Query }>('/v1/alerts', async (request, reply) => list<Alert>(request.query, reply, reader, 'alerts'));
+  app.get<{ Querystring: Query }>('/v1/decisions', async (request, reply) => list<Decision>(request.query, reply, reader, 'decisions'));
   app.get<{ Querystring: Query & { readonly fromRow?: string } }>('/v1/records', async (request, reply) =>
     page(request.query, reply, (after, limit) => {
       // A retraining pipeline begins at a row and follows `next` from there.
@@ -129,6 +127,14 @@ function lists(app: FastifyInstance, deps: AdminDeps): void {
     if (alert === null) return reply.code(404).send({ error: 'no alert of this id' });
     return { ...alert, decisions: reader.decisionsOf(alert.id), text: deps.explain(alert) };
   });
+}
+
+/** `?limit=&after=` from the oldest on, or `?last=N`: the newest N, these too in the order of writing. */
+function list<T>(query: Query, reply: FastifyReply, reader: StoreReader, table: 'windows' | 'alerts' | 'decisions'): unknown {
+  if (query.last === undefined) return page(query, reply, (after, limit) => reader.page<T>(table, after, limit));
+  const last = Number(query.last);
+  if (!Number.isInteger(last) || last < 1 || last > MOST_ITEMS) return reply.code(400).send({ error: `last must be 1 … ${MOST_ITEMS}` });
+  return { items: reader.newest<T>(table, last), next: null };
 }
 
 function page<T>(query: Query, reply: FastifyReply, read: (after: number, limit: number) => T): T | FastifyReply {

@@ -2,11 +2,10 @@
  * `driftline demo`: the main job on embedded parts with real data, a real model and a fault that happens in real life.
  */
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import progress from 'cli-progress';
 import { Command, Option } from 'commander';
 import type { Alert, Decision } from '../../contracts/alert.ts';
@@ -22,14 +21,17 @@ import type { MarketRow } from '../demo/stream.ts';
 import { readStream, toCsv } from '../demo/stream.ts';
 import type { DemoSummary } from '../demo/summary.ts';
 import { summarise, summaryText } from '../demo/summary.ts';
+import { packageFile } from '../package-file.ts';
 import { startScorer } from '../scorer.ts';
 import type { Page, StoreReader } from '../store/read.ts';
+import { onStopSignal } from './stop-signals.ts';
 
 interface DemoFlags {
   readonly exit?: boolean;
   readonly json?: boolean;
   readonly fault: 'units' | 'none';
   readonly rows?: string;
+  readonly folder?: string;
 }
 
 const FILES = ['policy.yaml', 'elec2.onnx', 'predictor.json'];
@@ -45,6 +47,7 @@ export function demoCommand(): Command {
     .option('--json', 'print one object at the end and nothing else on stdout')
     .addOption(new Option('--fault <kind>', 'what happens two thirds into the stream').choices(['units', 'none']).default('units'))
     .option('--rows <n>', 'send only the first n rows')
+    .option('--folder <dir>', 'where policy, reference and state are laid out, and stay; without it a temporary folder')
     .action(demo);
 }
 
@@ -53,15 +56,10 @@ async function demo(flags: DemoFlags): Promise<void> {
   const { training, sent } = await readStream();
   const rows = flags.rows === undefined ? sent : sent.slice(0, wholeNumber(flags.rows));
   const faultAtRow = Math.floor((rows.length * 2) / 3);
-  const folder = mkdtempSync(path.join(tmpdir(), 'driftline-demo-'));
+  const folder = flags.folder ?? mkdtempSync(path.join(tmpdir(), 'driftline-demo-'));
+  mkdirSync(folder, { recursive: true });
   const stop = new AbortController();
-  let asked = 0;
-  const interrupt = () => {
-    if (++asked > 1) process.exit(130);
-    stop.abort();
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const forget = onStopSignal(() => stop.abort());
   const closers: (() => Promise<unknown>)[] = [];
   try {
     const started = performance.now();
@@ -114,9 +112,8 @@ async function demo(flags: DemoFlags): Promise<void> {
     }
   } finally {
     for (const close of closers.toReversed()) await close();
-    rmSync(folder, { recursive: true, force: true });
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    if (flags.folder === undefined) rmSync(folder, { recursive: true, force: true });
+    forget();
   }
 }
 
@@ -158,7 +155,7 @@ async function open(
 }
 
 function demoFolder(): string {
-  return fileURLToPath(new URL('../demo', import.meta.url));
+  return packageFile('agent/demo');
 }
 
 function progressBar(total: number): { at(sent: number): void; stop(): void } {

@@ -7,6 +7,7 @@ import { detectors } from '../../detectors/catalogue.ts';
 import { defaultPolicy, loadPolicy } from '../../policies/load.ts';
 import { build } from '../build.ts';
 import { parseAddress } from './address.ts';
+import { onStopSignal } from './stop-signals.ts';
 
 interface RunFlags {
   readonly config?: string;
@@ -52,11 +53,7 @@ async function run(flags: RunFlags): Promise<void> {
   log(`driftline: data port http://${driftline.data.host}:${driftline.data.port} → http://${primary?.host}:${primary?.port}`);
   log(`driftline: page and API http://${driftline.admin.host}:${driftline.admin.port}/, policy ${policy.name}, state ${flags.state}`);
 
-  let signals = 0;
-  const stop = () => {
-    signals++;
-    // A second signal ends at once.
-    if (signals > 1) process.exit(130);
+  onStopSignal(() => {
     log('driftline: draining; once more ends at once');
     driftline.close().then(
       () => process.exit(0),
@@ -65,7 +62,5 @@ async function run(flags: RunFlags): Promise<void> {
         process.exit(1);
       },
     );
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  });
 }

@@ -1,7 +1,7 @@
 /**
  * The demo's data: Elec2, divided into the rows the model was trained on and the rows that are sent.
  */
-import { fileURLToPath } from 'node:url';
+import { packageFile } from '../package-file.ts';
 import { readTable } from '../table.ts';
 
 /** Rows the model and its reference come from: the first 20 %. `train.py` states the same number. */
@@ -21,7 +21,7 @@ export interface MarketRow {
 
 /** Training rows and sent rows, in time order. */
 export async function readStream(): Promise<{ training: MarketRow[]; sent: MarketRow[] }> {
-  const table = await readTable(fileURLToPath(new URL('./elec2.csv.gz', import.meta.url)));
+  const table = await readTable(packageFile('agent/demo/elec2.csv.gz'));
   const positions = FEATURES.map((feature) => table.columns.indexOf(feature));
   const labelAt = table.columns.indexOf('class');
   const rows = table.rows.map((cells) => ({

@@ -96,7 +96,9 @@ export class StoreReader {
 
   /** What `page('records', …)` takes as `after` to begin with the record that carries this row. */
   placeOfRow(row: number): number {
-    const found = this.#prepare('SELECT seq FROM records WHERE first_row + rows > ? AND first_row IS NOT NULL ORDER BY first_row LIMIT 1').get(row);
+    const found = this.#prepare(
+      'SELECT seq FROM records WHERE first_row + rows > ? AND first_row IS NOT NULL ORDER BY first_row LIMIT 1',
+    ).get(row);
     return found === undefined ? Number.MAX_SAFE_INTEGER : Number(found.seq) - 1;
   }
 
@@ -182,6 +184,14 @@ export class StoreReader {
     const rows = this.#prepare(`SELECT seq, body FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ?`).all(after, limit + 1);
     const items = rows.slice(0, limit).map((row) => JSON.parse(String(row.body)) as T);
     return { items, next: rows.length > limit ? String(rows[limit - 1]?.seq) : null };
+  }
+
+  /** The newest `limit` of a list, in the order of writing. */
+  newest<T>(table: 'windows' | 'alerts' | 'decisions', limit: number): T[] {
+    return this.#prepare(`SELECT body FROM ${table} ORDER BY seq DESC LIMIT ?`)
+      .all(limit)
+      .map((row) => JSON.parse(String(row.body)) as T)
+      .reverse();
   }
 
   #prepare(sql: string): StatementSync {

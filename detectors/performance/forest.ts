@@ -92,12 +92,10 @@ export function unpackForest(packed: PackedForest): Forest {
   if (!wellFormed || !roots.every((root) => root >= 0 && root < nodes)) throw damaged();
   for (let node = 0; node < nodes; node++) {
     const inner = feature[node]! >= 0;
-    // Children behind their parent: every walk ends.
+    // Children behind their parent and inside the arrays: every walk ends, and at a leaf.
     const sound = !inner || (feature[node]! < packed.features && right[node]! > node + 1 && right[node]! < nodes);
     if (!sound || !Number.isFinite(number[node])) throw damaged();
   }
-  // A walk that always turns left must find a leaf before the arrays end.
-  if (feature[nodes - 1]! >= 0) throw damaged();
   return new Forest(packed.features, roots, feature, right, number);
 }
 

@@ -45,6 +45,27 @@ t.test('one full tree on all rows repeats every target, whatever the criterion',
   t.end();
 });
 
+t.test('a bootstrapped tree lacks some rows, and so does not repeat their targets', (t) => {
+  const tree = growForest(training.matrix, training.targets, { ...base, trees: 1 }, new Random(7));
+  const missed = Array.from(training.targets).filter((target, row) => tree.predict(training.matrix.data, 4 * row).mean !== target).length;
+  // A row is left out with probability 1/e: 110 of 300.
+  t.ok(missed > 80 && missed < 140, `${missed}`);
+  t.end();
+});
+
+t.test('a node that looks at every feature cuts where all would; one that looks at a few cuts elsewhere now and then', (t) => {
+  const stumps = (featureFraction: number) => {
+    const options = { ...base, trees: 1, bootstrap: false, minLeaf: 120, featureFraction };
+    const answers = Array.from({ length: 20 }, (_, seed) =>
+      growForest(training.matrix, training.targets, options, new Random(seed)).pack(),
+    );
+    return new Set(answers.map(({ feature }) => feature)).size;
+  };
+  t.equal(stumps(1), 1);
+  t.equal(stumps(0.25), 4);
+  t.end();
+});
+
 t.test('the first cut is the cheapest of all, found by trying each', (t) => {
   const { matrix, targets } = data(40, 3);
   const costOf = (values: readonly number[]) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type LabelledRows, makeBatches } from '../../../detectors/performance/batches.ts';
+import { accuracyOf, type LabelledRows, makeBatches } from '../../../detectors/performance/batches.ts';
 import { loadPredictor, type PredictorModel } from '../../../detectors/performance/predictor.ts';
 import { Random } from '../../../detectors/performance/random.ts';
 import type { Table } from '../../../detectors/performance/table.ts';
@@ -99,6 +99,10 @@ t.test('the model states its hold-out error, and it agrees with rows kept from i
   t.ok(model.holdout.meanAbsoluteError < model.holdout.constantMeanAbsoluteError / 2);
   t.ok(Math.abs(model.holdout.meanAbsoluteError - mean(judged.map((batch) => batch.error))) < 0.015);
   t.equal(model.training.rows + model.holdout.rows, model.training.labelledRows);
+  const { table, labels } = electricity[1];
+  const rows = Int32Array.from(labels, (_, row) => row);
+  const clean = accuracyOf(await electricityScore(table), 2, rows, labels);
+  t.ok(Math.abs(model.reference - clean) < 1e-12, 'the reference is the accuracy on all labelled rows');
 });
 
 t.test('same seed, same predictor; another seed, another', async (t) => {

@@ -1,0 +1,28 @@
+/**
+ * Ctrl-C and SIGTERM: the first one ends gently, another one at once.
+ */
+
+/**
+ * A terminal, systemd and `timeout` signal the launcher and the program together, and the launcher passes its own on:
+ * what comes so close behind the first is the same wish.
+ */
+const SAME_WISH_MS = 1_000;
+
+/** Calls `stop` at the first signal and ends the process at a later one; the answer takes the listeners away. */
+export function onStopSignal(stop: () => void): () => void {
+  let firstAt: number | null = null;
+  const hear = () => {
+    if (firstAt !== null) {
+      if (performance.now() - firstAt > SAME_WISH_MS) process.exit(130);
+      return;
+    }
+    firstAt = performance.now();
+    stop();
+  };
+  process.on('SIGINT', hear);
+  process.on('SIGTERM', hear);
+  return () => {
+    process.off('SIGINT', hear);
+    process.off('SIGTERM', hear);
+  };
+}
