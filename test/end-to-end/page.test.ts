@@ -109,7 +109,6 @@ if (executable === null && process.env.CI !== 'true') {
   t.fail(NO_CHROMIUM);
 } else {
   t.setTimeout(90_000);
-  const T0=performance.now(); const lap=(x: string)=>console.error('LAP',x,performance.now()-T0);
   const model = modelServer();
   const modelUrl = await listen(model);
   const folder = t.testdir({ 'policy.yaml': POLICY });
@@ -129,16 +128,16 @@ if (executable === null && process.env.CI !== 'true') {
       print: () => {},
       log: () => {},
     });
-  let driftline = await start(0);lap('driftline');
+  let driftline = await start(0);
   const origin = `http://${driftline.admin.host}:${driftline.admin.port}`;
   const browser = await launchChromium(executable, [REBOUND]);
   t.teardown(async () => {
-lap('teardown');    await browser.close();lap('browserclosed');
+    await browser.close();
     await driftline.close();
-lap('closed');    model.close();
+    model.close();
     model.closeAllConnections();
   });
-lap('browser');  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   page.setDefaultTimeout(20_000);
   const seen = watch(page);
   const row = (name: string) => page.getByRole('row', { name });
@@ -254,7 +253,8 @@ lap('browser');  const page = await browser.newPage({ viewport: { width: 1280, h
         { origin, id },
       );
       t.same(results, ['refused', 'opaque', 'opaque', 'opaque'], host);
-      t.same(answers, [403, 403, 403, 403], 'and the server did none of it');
+      // The browser shows nothing of an answer that CORS withholds.
+      t.same(answers.sort(), ['/v1/feedback 403', '/v1/routes 403', '/v1/status 403'], 'and the server did none of it');
       await other.close();
     }
     const rebound = await browser.newPage();
