@@ -55,7 +55,7 @@ export function sparkline(windows, against) {
   const words = Object.entries(Object.groupBy(shown, ({ level }) => level)).map(
     ([level, some]) => `${some?.length} ${levelWord(level).word}`,
   );
-  const label = `last ${shown.length} windows: ${words.join(', ')}`;
+  const label = `last ${shown.length === 1 ? 'window' : `${shown.length} windows`}: ${words.join(', ')}`;
   return svg(
     'svg',
     { class: 'spark', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label },

@@ -3,6 +3,7 @@
  *
  * A regression forest was trained on deliberately corrupted batches whose labels were known; it maps percentiles of the class
  * probabilities to accuracy. It sees data errors, not concept drift: when labels change for the same inputs the answers stay as they were.
+ * And it knows errors only: a harmless shift of the population or of the classes' shares looks to it like damage, outside its interval too.
  *
  * Source: Schelter, Rukat, Biessmann. Learning to Validate the Predictions of Black Box Classifiers on Unseen Data. SIGMOD 2020.
  */

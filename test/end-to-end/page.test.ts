@@ -153,17 +153,17 @@ if (executable === null && process.env.CI !== 'true') {
 
   await t.test('healthy predictions turn it to OK without a reload', async (t) => {
     for (let half = 0; half < 2; half++) await predict(driftline, 0, 'east');
-    await row('inputs.income').getByText('stable').waitFor();
+    await row('inputs.income').getByText('✓ stable').waitFor();
     await page.locator('#verdict').getByText('OK').waitFor();
     t.match(await shown(page.locator('#health')), /primary 2\s[\s\S]*2 stored\s+0 dropped, all decoded[\s\S]*100 rows\s+1 window closed/);
     t.notOk(await page.locator('#start').isVisible(), 'the first steps are gone');
-    t.equal(await row('inputs.income').getByRole('img').getAttribute('aria-label'), 'last 1 windows: 1 stable');
+    t.equal(await row('inputs.income').getByRole('img').getAttribute('aria-label'), 'last window: 1 stable');
     t.equal(await shown(page.locator('#alerts')), 'No alert so far.');
   });
 
   await t.test('drift shows as a signal, an alert and a decision without a reload', async (t) => {
     for (let half = 0; half < 2; half++) await predict(driftline, 40, 'east');
-    await row('inputs.income').getByText('drift', { exact: true }).waitFor();
+    await row('inputs.income').getByText('◆ drift').waitFor();
     await page.locator('#verdict').getByText('Warning').waitFor();
     t.match(
       await shown(row('inputs.income')),
