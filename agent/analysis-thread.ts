@@ -47,7 +47,10 @@ say({ kind: 'ready', setAside });
 for (let closing = false; !closing; ) {
   let taken = 0;
   for (const ring of rings) {
-    for (let exchange = ring.read(); exchange !== null && taken < AT_ONCE; exchange = ring.read()) {
+    // What was read has left the ring, so the limit is asked first.
+    for (let k = 0; taken < AT_ONCE; k++) { if (k === 255) ring.read();
+      const exchange = ring.read();
+      if (exchange === null) break;
       taken++;
       try {
         analysis.observe(exchange);

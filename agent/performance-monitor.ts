@@ -32,7 +32,7 @@ export class PerformanceMonitor {
       this.#predictor = loadPredictor(JSON.parse(readFileSync(watch.choice.model, 'utf8')));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new ConfigError('predictor', `${watch.choice.model}: ${why}; write it with \`driftline train-predictor\``, [], cause);
+      throw new ConfigError('predictor', `${watch.choice.model}: ${why}`, [], cause);
     }
   }
 

@@ -92,6 +92,8 @@ class Pipeline {
   readonly #counted = new RecentIds(REMEMBERED);
   /** Collected, but not taken yet; under delta temporality these figures exist nowhere else. */
   #unsent: ResourceMetrics | null = null;
+  /** Ends with the batch before. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor({ service, version, log }: OpenTelemetryOptions) {
     this.#partial = new PartialSuccess(log);
@@ -113,19 +115,26 @@ class Pipeline {
     this.#instruments = new Instruments(metrics.getMeter('driftline', version));
   }
 
-  async send(events: readonly Event[]): Promise<Verdict[]> {
-    const verdicts = events.map((): Verdict => ({ kind: 'delivered' }));
-    // Spans and logs before metrics: an event that is refused here must not be part of the totals.
-    await this.#sendItems(events, verdicts, 'traces', this.#traceExporter, this.#spans, (event) => this.#startSpan(event));
-    await this.#sendItems(events, verdicts, 'logs', this.#logExporter, this.#logs, (event) => this.#emitLog(event));
-    await this.#sendMetrics(events, verdicts);
-    return verdicts;
+  /** One batch at a time: a batch that delivery gave up on may still be under way, and what it got through must not go again. */
+  send(events: readonly Event[]): Promise<Verdict[]> {
+    const sending = this.#turn.then(() => this.#sendBatch(events));
+    this.#turn = sending.catch(() => {});
+    return sending;
   }
 
   async close(): Promise<void> {
     await this.#sdk.shutdown();
     await Promise.all([this.#traceExporter?.shutdown(), this.#logExporter?.shutdown(), this.#metricExporter?.shutdown()]);
     for (const registered of [trace, metrics, logs, context, propagation, diag]) registered.disable();
+  }
+
+  async #sendBatch(events: readonly Event[]): Promise<Verdict[]> {
+    const verdicts = events.map((): Verdict => ({ kind: 'delivered' }));
+    // Spans and logs before metrics: an event that is refused here must not be part of the totals.
+    await this.#sendItems(events, verdicts, 'traces', this.#traceExporter, this.#spans, (event) => this.#startSpan(event));
+    await this.#sendItems(events, verdicts, 'logs', this.#logExporter, this.#logs, (event) => this.#emitLog(event));
+    await this.#sendMetrics(events, verdicts);
+    return verdicts;
   }
 
   /** Makes and sends one signal's items; `collected` is where the SDK puts what `make` makes, nothing for some events. */

@@ -2,16 +2,19 @@
 import { randomFillSync } from 'node:crypto';
 
 const block = Buffer.alloc(8192);
-let used = block.length;
+/** The block as digits, turned into text at once: a slice of it is nearly free. */
+let digits = '';
+let used = 0;
 
 /** `bytes` random bytes as lower-case hexadecimal digits. */
 export function randomHex(bytes: number): string {
-  if (used + bytes > block.length) {
+  if (used + 2 * bytes > digits.length) {
     randomFillSync(block);
+    digits = block.toString('hex');
     used = 0;
   }
-  used += bytes;
-  return block.toString('hex', used - bytes, used);
+  used += 2 * bytes;
+  return digits.slice(used - 2 * bytes, used);
 }
 
 /** A UUID of version 7 (RFC 9562 §5.7) for the given instant in milliseconds since the Unix epoch. */

@@ -7,7 +7,8 @@
  *   0 i32 record size in bytes, multiple of 8     40 u32 × 8 lengths of the texts: id, method, path, served-by, reason,
  *   4 u16 status, u8 outcome, u8 has a reason              traceparent, request fields, answer fields
  *   8 f64 started at     16 f64 latency           72 u32 × 2 kept bytes of request, answer
- *  24 f64 total bytes of request, 32 of answer    80 texts, request bytes, answer bytes
+ *  24 f64 total bytes of request, 32 of answer    80 u32 × 2 where these lie in the record
+ *                                                 88 texts, request bytes, answer bytes
  * ```
  */
 import type { Exchange, Outcome } from '../contracts/exchange.ts';
@@ -34,7 +35,9 @@ export interface CapturedCall {
   readonly answerTotalBytes: number;
 }
 
-const HEAD_BYTES = 80;
+const HEAD_BYTES = 88;
+/** Room to move a body within: see `aligned`. */
+const SLACK_BYTES = 7;
 const LENGTHS_AT = 40;
 const OUTCOMES: readonly Outcome[] = ['answered', 'failed', 'aborted'];
 
@@ -49,7 +52,7 @@ export function sizeOf(call: CapturedCall): number {
     call.traceparent.length +
     call.requestFields.length +
     call.answerFields.length;
-  return (HEAD_BYTES + texts + call.requestBytes.length + call.answerBytes.length + 7) & ~7;
+  return (HEAD_BYTES + texts + call.requestBytes.length + call.answerBytes.length + 2 * SLACK_BYTES + 7) & ~7;
 }
 
 /** Writes the call at `at`, which is a multiple of 8. `view` and `bytes` show the same memory. */
@@ -73,11 +76,24 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setUint32(at + LENGTHS_AT + 28, call.answerFields.length, true);
   view.setUint32(at + LENGTHS_AT + 32, call.requestBytes.length, true);
   view.setUint32(at + LENGTHS_AT + 36, call.answerBytes.length, true);
-  const text = call.id + call.method + call.path + call.servedBy + reason + call.traceparent + call.requestFields + call.answerFields;
   let to = at + HEAD_BYTES;
-  to += bytes.write(text, to, 'latin1');
-  bytes.set(call.requestBytes, to);
-  bytes.set(call.answerBytes, to + call.requestBytes.length);
+  to += bytes.write(call.id + call.method + call.path + call.servedBy + reason + call.traceparent, to, 'latin1');
+  to += bytes.write(call.requestFields, to, 'latin1');
+  to += bytes.write(call.answerFields, to, 'latin1');
+  const requestAt = aligned(to, call.requestBytes);
+  const answerAt = aligned(requestAt + call.requestBytes.length, call.answerBytes);
+  view.setUint32(at + 80, requestAt - at, true);
+  view.setUint32(at + 84, answerAt - at, true);
+  bytes.set(call.requestBytes, requestAt);
+  bytes.set(call.answerBytes, answerAt);
+}
+
+/**
+ * The first place from `to` on that lies in its 8 bytes as the source does. Copies into shared memory go word by word where both sides
+ * agree on that, and byte by byte, at four times the cost, where not.
+ */
+function aligned(to: number, source: Uint8Array): number {
+  return to + ((source.byteOffset - to) & 7);
 }
 
 /** Reads a record that starts at the buffer's first byte. The bodies are views of it. */
@@ -96,7 +112,10 @@ export function decodeExchange(record: Buffer): Exchange {
   const traceparent = text(5);
   const requestHeaders = splitFields(text(6));
   const responseHeaders = splitFields(text(7));
-  const bodies = at + length(8);
+  const body = (i: number) => {
+    const start = record.readUInt32LE(80 + 4 * i);
+    return record.subarray(start, start + length(8 + i));
+  };
   return {
     id,
     startedAt: record.readDoubleLE(8),
@@ -110,7 +129,7 @@ export function decodeExchange(record: Buffer): Exchange {
     traceparent,
     requestHeaders,
     responseHeaders,
-    request: { bytes: record.subarray(at, bodies), totalBytes: record.readDoubleLE(24) },
-    response: { bytes: record.subarray(bodies, bodies + length(9)), totalBytes: record.readDoubleLE(32) },
+    request: { bytes: body(0), totalBytes: record.readDoubleLE(24) },
+    response: { bytes: body(1), totalBytes: record.readDoubleLE(32) },
   };
 }

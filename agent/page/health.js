@@ -52,7 +52,12 @@ function tiles(status) {
     {
       name: 'Failed calls',
       value: count(failed),
-      note: failed > 0 ? `${percent(failed / Math.max(1, requests))} of calls: ${reasons(proxy.counters)}` : 'every call was answered',
+      note:
+        failed > 0
+          ? `${percent(failed / Math.max(1, requests))} of calls: ${reasons(proxy.counters)}`
+          : requests === 0
+            ? 'no call came yet'
+            : 'every call was answered',
       isBad: failed > 0,
     },
     {

@@ -109,6 +109,14 @@ t.test('the same events sent twice are sent and counted once', async (t) => {
   t.equal(requests('logs').length, 1);
 });
 
+t.test('a batch sent again while its first sending is still under way goes once', async (t) => {
+  const { exporter, signal, requests } = await setUp(t, () => OK);
+  const both = await Promise.all([exporter.send(events(10), signal), exporter.send(events(10), signal)]);
+  t.same(both.map(kinds), ['dddddddddd', 'dddddddddd']);
+  t.equal(requests('traces').length, 1);
+  t.equal(requests('logs').length, 1);
+});
+
 t.test('one span that the endpoint cannot take is refused alone', async (t) => {
   const { exporter, signal } = await setUp(t, ({ path, body }) =>
     path === '/v1/traces' && body.includes('record-3') ? { status: 400 } : OK,

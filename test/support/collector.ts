@@ -2,7 +2,8 @@
  * Starts a real OpenTelemetry Collector for tests: OTLP over HTTP in, one file of OTLP JSON lines a signal out.
  *
  * Built once by the Collector's own builder, which needs Go and two to five minutes of CPU; the binary (about 38 MB) stays
- * in the cache until `builder.yaml` changes.
+ * in the cache until `builder.yaml` changes. `node test/support/collector.ts` builds it if need be, starts one, prints its
+ * address and keeps it until Ctrl-C.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
@@ -120,4 +121,14 @@ async function freePorts(count: number): Promise<number[]> {
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+if (import.meta.main) {
+  const server = await startCollector();
+  if ('skipped' in server) console.error(server.skipped);
+  else {
+    console.log(server.url);
+    process.once('SIGINT', () => void server.close());
+    process.once('SIGTERM', () => void server.close());
+  }
 }

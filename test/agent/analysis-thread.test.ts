@@ -1,0 +1,28 @@
+import t from 'tap';
+import { AnalysisThread } from '../../agent/analysis.ts';
+import { connectState } from '../../agent/store/open.ts';
+import { createRing, RingWriter } from '../../proxy/ring.ts';
+import { policyOf } from '../support/policies.ts';
+
+const policy = policyOf('  model: {name: m}\n  traffic: {upstreams: {primary: {url: "http://127.0.0.1:9"}}}');
+
+t.test('every exchange of a full ring is recorded, however many are taken at once', async (t) => {
+  const calls = 700;
+  const ring = createRing(1 << 20);
+  const writer = new RingWriter(ring);
+  const body = Buffer.from('{"inputs":[{"name":"a","datatype":"FP32","shape":[1,1],"data":[0.5]}]}');
+  for (let call = 0; call < calls; call++) {
+    const written = writer.write({
+      ...{ id: `call-${call}`, startedAt: call, latencyMs: 1, method: 'POST', path: '/v2/models/m/infer', status: 0, servedBy: 'none' },
+      ...{ outcome: 'aborted', reason: null, traceparent: '', requestFields: '', answerFields: '' },
+      ...{ requestBytes: body, requestTotalBytes: body.length, answerBytes: Buffer.alloc(0), answerTotalBytes: 0 },
+    });
+    if (!written) t.fail(`the ring had no room for call ${call}`);
+  }
+  const stateDirectory = t.testdir();
+  const { thread } = await AnalysisThread.start({ stateDirectory, policy, rings: [ring] });
+  await thread.close();
+  const db = connectState(stateDirectory);
+  t.equal(db.prepare('SELECT count(*) AS records FROM records').get()?.records, calls);
+  db.close();
+});
