@@ -48,7 +48,7 @@ for (let closing = false; !closing; ) {
   let taken = 0;
   for (const ring of rings) {
     // What was read has left the ring, so the limit is asked first.
-    for (let k = 0; taken < AT_ONCE; k++) { if (k === 255) ring.read();
+    while (taken < AT_ONCE) {
       const exchange = ring.read();
       if (exchange === null) break;
       taken++;

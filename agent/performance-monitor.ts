@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../contracts/errors.ts';
-import type { Finding } from '../contracts/finding.ts';
+import type { Estimate, Finding } from '../contracts/finding.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { Predictor } from '../detectors/performance/predictor.ts';
 import { loadPredictor } from '../detectors/performance/predictor.ts';
@@ -65,7 +65,7 @@ export class PerformanceMonitor {
       referenceN: null,
       changeRow: window.range.fromRow,
       changeAt: window.range.fromAt,
-      note: enough ? null : `${rows.length} answers with probabilities, ${this.#minSamples} are needed`,
+      note: estimate === null ? `${rows.length} answers with probabilities, ${this.#minSamples} are needed` : inWords(estimate),
       estimate,
     };
     const row: MonitorRow = {
@@ -79,6 +79,7 @@ export class PerformanceMonitor {
         level,
         statistic: judged,
         threshold: floor,
+        note: finding.note,
       },
       state: { observed: this.#observed },
     };
@@ -101,4 +102,8 @@ export class PerformanceMonitor {
       ? this.#predictor.estimateBinary(rows.map((row) => row[0] ?? 0))
       : this.#predictor.estimate(Float64Array.from(rows.flat()));
   }
+}
+
+function inWords({ metric, value, low, high, reference }: Estimate): string {
+  return `${metric} probably ${value.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)}), reference ${reference.toFixed(3)}`;
 }

@@ -1,7 +1,7 @@
 /**
  * Who may call the admin port. Reads are open on loopback; writes need the token when one is set, and everything needs it off loopback.
  *
- * Host is checked against DNS rebinding, Sec-Fetch-Site against other sites' pages; there is no CORS.
+ * Without the token, Host is checked against DNS rebinding and Sec-Fetch-Site against other sites' pages; there is no CORS.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -21,6 +21,14 @@ export function guardAccess(app: FastifyInstance, options: { readonly token: str
     reply.header('cache-control', 'no-store');
     const path = request.url.split('?', 1)[0] ?? '';
     if (OPEN_PATHS.has(path)) return;
+    // Whoever shows the token is no page of another site, and may know us by any name: a Service's, a pod's address.
+    if (options.token !== null && bearer(request, options.token)) return;
+    const isLocal = isLoopback(request);
+    const missing = () =>
+      options.token === null
+        ? refuse(reply, 403, 'set DRIFTLINE_ADMIN_TOKEN to allow this call from off the machine')
+        : refuse(reply, 401, 'send `authorization: Bearer <DRIFTLINE_ADMIN_TOKEN>`');
+    if (!isLocal) return missing();
     if (!isKnownHost(request.headers.host, options.hosts)) {
       return refuse(reply, 421, `unknown Host ${request.headers.host ?? '(none)'}; call the admin port by the address it listens on`);
     }
@@ -29,11 +37,7 @@ export function guardAccess(app: FastifyInstance, options: { readonly token: str
     if (site !== undefined && site !== 'same-origin' && site !== 'none' && (isWrite || request.headers['sec-fetch-mode'] !== 'navigate')) {
       return refuse(reply, 403, 'requests from pages of another origin are refused');
     }
-    const isLocal = isLoopback(request);
-    const needsToken = isWrite ? options.token !== null || !isLocal : !isLocal;
-    if (!needsToken) return;
-    if (options.token === null) return refuse(reply, 403, 'set DRIFTLINE_ADMIN_TOKEN to allow this call from off the machine');
-    if (!bearer(request, options.token)) return refuse(reply, 401, 'send `authorization: Bearer <DRIFTLINE_ADMIN_TOKEN>`');
+    if (isWrite && options.token !== null) return missing();
   });
 }
 

@@ -77,7 +77,7 @@ async function demo(flags: DemoFlags): Promise<void> {
     closers.push(() => driftline.close());
     const adminUrl = `http://${driftline.admin.host}:${driftline.admin.port}`;
     const dataUrl = `http://${driftline.data.host}:${driftline.data.port}`;
-    talk(`driftline demo: the page is at ${adminUrl}/, predictions go to ${dataUrl}, files are in ${folder}`);
+    talk(`driftline demo\n  page         ${adminUrl}/\n  predictions  ${dataUrl}/\n  files        ${folder}\n`);
     talk(
       flags.fault === 'none'
         ? `Sending ${rows.length} half hours of the electricity market, without a fault.\n`

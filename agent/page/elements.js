@@ -83,20 +83,21 @@ export function keyed(parent, items, { key, create, update }) {
   const old = new Map(
     [...parent.children].map((child) => [/** @type {HTMLElement} */ (child).dataset.key, /** @type {HTMLElement} */ (child)]),
   );
+  const kept = new Set();
   let place = parent.firstElementChild;
   for (const item of items) {
     const name = key(item);
     let child = old.get(name);
-    if (child === undefined) {
+    if (child === undefined || kept.has(child)) {
       child = create(item);
       child.dataset.key = name;
     }
-    old.delete(name);
+    kept.add(child);
     update(child, item);
     if (child === place) place = place.nextElementSibling;
     else parent.insertBefore(child, place);
   }
-  for (const gone of old.values()) gone.remove();
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
 }
 
 /**

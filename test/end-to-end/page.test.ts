@@ -218,6 +218,16 @@ if (executable === null && process.env.CI !== 'true') {
     }
   });
 
+  await t.test('lists give their newest items to who asks for the last', async (t) => {
+    const ask = async (query: string) => {
+      const answer = await page.request.get(`${origin}/v1/windows${query}`);
+      return { status: answer.status(), body: await answer.json() };
+    };
+    const { items } = (await ask('')).body;
+    t.same((await ask('?last=2')).body, { items: items.slice(-2), next: null });
+    for (const last of ['0', '1.5', '1001', 'x']) t.equal((await ask(`?last=${last}`)).status, 400, last);
+  });
+
   await t.test('without JavaScript it names the JSON behind it', async (t) => {
     const context = await browser.newContext({ javaScriptEnabled: false });
     const plain = await context.newPage();

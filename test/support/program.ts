@@ -31,6 +31,13 @@ export interface Program {
   readonly ended: Promise<Ending>;
 }
 
+const killAtExit = new Set<() => void>();
+process.once('exit', () => {
+  for (const kill of killAtExit) kill();
+});
+// Without a listener a signal ends the process with no word of it; tap sends one when a file takes too long.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
 /** Starts a command. Nothing of it outlives the test process. */
 export function startProgram(args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
   // A process group of its own, so that the launcher's children go with it.
@@ -46,9 +53,9 @@ export function startProgram(args: readonly string[], env: NodeJS.ProcessEnv = {
       // It has ended already.
     }
   };
-  process.once('exit', killGroup);
+  killAtExit.add(killGroup);
   const ended = once(child, 'close').then(([code, signal]): Ending => {
-    process.removeListener('exit', killGroup);
+    killAtExit.delete(killGroup);
     return { code, signal };
   });
   let said = '';
