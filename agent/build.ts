@@ -123,6 +123,8 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     random: Math.random,
     tools: { secret: readSecret, print: options.print, route },
     setTimer: (run, afterMs) => systemTimer(afterMs, run),
+    // An outcome is an event of its own; without new traffic no commit would tell of it.
+    onOutcome: () => tellAll(),
     onTrouble: log,
   });
   opened.push(dispatcher);
@@ -131,10 +133,13 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     (exporter) => new Delivery({ exporter, log: events, clock: systemClock, timer: systemTimer, random: Math.random, report: log }),
   );
   opened.push({ close: () => Promise.all(deliveries.map((delivery) => delivery.close())) });
-  const wakeAll = () => {
-    dispatcher.wake();
+  const tellAll = () => {
     for (const delivery of deliveries) delivery.wake();
     changes.emit('committed');
+  };
+  const wakeAll = () => {
+    dispatcher.wake();
+    tellAll();
   };
   thread.on('committed', wakeAll);
 

@@ -24,21 +24,18 @@ export class Capture {
       this.#kept = room === piece.length ? piece : piece.subarray(0, room);
     } else {
       const needed = this.#keptBytes + room;
-      if (this.#owned && needed <= this.#kept.length) {
+      // The first piece has no spare room, so that what belongs to the connection is never written to.
+      if (needed <= this.#kept.length) {
         piece.copy(this.#kept, this.#keptBytes, 0, room);
       } else {
         const grown = Buffer.allocUnsafe(Math.min(this.#limitBytes, Math.max(4096, needed * 2)));
         this.#kept.copy(grown, 0, 0, this.#keptBytes);
         piece.copy(grown, this.#keptBytes, 0, room);
         this.#kept = grown;
-        this.#owned = true;
       }
     }
     this.#keptBytes += room;
   }
-
-  /** Whether `kept` may be written to; the first piece belongs to the connection it came from. */
-  #owned = false;
 
   /** The copy: at most the limit, valid until the next `keep`. */
   get bytes(): Buffer {

@@ -84,11 +84,16 @@ export function connectState(directory: string): DatabaseSync {
 /**
  * Keeps a second process off the same state directory until `close`; the lock goes with the process, however it ends.
  *
- * @throws ConfigError `state-in-use`.
+ * @throws ConfigError `state-in-use`, or `state-unwritable` when the directory cannot be made or written.
  */
 export function lockState(directory: string): { close(): void } {
-  mkdirSync(directory, { recursive: true });
-  const lock = new DatabaseSync(path.join(directory, 'lock.sqlite'), { timeout: 0 });
+  let lock: DatabaseSync;
+  try {
+    mkdirSync(directory, { recursive: true });
+    lock = new DatabaseSync(path.join(directory, 'lock.sqlite'), { timeout: 0 });
+  } catch (cause) {
+    throw new ConfigError('state-unwritable', `state: cannot write in ${directory}; give --state a folder that can be written`, [], cause);
+  }
   try {
     lock.exec('BEGIN EXCLUSIVE');
   } catch (cause) {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { withDefaults } from '../../contracts/options.ts';
-import { chiSquared, chiSquaredOfTable, poolSparse } from '../../detectors/chi-squared.ts';
+import { poolSparse } from '../../detectors/categories-against.ts';
+import { chiSquared, chiSquaredOfTable } from '../../detectors/chi-squared.ts';
 
 const prepare = (reference: readonly (string | number)[], given: { readonly [option: string]: unknown } = {}) =>
   chiSquared.prepare(withDefaults(chiSquared.options, given), reference);

@@ -79,7 +79,7 @@ t.test('what is written is read, in order, whatever the writing and reading alte
       while (expected.length > 0) if (!t.strictSame(plain(reader), expected.shift())) return false;
       return reader.read() === null && reader.queuedBytes === 0;
     }),
-    { seed: 7, numRuns: 60 },
+    { seed: 7, numRuns: 60, endOnFailure: true },
   );
   t.end();
 });
@@ -133,7 +133,9 @@ t.test('a waiting reader in another thread is woken by a write, and gets every c
     const reader = new RingReader(workerData.memory);
     parentPort.ref();
     parentPort.on('message', () => process.exit());
+    const woken = reader.waitForMore(60_000);
     parentPort.postMessage('ready');
+    await woken;
     for (let next = 0; next < 5000; ) {
       const exchange = reader.read();
       if (exchange === null) await reader.waitForMore(20_000);

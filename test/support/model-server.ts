@@ -19,12 +19,13 @@ interface V1Request {
   readonly instances: readonly { readonly [column: string]: number }[];
 }
 
-/** Starts one on a free port. A body that it cannot read is a 400, as with the real ones. */
-export async function startModelServer(): Promise<ModelServer> {
+/** Starts one on a free port. A body that it cannot read is a 400, as with the real ones. `before` may hold an answer back. */
+export async function startModelServer(before: (path: string) => Promise<void> = async () => {}): Promise<ModelServer> {
   const server = createServer(async (incoming, outgoing) => {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk);
     const isV1 = incoming.url?.endsWith(':predict') === true;
+    await before(incoming.url ?? '');
     let status = 200;
     let answer: unknown;
     try {
