@@ -44,6 +44,10 @@ export class Accounting {
     };
   }
 
+  get accepted(): number {
+    return this.#counts.accepted;
+  }
+
   notAPrediction(): void {
     this.#counts.notPredictions++;
   }

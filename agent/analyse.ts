@@ -15,6 +15,8 @@ import type { AlertsState } from '../policies/evaluate.ts';
 import { evaluate, noAlerts, readAlertsState } from '../policies/evaluate.ts';
 import { Accounting } from './accounting.ts';
 import { Decoder } from './decode.ts';
+import { calibrate } from './calibration/calibrate.ts';
+import { type Calibrate, Levels } from './calibration/levels.ts';
 import { decideAndTell } from './decisions.ts';
 import { FeedbackJoin } from './feedback.ts';
 import { Monitors } from './monitors.ts';
@@ -36,6 +38,8 @@ export interface AnalysisOptions {
   readonly reader: StoreReader;
   readonly now: () => number;
   readonly log: (line: string) => void;
+  /** Works levels out; by default at once, which takes seconds where the policy has a budget of false alarms. */
+  readonly calibrate?: Calibrate;
 }
 
 /** Where the rows stand, kept in the store. */
@@ -54,6 +58,7 @@ export class Analysis {
   readonly #reference: Reference;
   readonly #join: FeedbackJoin;
   readonly #windows: Windows;
+  readonly #levels: Levels;
   readonly #monitors: Monitors;
   readonly #accounting: Accounting;
   #observedRows: number;
@@ -63,6 +68,8 @@ export class Analysis {
   #lastDecision: Decision | null;
   #batch: Batch = emptyBatch();
   #touched = false;
+  /** Calls passed that are no predictions: worth a commit at the next tick, not one each. */
+  #passed = false;
 
   /** Continues from what the store holds. @throws ConfigError when a file that the policy names cannot be used. */
   constructor(options: AnalysisOptions) {
@@ -86,15 +93,35 @@ export class Analysis {
     // The open window has no snapshot of its own: it is in the records.
     for (const record of reader.recordsFromRow(this.#windows.fromRow)) this.#windows.add(record);
     const skipped = (signal: string) => this.#accounting.skippedValue(signal);
-    this.#monitors = new Monitors({ policy, reference: this.#reference, log, skipped });
+    this.#levels = new Levels({
+      policy,
+      stored: reader.state('calibration'),
+      calibrate: options.calibrate ?? calibrate,
+      changed: () => this.#useLevels(),
+      log,
+    });
+    this.#monitors = new Monitors({ policy, reference: this.#reference, log, skipped, levels: () => this.#levels.current });
     this.#monitors.resolve(storedMonitors(reader));
+    this.#askForLevels(null);
   }
 
-  /** One call. */
+  /** One call. A fault of ours costs this record, counted and said; the line goes on. */
   observe(exchange: Exchange): void {
+    const { accepted } = this.#accounting;
+    try {
+      this.#observe(exchange);
+    } catch (error) {
+      if (this.#accounting.accepted === accepted) this.#accounting.dropped('internal');
+      this.#touched = true;
+      this.#options.log(`analysis: record ${exchange.id} failed: ${error instanceof Error ? error.stack : String(error)}`);
+    }
+  }
+
+  #observe(exchange: Exchange): void {
     const decoded = this.#decoder.decode(exchange);
     if (decoded === null) {
       this.#accounting.notAPrediction();
+      this.#passed = true;
       return;
     }
     this.#touched = true;
@@ -115,6 +142,7 @@ export class Analysis {
     if (this.#reference.learn(record)) {
       this.#batch.state.set('reference', this.#reference.snapshot());
       this.#monitors.resolve(storedMonitors(this.#options.reader));
+      this.#askForLevels(null);
     }
     this.#judge(record.at, [...this.#blocks.observe(rowsBefore, record), ...this.#monitors.record(record, this.#placeOfCall(record))]);
     for (const window of this.#windows.add(record)) this.#closeWindow(window);
@@ -139,6 +167,8 @@ export class Analysis {
   /** Lets time pass: alerts that wait for it, feedback that waited in vain. */
   tick(): void {
     const now = this.#options.now();
+    if (this.#passed) this.#touched = true;
+    this.#passed = false;
     this.#evaluate(now, []);
     for (const orphan of this.#join.orphans(now)) {
       this.#touched = true;
@@ -183,6 +213,19 @@ export class Analysis {
       this.#batch.events.push({ kind: 'window', id, at: finding.at, finding, model: policy.model.name, modelVersion: this.#modelVersion });
     }
     this.#evaluate(window.range.toAt, findings);
+    const { fromAt, toAt } = window.range;
+    if (this.#levels.wantsRate && toAt > fromAt) this.#askForLevels(policy.window.rows / (toAt - fromAt));
+  }
+
+  #askForLevels(rowsPerMs: number | null): void {
+    if ((this.#options.policy.falseAlarms ?? null) === null) return;
+    this.#levels.ask({ columns: this.#monitors.columns, cells: this.#monitors.referenceCells, rowsPerMs });
+  }
+
+  #useLevels(): void {
+    this.#touched = true;
+    this.#batch.state.set('calibration', this.#levels.snapshot());
+    this.#monitors.resolve(storedMonitors(this.#options.reader));
   }
 
   #judge(at: number, findings: readonly Finding[]): void {

@@ -7,6 +7,7 @@ import type { Policy } from '../contracts/policy.ts';
 import { RingReader } from '../proxy/ring.ts';
 import { Analysis } from './analyse.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
+import { calibrateApart } from './calibration/calibration-thread.ts';
 import { readReference } from './reference.ts';
 import { Committer } from './store/commit.ts';
 import { openState } from './store/open.ts';
@@ -52,12 +53,7 @@ for (let closing = false; !closing; ) {
       const exchange = ring.read();
       if (exchange === null) break;
       taken++;
-      try {
-        analysis.observe(exchange);
-      } catch (error) {
-        // A fault of ours costs this record, and is said; the line goes on.
-        say({ kind: 'log', line: `analysis: record ${exchange.id} failed: ${error instanceof Error ? error.stack : String(error)}` });
-      }
+      analysis.observe(exchange);
     }
   }
   const done: { token: number; error: string | null }[] = [];
@@ -90,6 +86,7 @@ async function open(policy: Policy): Promise<Analysis> {
     reader,
     now: Date.now,
     log: (line) => say({ kind: 'log', line }),
+    calibrate: calibrateApart,
   });
 }
 

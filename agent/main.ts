@@ -9,14 +9,20 @@ import { VERSION } from './version.ts';
 
 const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
   demo: async () => (await import('./commands/demo.ts')).demoCommand(),
+  init: async () => (await import('./commands/init.ts')).initCommand(),
   run: async () => (await import('./commands/run.ts')).runCommand(),
   check: async () => (await import('./commands/check.ts')).checkCommand(),
+  compare: async () => (await import('./commands/compare.ts')).compareCommand(),
   detect: async () => (await import('./commands/detect.ts')).detectCommand(),
   'train-predictor': async () => (await import('./commands/train-predictor.ts')).trainPredictorCommand(),
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
 };
 
 const CANNOT_REACH = new Set(['port-in-use', 'unreachable']);
+
+// Others know the launcher's process only. When they kill it, the program must not stay behind with ports and state in its hands.
+process.once('disconnect', () => process.exit(137));
+process.channel?.unref();
 
 const program = new Command('driftline')
   .description('Monitoring and drift detection in front of any model server.')

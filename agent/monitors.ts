@@ -3,9 +3,11 @@
  */
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
-import type { Policy } from '../contracts/policy.ts';
-import type { DriftlineRecord } from '../contracts/record.ts';
+import type { Column, Policy } from '../contracts/policy.ts';
+import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import { detectorOf } from '../detectors/catalogue.ts';
+import type { Calibration } from './calibration/calibration.ts';
+import { withLevels } from './calibration/levels.ts';
 import { PerformanceMonitor } from './performance-monitor.ts';
 import type { Reference } from './reference.ts';
 import { numberOf, requestFailed } from './signals.ts';
@@ -27,16 +29,46 @@ export class Monitors {
   readonly #log: (line: string) => void;
   /** Told of a missing or non-finite value that a streaming detector was spared. */
   readonly #skipped: (signal: string) => void;
+  readonly #levels: () => Calibration | null;
   #streaming = new Map<string, StreamingMonitor[]>();
   #performance: PerformanceMonitor[] = [];
   #windowed: WindowMonitor | null = null;
   #rows = new Map<string, MonitorRow>();
 
-  constructor(options: { policy: Policy; reference: Reference; log: (line: string) => void; skipped: (signal: string) => void }) {
+  /** @param options.levels those that the budget of false alarms sets, when they are there */
+  constructor(options: {
+    policy: Policy;
+    reference: Reference;
+    log: (line: string) => void;
+    skipped: (signal: string) => void;
+    levels: () => Calibration | null;
+  }) {
     this.#policy = options.policy;
     this.#reference = options.reference;
     this.#log = options.log;
     this.#skipped = options.skipped;
+    this.#levels = options.levels;
+  }
+
+  /** The schema's columns, or those found in traffic; empty while there are neither. */
+  get columns(): { readonly inputs: readonly Column[]; readonly outputs: readonly Column[] } {
+    const { inputs, outputs } = this.#policy.schema;
+    const guessed = this.#reference.guessed;
+    return {
+      inputs: inputs.length > 0 ? inputs : (guessed?.inputs ?? []),
+      outputs: outputs.length > 0 ? outputs : (guessed?.outputs ?? []),
+    };
+  }
+
+  /** The reference of every watched signal that has one. */
+  get referenceCells(): Map<string, readonly Cell[]> {
+    const cells = new Map<string, readonly Cell[]>();
+    for (const watch of watchList(this.#policy, this.columns, detectorOf)) {
+      if (watch.kind === 'performance') continue;
+      const known = this.#reference.cells(watch.signal);
+      if (known !== null) cells.set(watch.signal, known);
+    }
+    return cells;
   }
 
   /**
@@ -46,13 +78,7 @@ export class Monitors {
    * @throws ConfigError when a predictor's file cannot be used.
    */
   resolve(stored: StoredMonitors): void {
-    const { inputs, outputs } = this.#policy.schema;
-    const guessed = this.#reference.guessed;
-    const columns = {
-      inputs: inputs.length > 0 ? inputs : (guessed?.inputs ?? []),
-      outputs: outputs.length > 0 ? outputs : (guessed?.outputs ?? []),
-    };
-    const watches = watchList(this.#policy, columns, detectorOf);
+    const watches = withLevels(this.#policy, watchList(this.#policy, this.columns, detectorOf), this.#levels());
     const running = new Map([...this.#streaming.values()].flat().map((monitor) => [monitor.key, monitor]));
     this.#streaming = new Map();
     for (const watch of watches) {
@@ -64,7 +90,7 @@ export class Monitors {
       .filter((watch) => watch.kind === 'performance')
       .map((watch) => new PerformanceMonitor(this.#policy, watch, stored));
     const windowed = watches.filter((watch) => watch.kind === 'windowed');
-    this.#windowed = new WindowMonitor(this.#policy, windowed, this.#reference, new Map([...stored, ...this.#rows]));
+    this.#windowed = new WindowMonitor(this.#policy, windowed, this.#reference, new Map([...stored, ...this.#rows]), this.#levels());
   }
 
   /** A record's values, to the streaming detectors. `byCall` places the signals that have one value a call. */

@@ -27,6 +27,8 @@ export interface TableStream {
 export interface TableLayout {
   /** Whether the first line names the columns (the default); else they are named `0`, `1`, … */
   readonly header?: boolean;
+  /** What stands between two cells; a comma by default. */
+  readonly delimiter?: string;
 }
 
 /** Characters of one row; a quote that is never closed would otherwise swallow the file. */
@@ -52,7 +54,7 @@ export async function streamTable(
   name: string,
   layout: TableLayout & { readonly zipped?: boolean } = {},
 ): Promise<TableStream> {
-  const records = checkedRecords(source, name, layout.zipped === true);
+  const records = checkedRecords(source, name, layout);
   const first = await records.next();
   if (first.done === true) throw new ConfigError('empty-table', `${name}: is empty; a table begins with a line of column names`);
   if (layout.header !== false) return { columns: first.value, rows: records };
@@ -75,10 +77,15 @@ export function numberCell(text: string): number | null {
 }
 
 /** All records, the header among them, each of as many cells as the first. */
-async function* checkedRecords(source: Readable, name: string, zipped: boolean): AsyncGenerator<string[], void, undefined> {
+async function* checkedRecords(
+  source: Readable,
+  name: string,
+  { delimiter = ',', zipped = false }: TableLayout & { readonly zipped?: boolean },
+): AsyncGenerator<string[], void, undefined> {
   let cells = -1;
   const parser = parse({
     bom: true,
+    delimiter,
     max_record_size: LONGEST_ROW,
     // Counted here, where the line is known and blank lines can be told from empty cells.
     relax_column_count: true,
@@ -86,7 +93,8 @@ async function* checkedRecords(source: Readable, name: string, zipped: boolean):
       if (cells === -1) cells = record.length;
       if (record.length === cells) return record;
       if (record.length === 1 && record[0] === '') return null;
-      throw new ConfigError('ragged-row', `${name}:${lines}: has ${record.length} cells where the first line has ${cells}; mend the row`);
+      const remedy = record.length < cells ? 'mend the row, or copy the file again if it ends here' : 'mend the row';
+      throw new ConfigError('ragged-row', `${name}:${lines}: has ${record.length} cells where the first line has ${cells}; ${remedy}`);
     },
   });
   // An error anywhere ends the parser with it, and so the loop below; leaving the loop ends the source.
@@ -96,7 +104,7 @@ async function* checkedRecords(source: Readable, name: string, zipped: boolean):
   try {
     for await (const record of parser) yield record;
   } catch (error) {
-    throw readable(error, name);
+    throw fileError(error, name);
   }
 }
 
@@ -115,12 +123,12 @@ async function isGzip(path: string): Promise<boolean> {
       await file.close();
     }
   } catch (error) {
-    throw readable(error, path);
+    throw fileError(error, path);
   }
 }
 
-/** The error in words for the user; a bug stays itself. */
-function readable(error: unknown, name: string): unknown {
+/** An error of reading in words for the user; a bug stays itself. */
+export function fileError(error: unknown, name: string): unknown {
   if (error instanceof CsvError) {
     return new ConfigError('broken-csv', `${name}:${error.lines ?? 0}: is not CSV: ${error.message}`, [], error);
   }

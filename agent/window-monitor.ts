@@ -8,7 +8,10 @@ import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
 import type { MonitorPolicy, Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
+import { calibratedP } from '../detectors/null-law.ts';
 import { adjustBenjaminiHochberg, adjustBonferroni } from '../detectors/benjamini-hochberg.ts';
+import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
+import { windowedLevel } from './calibration/levels.ts';
 import type { Reference } from './reference.ts';
 import { categoriesOf, numbersOf } from './signals.ts';
 import type { MonitorRow } from './store/commit.ts';
@@ -37,6 +40,7 @@ export class WindowMonitor {
   readonly #policy: Policy;
   readonly #watches: readonly WindowedWatch[];
   readonly #reference: Reference;
+  readonly #calibration: Calibration | null;
   readonly #observed: Map<string, number>;
   #prepared = new Map<string, Prepared>();
 
@@ -45,10 +49,12 @@ export class WindowMonitor {
     watches: readonly WindowedWatch[],
     reference: Reference,
     stored: ReadonlyMap<string, { readonly fingerprint: string; readonly state: Json }>,
+    calibration: Calibration | null = null,
   ) {
     this.#policy = policy;
     this.#watches = watches;
     this.#reference = reference;
+    this.#calibration = calibration;
     this.#observed = new Map();
     for (const watch of watches) {
       const state = stored.get(keyOf(watch))?.state;
@@ -65,9 +71,11 @@ export class WindowMonitor {
   }
 
   #judgeTogether(monitor: MonitorPolicy, watches: readonly WindowedWatch[], window: ClosedWindow): Finding[] {
-    const tested = watches.map((watch) => this.#test(watch, window.columns.get(watch.signal) ?? []));
-    const pValues = tested.flatMap(({ result }) => (result === null ? [] : [result.pValue]));
-    const { method, q } = monitor.correction;
+    const level = windowedLevel(this.#policy, monitor, this.#calibration);
+    const tested = watches.map((watch) => atLevel(this.#test(watch, window.columns.get(watch.signal) ?? []), level));
+    const pValues = tested.flatMap(({ result }) => (result === null ? [] : [result.calibratedP]));
+    const { method } = monitor.correction;
+    const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
     const adjusted = method === 'none' ? pValues : method === 'bonferroni' ? adjustBonferroni(pValues) : adjustBenjaminiHochberg(pValues);
     let next = 0;
     return tested.map(({ watch, result, n, note }) => {
@@ -101,7 +109,7 @@ export class WindowMonitor {
     });
   }
 
-  #test(watch: WindowedWatch, cells: readonly Cell[]): { watch: WindowedWatch; result: TestResult | null; n: number; note: string | null } {
+  #test(watch: WindowedWatch, cells: readonly Cell[]): Tested {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
     const prepared = this.#prepare(watch);
@@ -162,14 +170,42 @@ export class WindowMonitor {
   }
 }
 
-function valuesOf(watch: WindowedWatch, cells: readonly Cell[]): (number | string)[] {
-  return watch.definition.observes === 'number' ? numbersOf(cells) : categoriesOf(cells);
+interface Tested {
+  readonly watch: WindowedWatch;
+  readonly result: TestResult | null;
+  readonly n: number;
+  readonly note: string | null;
+}
+
+/** The test's word with its p-value as the level has it read; without a level there is no judgement. */
+function atLevel(
+  tested: Tested,
+  level: MonitorLevel | 'pending' | null,
+): Omit<Tested, 'result'> & { result: (TestResult & { calibratedP: number }) | null } {
+  const { result } = tested;
+  if (result === null) return { ...tested, result };
+  if (level === null || (level !== 'pending' && level.method === 'plain'))
+    return { ...tested, result: { ...result, calibratedP: result.pValue } };
+  if (level === 'pending') return { ...tested, result: null, note: 'its level is still being calibrated' };
+  const law = level.laws[tested.watch.signal];
+  if (level.value === null || law === undefined) return { ...tested, result: null, note: `no level: ${level.why}` };
+  return { ...tested, result: { ...result, calibratedP: calibratedP(law, result.pValue) } };
+}
+
+/** What a test sees of a column: what is present, as numbers or as categories. */
+export function valuesOf(watch: WindowedWatch, cells: readonly Cell[]): (number | string)[] {
+  return observesNumbers(watch) ? numbersOf(cells) : categoriesOf(cells);
+}
+
+/** What takes anything gets numbers from the slot of numeric signals. */
+function observesNumbers({ definition, choice, monitor }: WindowedWatch): boolean {
+  return definition.observes === 'number' || (definition.observes === 'any' && choice === monitor.numeric);
 }
 
 function summarise(watch: WindowedWatch, cells: readonly Cell[], values: readonly (number | string)[]): Summary {
   const missing = cells.length === 0 ? 0 : 1 - values.length / cells.length;
   if (values.length === 0) return { values: 0, missing, centre: 'no values' };
-  if (watch.definition.observes === 'number') {
+  if (observesNumbers(watch)) {
     return { values: values.length, missing, centre: `median ${Number(median(values.map(Number)).toPrecision(3))}` };
   }
   let most = '';

@@ -41,6 +41,8 @@ interface Round {
   readonly perSecond: number;
   /** CPU microseconds by thread. */
   readonly cpuUs: Cpu;
+  /** Calls that were analysed; the others found the ring full. */
+  readonly recorded: number;
 }
 
 /** Takes about a minute. @throws Error that names the Debian package when a program is missing. */
@@ -74,13 +76,11 @@ export async function benchProxy(): Promise<Report> {
     await caughtUp(driftline.admin);
     const byNginx: Round[] = [];
     const byDriftline: Round[] = [];
-    const before = await statusOf(driftline.admin);
     for (let round = 0; round < ROUNDS; round++) {
-      byNginx.push(await measure(nginx, script, async () => {}));
+      byNginx.push(await measure(nginx, script, async () => 0));
       byDriftline.push(await measure(driftline, script, () => caughtUp(driftline.admin)));
     }
-    const after = await statusOf(driftline.admin);
-    return report(byNginx, byDriftline, recorded(before, after), {
+    return report(byNginx, byDriftline, {
       nginx: (await runTool('nginx', ['-v'])).replace(/.*nginx\//s, '').trim(),
       wrk: /wrk \S*?([\d.]+)/.exec(await runTool('sh', ['-c', 'wrk --version || true']))?.[1] ?? 'unknown',
     });
@@ -89,12 +89,7 @@ export async function benchProxy(): Promise<Report> {
   }
 }
 
-interface Recorded {
-  readonly stored: number;
-  readonly dropped: number;
-}
-
-function report(byNginx: readonly Round[], byDriftline: readonly Round[], counts: Recorded, versions: Report['versions']): Report {
+function report(byNginx: readonly Round[], byDriftline: readonly Round[], versions: Report['versions']): Report {
   const total = ({ cpuUs }: Round) => [...cpuUs.values()].reduce((sum, one) => sum + one, 0);
   const each = (rounds: readonly Round[], cpu: (round: Round) => number) => rounds.map((round) => cpu(round) / round.requests);
   const thread = (name: string) => each(byDriftline, (round) => round.cpuUs.get(name) ?? 0);
@@ -102,7 +97,8 @@ function report(byNginx: readonly Round[], byDriftline: readonly Round[], counts
   const whole = each(byDriftline, total);
   const ratio = (values: readonly number[]) => values.map((value, round) => value / nginx[round]!);
   const data = thread('data-0');
-  const share = counts.stored / (counts.stored + counts.dropped);
+  const sum = (count: (round: Round) => number) => byDriftline.reduce((total, round) => total + count(round), 0);
+  const share = sum(({ recorded }) => recorded) / sum(({ requests }) => requests);
   return {
     name: 'proxy',
     about:
@@ -113,6 +109,11 @@ function report(byNginx: readonly Round[], byDriftline: readonly Round[], counts
       figureOf('nginx, one worker, unbuffered', 'µs CPU per request', nginx),
       figureOf('Driftline, data thread', 'µs CPU per request', data),
       figureOf('Driftline, analysis thread', 'µs CPU per request', thread('analysis')),
+      figureOf(
+        'Driftline, analysis thread, per call recorded',
+        'µs CPU',
+        byDriftline.map(({ cpuUs, recorded }) => (cpuUs.get('analysis') ?? 0) / recorded),
+      ),
       figureOf('Driftline, main thread', 'µs CPU per request', thread('main')),
       figureOf('Driftline, whole process', 'µs CPU per request', whole),
       figureOf('data thread against nginx', 'ratio', ratio(data)),
@@ -132,12 +133,13 @@ function report(byNginx: readonly Round[], byDriftline: readonly Round[], counts
   };
 }
 
-async function measure({ url, pid }: Proxy, script: string, settle: () => Promise<void>): Promise<Round> {
+async function measure({ url, pid }: Proxy, script: string, recordedSoFar: () => Promise<number>): Promise<Round> {
+  const recordedBefore = await recordedSoFar();
   const before = cpuOf(pid);
   const { requests, perSecond } = await wrk(url, script, ROUND_S);
-  await settle();
+  const recorded = (await recordedSoFar()) - recordedBefore;
   const cpuUs = new Map([...cpuOf(pid)].map(([thread, ns]) => [thread, (ns - (before.get(thread) ?? 0)) / 1_000]));
-  return { requests, perSecond, cpuUs };
+  return { requests, perSecond, cpuUs, recorded };
 }
 
 /** Node names its workers' threads; the main one is called after the program, V8's and libuv's helpers have names of their own. */
@@ -170,21 +172,16 @@ async function statusOf(admin: string): Promise<Status> {
   return (await answer.json()) as Status;
 }
 
-/** Resolves when everything in the ring has been analysed and committed. */
-async function caughtUp(admin: string): Promise<void> {
+/** Resolves when everything in the ring has been analysed and committed, with the number of records so far. */
+async function caughtUp(admin: string): Promise<number> {
   const until = Date.now() + CATCH_UP_MS;
   for (;;) {
     const { proxy, accounting } = await statusOf(admin);
     const settled = accounting.stored + (accounting.dropped['duplicate-id'] ?? 0);
-    if (settled >= proxy.counters.exchanges) return;
+    if (settled >= proxy.counters.exchanges) return accounting.stored;
     if (Date.now() > until) throw new Error(`the analysis is ${proxy.counters.exchanges - settled} records behind after ${CATCH_UP_MS} ms`);
     await sleep(200);
   }
-}
-
-function recorded(before: Status, after: Status): Recorded {
-  const dropped = ({ accounting }: Status) => Object.values(accounting.dropped).reduce((sum, count) => sum + count, 0);
-  return { stored: after.accounting.stored - before.accounting.stored, dropped: dropped(after) - dropped(before) };
 }
 
 /** A body of random numbers for one row; about 1 KB. */

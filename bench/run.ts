@@ -6,7 +6,9 @@ import type { Report } from './figure.ts';
 import { circumstances, describeReport } from './figure.ts';
 
 const BENCHES: { readonly [name: string]: () => Promise<Report> } = {
+  demo: async () => (await import('./demo.ts')).benchDemo(),
   detectors: async () => (await import('./detectors.ts')).benchDetectors(),
+  windowed: async () => (await import('./windowed.ts')).benchWindowed(),
   proxy: async () => (await import('./proxy.ts')).benchProxy(),
 };
 

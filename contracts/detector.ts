@@ -35,7 +35,7 @@ export interface TestResult {
   readonly pValue: number;
   /** Degrees of freedom where the test has them. */
   readonly degreesOfFreedom: number | null;
-  /** Size of the difference, in [0, 1]: `D` for KS, `cramers_v` for chi-squared. */
+  /** Size of the difference, finite: in [0, 1] for most (`D`, `cramers_v`), from 0 without bound for `wasserstein_sd` and `psi`. */
   readonly effect: number;
   /** Values compared: window and reference. */
   readonly n: number;
@@ -64,7 +64,8 @@ export interface WindowedDefinition<S extends OptionSchemas = OptionSchemas, V e
   readonly kind: 'windowed';
   readonly type: string;
   readonly summary: string;
-  readonly observes: 'number' | 'category';
+  /** `any`: numbers where the reference holds numbers only, else categories. */
+  readonly observes: 'number' | 'category' | 'any';
   /** The word for the effect in a policy: `D`, `cramers_v`. */
   readonly effect: string;
   readonly options: S;

@@ -45,6 +45,8 @@ export interface DetectorChoice {
   readonly type: string;
   /** Options of the detector, checked against its schema; `semantics` among them for streaming ones. */
   readonly options: { readonly [name: string]: unknown };
+  /** Names of the options that the user wrote; the others have their defaults. */
+  readonly written?: readonly string[];
   readonly effectAtLeast: number | null;
 }
 
@@ -58,7 +60,8 @@ export interface MonitorPolicy {
   readonly categorical: DetectorChoice | null;
   readonly error: DetectorChoice | null;
   readonly predictor: PredictorChoice | null;
-  readonly correction: { readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none'; readonly q: number };
+  /** `written`: the user chose q, and `falseAlarms` leaves it alone. */
+  readonly correction: { readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none'; readonly q: number; readonly written?: boolean };
   readonly for: Span;
   readonly clear: { readonly effectBelow: number | null; readonly for: Span };
   readonly severity: Severity;
@@ -109,6 +112,15 @@ export interface Route {
   readonly actions: readonly string[];
 }
 
+/** How many false alarms are acceptable; sets every level that is not written out. */
+export interface FalseAlarms {
+  readonly atMost: number;
+  /** `ms` needs the rate of traffic: `traffic.expectedRows`, or measured. */
+  readonly per: Span;
+  /** Rows of one block when the reference is replayed; null = estimated from the reference. */
+  readonly blockRows: number | null;
+}
+
 export interface Policy {
   readonly name: string;
   /** SHA-256 of the file's bytes, hex; `default` without a file. */
@@ -132,6 +144,8 @@ export interface Policy {
     readonly fallback: OnnxFallback | null;
     /** Bytes of each body that are copied for analysis. */
     readonly maxBodyBytes: number;
+    /** Rows that come in so many milliseconds, as the user expects them; null = measured. */
+    readonly expectedRows?: { readonly count: number; readonly perMs: number } | null;
   };
   readonly schema: {
     /** Empty = learn the columns from traffic. */
@@ -145,6 +159,8 @@ export interface Policy {
   };
   readonly window: { readonly rows: number };
   readonly minSamples: number;
+  /** Absent or null: every level is as written or its default. */
+  readonly falseAlarms?: FalseAlarms | null;
   readonly monitors: readonly MonitorPolicy[];
   readonly feedback: { readonly ttlMs: number };
   readonly alerts: { readonly routes: readonly Route[]; readonly maxActive: number };

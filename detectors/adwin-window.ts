@@ -9,13 +9,17 @@
  */
 
 const FIRST_ROWS = 16;
+/** Spare places of a row, in rows: buckets leave a row at its front, and are moved back there only when its places have run out. */
+const SPARE = 3;
+const LARGEST_SPARE = 64;
 
 /** The fields are for reading; the detector scans them in place. */
 export class AdwinWindow {
-  /** Places of a row: one more than it may keep. */
+  /** Buckets of a row at most: one more than it may keep. */
   readonly slots: number;
-  /** Row r fills its places from `r · slots` on, oldest first. */
+  /** Row r has its buckets from `starts[r]` on, oldest first. */
   totals: Float64Array;
+  starts: Int32Array;
   /** Buckets in each row. */
   counts: Int32Array;
   /** Rows in use; the last one is never empty. */
@@ -27,12 +31,16 @@ export class AdwinWindow {
   squares = 0;
   /** Sums of squared deviations inside each bucket, in the places of the totals. */
   #bucketSquares: Float64Array;
+  /** Places of a row. */
+  readonly #stride: number;
 
   constructor(maxBuckets: number) {
     this.slots = maxBuckets + 1;
-    this.totals = new Float64Array(FIRST_ROWS * this.slots);
-    this.#bucketSquares = new Float64Array(FIRST_ROWS * this.slots);
+    this.#stride = this.slots + Math.min(SPARE * this.slots, LARGEST_SPARE);
+    this.totals = new Float64Array(FIRST_ROWS * this.#stride);
+    this.#bucketSquares = new Float64Array(FIRST_ROWS * this.#stride);
     this.counts = new Int32Array(FIRST_ROWS);
+    this.starts = Int32Array.from({ length: FIRST_ROWS }, (_, row) => row * this.#stride);
   }
 
   /** Adds the newest value. */
@@ -46,18 +54,17 @@ export class AdwinWindow {
     }
     this.total += value;
     if (this.rows === 0) this.rows = 1;
-    const counts = this.counts;
-    const place = counts[0]!;
+    let place = this.starts[0]! + this.counts[0]!;
+    if (place === this.#stride) place = this.#moveBack(0);
+    // Squares of the first row stay 0.
     this.totals[place] = value;
-    this.#bucketSquares[place] = 0;
-    counts[0] = place + 1;
-    if (place + 1 === this.slots) this.#compress();
+    if (++this.counts[0]! === this.slots) this.#compress();
   }
 
   /** Forgets the oldest bucket; there must be another. */
   dropOldest(): void {
     const row = this.rows - 1;
-    const from = row * this.slots;
+    const from = this.starts[row]!;
     const size = 2 ** row;
     const total = this.totals[from]!;
     this.width -= size;
@@ -65,8 +72,7 @@ export class AdwinWindow {
     const difference = total / size - this.total / this.width;
     this.squares -= this.#bucketSquares[from]! + (size * this.width * difference * difference) / (size + this.width);
     if (!(this.squares > 0)) this.squares = 0;
-    this.totals.copyWithin(from, from + 1, from + this.slots);
-    this.#bucketSquares.copyWithin(from, from + 1, from + this.slots);
+    this.starts[row]!++;
     this.counts[row]!--;
     // With one bucket a row the row below may be empty as well.
     while (this.rows > 0 && this.counts[this.rows - 1] === 0) this.rows--;
@@ -84,7 +90,7 @@ export class AdwinWindow {
   /** Totals and squared deviations of the buckets, `[row][bucket]`, oldest first in each row. */
   buckets(): { totals: number[][]; squares: number[][] } {
     const list = (of: Float64Array) =>
-      Array.from({ length: this.rows }, (_, row) => Array.from(of.subarray(row * this.slots, row * this.slots + this.counts[row]!)));
+      Array.from({ length: this.rows }, (_, row) => Array.from(of.subarray(this.starts[row]!, this.starts[row]! + this.counts[row]!)));
     return { totals: list(this.totals), squares: list(this.#bucketSquares) };
   }
 
@@ -99,8 +105,8 @@ export class AdwinWindow {
     for (const [row, buckets] of totals.entries()) {
       if (buckets.length >= this.slots || squares[row]!.length !== buckets.length) return false;
       this.#addRow();
-      this.totals.set(buckets, row * this.slots);
-      this.#bucketSquares.set(squares[row]!, row * this.slots);
+      this.totals.set(buckets, this.starts[row]!);
+      this.#bucketSquares.set(squares[row]!, this.starts[row]!);
       this.counts[row] = buckets.length;
       width += buckets.length * 2 ** row;
     }
@@ -113,45 +119,52 @@ export class AdwinWindow {
   /** Merges the two oldest buckets of each full row into one of the next. */
   #compress(): void {
     const slots = this.slots;
-    let totals = this.totals;
-    let squares = this.#bucketSquares;
-    let counts = this.counts;
     // Sizes are powers of two: multiplying by their reciprocals rounds nothing.
-    for (let row = 0, from = 0, part = 1; counts[row] === slots; row++, part /= 2) {
-      if (row + 1 === this.rows) {
-        this.#addRow();
-        totals = this.totals;
-        squares = this.#bucketSquares;
-        counts = this.counts;
-      }
+    for (let row = 0, part = 1; this.counts[row] === slots; row++, part /= 2) {
+      if (row + 1 === this.rows) this.#addRow();
+      const totals = this.totals;
+      const squares = this.#bucketSquares;
+      const from = this.starts[row]!;
       const first = totals[from]!;
       const second = totals[from + 1]!;
       const difference = first - second;
       const merged = squares[from]! + squares[from + 1]! + 0.5 * difference * (difference * part);
-      const next = from + slots;
-      for (let slot = from + 2; slot < next; slot++) {
-        totals[slot - 2] = totals[slot]!;
-        squares[slot - 2] = squares[slot]!;
-      }
-      counts[row] = slots - 2;
-      const count = counts[row + 1]!;
-      totals[next + count] = first + second;
-      squares[next + count] = merged;
-      counts[row + 1] = count + 1;
-      from = next;
+      this.starts[row] = from + 2;
+      this.counts[row] = slots - 2;
+      let place = this.starts[row + 1]! + this.counts[row + 1]!;
+      if (place === (row + 2) * this.#stride) place = this.#moveBack(row + 1);
+      totals[place] = first + second;
+      squares[place] = merged;
+      this.counts[row + 1]!++;
     }
+  }
+
+  /** Moves a row's buckets to the front of its places; the place behind them. */
+  #moveBack(row: number): number {
+    const front = row * this.#stride;
+    const from = this.starts[row]!;
+    const count = this.counts[row]!;
+    // A loop: for so few, copyWithin takes longer.
+    for (let k = 0; k < count; k++) {
+      this.totals[front + k] = this.totals[from + k]!;
+      this.#bucketSquares[front + k] = this.#bucketSquares[from + k]!;
+    }
+    this.starts[row] = front;
+    return front + count;
   }
 
   #addRow(): void {
     this.rows++;
     if (this.rows <= this.counts.length) return;
     const grown = this.counts.length * 2;
-    const keep = { totals: this.totals, squares: this.#bucketSquares, counts: this.counts };
-    this.totals = new Float64Array(grown * this.slots);
-    this.#bucketSquares = new Float64Array(grown * this.slots);
+    const keep = { totals: this.totals, squares: this.#bucketSquares, counts: this.counts, starts: this.starts };
+    this.totals = new Float64Array(grown * this.#stride);
+    this.#bucketSquares = new Float64Array(grown * this.#stride);
     this.counts = new Int32Array(grown);
     this.totals.set(keep.totals);
     this.#bucketSquares.set(keep.squares);
     this.counts.set(keep.counts);
+    this.starts = Int32Array.from({ length: grown }, (_, row) => row * this.#stride);
+    this.starts.set(keep.starts);
   }
 }

@@ -10,7 +10,10 @@
  *
  * Source: Bifet, Gavaldà. Learning from Time-Changing Data with Adaptive Windowing. SDM 2007, §3 and §4 (ADWIN2); merged variances by
  * Babcock, Datar, Motwani, O'Callaghan. PODS 2003. The order of operations is river 0.26's.
- * Deviation: as in river, the window that is left after a cut is forgotten with the next observation; the paper keeps it.
+ * Deviation: as in river, the window that is left after a cut is forgotten with the next observation. With `keepWindow` it stays, as in the
+ * paper; then, as in the authors' own program (MOA 2024.07), both parts of a cut must be longer than `minWindowLength` + 1.
+ * Deviation (not under `semantics: river`): ε is made for values within about 1 of each other, so others are scaled first to a standard deviation
+ * of ½ (`unit-scale.ts`); streams of zeros and ones are taken as they are. A window that is kept keeps its scale.
  * Deviation: the variance is held at 0 or above, where rounding could make it negative and silence the detector; values beyond ±1e140 count
  * as ±1e140, so that squares stay finite.
  * Cost: O(1) amortised an observation, O(maxBuckets · log W) a check and in memory.
@@ -20,6 +23,7 @@ import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import { AdwinWindow } from './adwin-window.ts';
 import { SnapshotReader } from './snapshot.ts';
+import { UnitScale, unitScaleOptions } from './unit-scale.ts';
 
 const options = {
   delta: { type: 'number', exclusiveMinimum: 0, maximum: 1, default: 0.002, description: 'Confidence: the smaller, the fewer alarms.' },
@@ -27,46 +31,80 @@ const options = {
   maxBuckets: { type: 'integer', minimum: 1, maximum: 1000, default: 5, description: 'Buckets of each size: more is finer and slower.' },
   minWindowLength: { type: 'integer', minimum: 1, default: 5, description: 'Shortest part of a cut, in observations.' },
   gracePeriod: { type: 'integer', minimum: 0, default: 10, description: 'No check before the window is longer than this.' },
-  semantics: { type: 'string', enum: ['river'], default: 'river', description: '`river` answers index for index as river 0.26.1 does.' },
+  keepWindow: {
+    type: 'boolean',
+    default: false,
+    description: 'Whether what is left of the window after a drift is kept, as in the paper; without it the detector starts afresh.',
+  },
+  ...unitScaleOptions,
 } as const;
 
 type AdwinOptions = OptionsOf<typeof options>;
 
 /** Squares of differences of such values, summed over any window, stay finite. */
 const LARGEST = 1e140;
+/** What a standard deviation becomes where values are scaled: that of a fair coin's zeros and ones. */
+const SCALED_DEVIATION = 1 / 2;
 /** How far below the real bound a cut must lie before the quick search passes over it. */
 const SLACK = 1e-3;
 const ROUNDING = 2 ** -53;
+/** Values in a bucket of each row; looked up, as powers are slow. */
+const SIZES = Float64Array.from({ length: 64 }, (_, row) => 2 ** row);
+/** How far the width may outgrow the one whose logarithm is remembered: by so much it changes L by less than 1 %. */
+const FLOOR_GROWTH = 1.05;
 
 class Adwin implements StreamingDetector {
   readonly #delta: number;
   readonly #clock: number;
   readonly #minWindow: number;
+  /** Shortest part of a cut. */
+  readonly #shortest: number;
   readonly #gracePeriod: number;
+  readonly #keepWindow: boolean;
+  readonly #scale: UnitScale | null;
+  /** The scale while it has a say: not where the stream is taken as it is. */
+  #scaling: UnitScale | null;
   readonly #window: AdwinWindow;
 
   #level: Level = 'warming-up';
-  /** Observations before the last reset. */
+  /** Observations before the last reset, and those a scale was learned from. */
   #observedBefore = 0;
   /** Observations since the last reset. */
   #tick = 0;
   /** |μ0 − μ1| and ε of the last cut that was found. */
   #cutDifference = 0;
   #cutBound = 0;
+  /** A width since which the window has only grown by little, and its L. */
+  #floorWidth = Infinity;
+  #logFloor = 0;
 
   constructor(chosen: AdwinOptions, state?: Json) {
     this.#delta = chosen.delta;
     this.#clock = chosen.clock;
     this.#minWindow = chosen.minWindowLength;
+    this.#shortest = chosen.keepWindow ? chosen.minWindowLength + 2 : chosen.minWindowLength;
     this.#gracePeriod = chosen.gracePeriod;
+    this.#keepWindow = chosen.keepWindow;
+    this.#scale = chosen.semantics === 'river' ? null : new UnitScale(chosen.warmUp, SCALED_DEVIATION);
+    this.#scaling = this.#scale;
     this.#window = new AdwinWindow(chosen.maxBuckets);
     if (state !== undefined) this.#restore(new SnapshotReader('adwin', state));
   }
 
   /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (this.#level === 'drift') this.#reset();
-    this.#window.insert(value >= -LARGEST && value <= LARGEST ? value : bounded(value));
+    if (this.#level === 'drift') {
+      if (this.#keepWindow) this.#level = 'stable';
+      else this.#reset();
+    }
+    let taken = value;
+    if (!(value >= -LARGEST && value <= LARGEST)) taken = bounded(value);
+    const scale = this.#scaling;
+    if (scale !== null) {
+      if (scale.places) taken = scale.place(taken);
+      else if (!this.#takesAsIs(scale, taken)) return this.#level;
+    }
+    this.#window.insert(taken);
     const tick = ++this.#tick;
     if (tick % this.#clock !== 0 || this.#window.width <= this.#gracePeriod) return this.#level;
     this.#level = this.#shrink() ? 'drift' : 'stable';
@@ -112,6 +150,7 @@ class Adwin implements StreamingDetector {
       cutBound: drifted ? this.#cutBound : null,
       totals: buckets.totals,
       squares: buckets.squares,
+      ...this.#scale?.snapshot(),
     };
   }
 
@@ -129,36 +168,37 @@ class Adwin implements StreamingDetector {
    * Whether a cut is possible at all: exact in saying no, quick because it needs neither division nor root.
    *
    * With d = u0 − n0 · mean the means differ by d·W/(n0·n1), and m ≥ K/(n0·n1) with K = W − 2w + 2. So a cut needs
-   * d² > c·n0·n1 with c = 2KσL²/W² (its second term left out), here with c made smaller by SLACK. The rounding of d and of the running
+   * d² > c·n0·n1 with c = 2KσL²/W² (its second term left out), here with c made smaller by SLACK and L that of a smaller width. The rounding of d and of the running
    * sums of the full search stays below 4k·2⁻⁵³·W·√(σ² + mean²) for k buckets (each partial sum is at most W·√(σ² + mean²) by
    * Cauchy–Schwarz); where that is not far below the smallest bound that SLACK leaves, the answer is yes and the full search decides.
    */
   #mayHoldCut(): boolean {
     const window = this.#window;
     const width = window.width;
-    const minWindow = this.#minWindow;
-    const last = width - minWindow;
-    if (last < minWindow) return false;
+    const shortest = this.#shortest;
+    const last = width - shortest;
+    if (last < shortest) return false;
     const mean = window.total / width;
     const variance = window.squares / width;
-    const cut = (2 * (width - 2 * minWindow + 2) * variance * this.#logTerm()) / (width * width);
+    const cut = (2 * (width - 2 * this.#minWindow + 2) * variance * this.#logFloorFor(width)) / (width * width);
     const rounding = 4 * ROUNDING * window.rows * window.slots * width;
-    const smallest = (SLACK / 8) ** 2 * cut * minWindow * last;
+    const smallest = (SLACK / 8) ** 2 * cut * shortest * last;
     if (!(rounding * rounding * (variance + mean * mean) < smallest)) return true;
 
     const bound = cut * (1 - SLACK);
     const totals = window.totals;
-    const slots = window.slots;
+    const starts = window.starts;
+    const counts = window.counts;
     let older = 0;
     let olderTotal = 0;
-    for (let row = window.rows - 1, size = 2 ** row; row >= 0; row--, size /= 2) {
-      const end = row * slots + window.counts[row]!;
-      for (let slot = row * slots; slot < end; slot++) {
+    for (let row = window.rows - 1, size = SIZES[row]!; row >= 0; row--, size /= 2) {
+      const from = starts[row]!;
+      const end = from + counts[row]!;
+      for (let slot = from; slot < end; slot++) {
         older += size;
-        if (older > last) return false;
         olderTotal += totals[slot]!;
         const difference = olderTotal - older * mean;
-        if (difference * difference > bound * older * (width - older) && older >= minWindow) return true;
+        if (difference * difference > bound * older * (width - older) && older >= shortest && older <= last) return true;
       }
     }
     return false;
@@ -169,14 +209,15 @@ class Adwin implements StreamingDetector {
     const window = this.#window;
     const width = window.width;
     const minWindow = this.#minWindow;
+    const shortest = this.#shortest;
     const logTerm = this.#logTerm();
     const variance = window.squares / width;
     let older = 0;
     let newer = width;
     let olderTotal = 0;
     let newerTotal = window.total;
-    for (let row = window.rows - 1, size = 2 ** row; row >= 0; row--, size /= 2) {
-      const from = row * window.slots;
+    for (let row = window.rows - 1, size = SIZES[row]!; row >= 0; row--, size /= 2) {
+      const from = window.starts[row]!;
       const end = from + window.counts[row]!;
       for (let slot = from; slot < end; slot++) {
         const total = window.totals[slot]!;
@@ -184,8 +225,8 @@ class Adwin implements StreamingDetector {
         newer -= size;
         olderTotal += total;
         newerTotal -= total;
-        if (newer < minWindow) return false;
-        if (older < minWindow) continue;
+        if (newer < shortest) return false;
+        if (older < shortest) continue;
         const difference = Math.abs(olderTotal / older - newerTotal / newer);
         const bound = cutBound(older, newer, minWindow, variance, logTerm);
         if (difference > bound) {
@@ -203,19 +244,20 @@ class Adwin implements StreamingDetector {
     const window = this.#window;
     const width = window.width;
     const minWindow = this.#minWindow;
-    if (width < 2 * minWindow) return null;
+    const shortest = this.#shortest;
+    if (width < 2 * shortest) return null;
     const logTerm = this.#logTerm();
     const variance = window.squares / width;
     let nearest: { difference: number; bound: number } | null = null;
     let older = 0;
     let olderTotal = 0;
     for (let row = window.rows - 1; row >= 0; row--) {
-      const from = row * window.slots;
+      const from = window.starts[row]!;
       for (let slot = from; slot < from + window.counts[row]!; slot++) {
         older += 2 ** row;
         olderTotal += window.totals[slot]!;
         const newer = width - older;
-        if (older < minWindow || newer < minWindow) continue;
+        if (older < shortest || newer < shortest) continue;
         const difference = Math.abs(olderTotal / older - (window.total - olderTotal) / newer);
         const bound = cutBound(older, newer, minWindow, variance, logTerm);
         if (nearest === null || difference * nearest.bound > nearest.difference * bound) nearest = { difference, bound };
@@ -224,11 +266,39 @@ class Adwin implements StreamingDetector {
     return nearest;
   }
 
+  /** L of a width at most this and hardly below it: L grows with the width, and logarithms are the dearest part of a quick search. */
+  #logFloorFor(width: number): number {
+    if (width < this.#floorWidth || width > this.#floorWidth * FLOOR_GROWTH) {
+      this.#floorWidth = width;
+      this.#logFloor = this.#logTerm();
+    }
+    return this.#logFloor;
+  }
+
   #logTerm(): number {
     return Math.log((2 * Math.log(this.#window.width)) / this.#delta);
   }
 
+  /** While the scale is being learned: whether the value is to be taken all the same. */
+  #takesAsIs(scale: UnitScale, value: number): boolean {
+    const taking = scale.see(value);
+    if (taking === 'as-is') {
+      if (scale.idle) this.#scaling = null;
+      return true;
+    }
+    if (taking === 'unfit') this.#clear();
+    this.#observedBefore++;
+    return false;
+  }
+
   #reset(): void {
+    this.#clear();
+    this.#scale?.forget();
+    this.#scaling = this.#scale;
+  }
+
+  /** Forgets all but the scale. */
+  #clear(): void {
     this.#level = 'warming-up';
     this.#observedBefore += this.#tick;
     this.#tick = 0;
@@ -243,6 +313,8 @@ class Adwin implements StreamingDetector {
     this.#cutBound = from.numberOrNull('cutBound') ?? 0;
     const sums = { width: from.count('width'), total: from.number('total'), squares: from.number('variance') };
     if (!this.#window.restore(from.rows('totals'), from.rows('squares'), sums)) from.refuse('totals');
+    this.#scale?.restore(from);
+    if (this.#scale?.idle) this.#scaling = null;
   }
 }
 

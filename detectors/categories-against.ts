@@ -17,14 +17,18 @@ const LONGEST_NAME = 40;
 
 /** A test of counts with the reference already counted. */
 export class CategoriesAgainst implements WindowedTest<Category> {
-  readonly #reference: ReadonlyMap<Category, number>;
+  /** Each category's column, in order of first appearance. */
+  readonly #columns = new Map<Category, number>();
+  readonly #expected: readonly number[];
   readonly #referenceN: number;
   readonly #minExpected: number;
   readonly #testCounts: CountsTest;
 
   /** @param minExpected for `poolSparse`; 0 pools none */
   constructor(reference: readonly Category[], minExpected: number, testCounts: CountsTest) {
-    this.#reference = countsOf(reference);
+    const counts = countsOf(reference);
+    for (const category of counts.keys()) this.#columns.set(category, this.#columns.size);
+    this.#expected = [...counts.values()];
     this.#referenceN = reference.length;
     this.#minExpected = minExpected;
     this.#testCounts = testCounts;
@@ -32,23 +36,21 @@ export class CategoriesAgainst implements WindowedTest<Category> {
 
   test(window: readonly Category[]): TestResult | null {
     if (window.length === 0 || this.#referenceN === 0) return null;
-    const counts = countsOf(window);
-    const current: number[] = [];
-    const expected: number[] = [];
-    for (const [category, count] of this.#reference) {
-      current.push(counts.get(category) ?? 0);
-      expected.push(count);
+    const current = new Array<number>(this.#expected.length).fill(0);
+    const unseen = new Map<Category, number>();
+    for (const category of window) {
+      const column = this.#columns.get(category);
+      if (column !== undefined) current[column]!++;
+      else unseen.set(category, (unseen.get(category) ?? 0) + 1);
     }
-    const unseen: Category[] = [];
-    for (const [category, count] of counts) {
-      if (this.#reference.has(category)) continue;
-      unseen.push(category);
+    const expected = [...this.#expected];
+    for (const count of unseen.values()) {
       current.push(count);
       expected.push(0);
     }
     const result = this.#testCounts(poolSparse(current, expected, this.#minExpected));
     if (result === null) return null;
-    const notes = [result.note, unseen.length === 0 ? null : unseenNote(unseen)].filter((note) => note !== null);
+    const notes = [result.note, unseen.size === 0 ? null : unseenNote([...unseen.keys()])].filter((note) => note !== null);
     return { ...result, n: window.length, referenceN: this.#referenceN, note: notes.length === 0 ? null : notes.join('; ') };
   }
 }

@@ -22,6 +22,13 @@ const options = {
     default: 5,
     description: 'Categories expected less often than this on either side are pooled; 0 pools none.',
   },
+  form: {
+    type: 'string',
+    enum: ['homogeneity', 'goodness-of-fit'],
+    default: 'homogeneity',
+    description:
+      '`goodness-of-fit` takes the reference’s shares as exact, as evidently does: a category that it has not seen is then impossible (p = 0).',
+  },
 } as const;
 
 /** What `chiSquaredOfTable` finds. */
@@ -65,6 +72,23 @@ export function chiSquaredOfTable(table: readonly (readonly number[])[], chosen:
   };
 }
 
+/**
+ * Pearson's test of counts against the shares of others, taken as exact; null where either has none. Cells empty in both are left out. Where
+ * one is expected to be empty and is not, the statistic is the largest double and p = 0.
+ */
+export function goodnessOfFit(current: readonly number[], reference: readonly number[]): TableResult | null {
+  const table = chiSquaredOfTable([current, reference], { yates: false });
+  if (table === null) return null;
+  const scale = current.reduce((sum, count) => sum + count, 0) / reference.reduce((sum, count) => sum + count, 0);
+  let statistic = 0;
+  for (const [column, count] of current.entries()) {
+    const expected = reference[column]! * scale;
+    if (count !== expected) statistic += (count - expected) ** 2 / expected;
+  }
+  statistic = Math.min(Number.MAX_VALUE, statistic);
+  return { ...table, statistic, pValue: statistic === Number.MAX_VALUE ? 0 : chiSquaredUpperTail(statistic, table.degreesOfFreedom) };
+}
+
 /** Chi-squared over categories. */
 export const chiSquared = defineWindowed<typeof options, Category>({
   type: 'chi-squared',
@@ -74,7 +98,7 @@ export const chiSquared = defineWindowed<typeof options, Category>({
   options,
   prepare: (chosen, reference) =>
     new CategoriesAgainst(reference, chosen.minExpected, (counts) => {
-      const result = chiSquaredOfTable(counts, chosen);
+      const result = chosen.form === 'homogeneity' ? chiSquaredOfTable(counts, chosen) : goodnessOfFit(counts[0], counts[1]);
       if (result === null || result.degreesOfFreedom === 0) return null;
       const { statistic, pValue, degreesOfFreedom, cramersV } = result;
       return { statistic, pValue, degreesOfFreedom, effect: cramersV, note: null };

@@ -14,6 +14,7 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
+import { bitOf } from './bit.ts';
 import { SnapshotReader } from './snapshot.ts';
 
 const options = {
@@ -47,14 +48,17 @@ class Ddm implements StreamingDetector {
   #observedBefore = 0;
   /** The rest counts from the last reset. */
   #count = 0;
+  /** Counted until the first judgement. */
   #errors = 0;
+  #tooEarly = true;
   #rate = 0;
-  #deviation = 0;
   /** Infinity until the first judgement. */
   #lowestSum = Infinity;
   #lowestRate = 0;
   #lowestDeviation = 0;
   #lowestAt = 0;
+  /** Above this p + s is warning or drift. */
+  #limit = 0;
   /** Count at the first observation of the present run of warnings, or 0. */
   #warningFrom = 0;
 
@@ -69,32 +73,28 @@ class Ddm implements StreamingDetector {
   /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
   update(value: number): Level {
     if (this.#level === 'drift') this.#reset();
-    const error = value === 0 || value === 1 ? value : bitOf(value);
+    const error = value === 0 || value === 1 ? value : bitOf('ddm', value);
     const count = ++this.#count;
-    this.#errors += error;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
     const rate = this.#rate + (1 / count) * (error - this.#rate);
     this.#rate = rate;
-    const spread = (rate * (1 - rate)) / count;
-    // Rounding may lift a rate of 1 above it.
-    const deviation = spread > 0 ? Math.sqrt(spread) : 0;
-    this.#deviation = deviation;
-    if (count <= this.#warmStart || this.#errors < this.#minErrors) return this.#level;
-
+    if (this.#tooEarly) {
+      this.#errors += error;
+      if (count <= this.#warmStart || this.#errors < this.#minErrors) return this.#level;
+      this.#tooEarly = false;
+    }
+    const deviation = deviationOf(rate, count);
     const sum = rate + deviation;
     if (sum <= this.#lowestSum) {
       this.#lowestSum = sum;
-      this.#lowestRate = rate;
-      this.#lowestDeviation = deviation;
-      this.#lowestAt = count;
+      this.#setLowest(rate, deviation, count);
     }
-    if (sum > this.#lowestRate + this.#driftThreshold * this.#lowestDeviation) return this.#enter('drift');
-    if (sum > this.#lowestRate + this.#warningThreshold * this.#lowestDeviation) {
-      if (this.#level !== 'warning') this.#warningFrom = count;
-      return this.#enter('warning');
+    if (sum > this.#limit) return this.#alarm(sum, count);
+    if (this.#level !== 'stable') {
+      this.#level = 'stable';
+      this.#warningFrom = 0;
     }
-    this.#warningFrom = 0;
-    return this.#enter('stable');
+    return 'stable';
   }
 
   get level(): Level {
@@ -106,7 +106,7 @@ class Ddm implements StreamingDetector {
   }
 
   get statistic(): number | null {
-    return this.#lowestSum === Infinity ? null : this.#rate + this.#deviation;
+    return this.#lowestSum === Infinity ? null : this.#rate + deviationOf(this.#rate, this.#count);
   }
 
   get threshold(): number | null {
@@ -128,7 +128,7 @@ class Ddm implements StreamingDetector {
       count: this.#count,
       errors: this.#errors,
       rate: this.#rate,
-      deviation: this.#deviation,
+      deviation: deviationOf(this.#rate, this.#count),
       lowestRate: judged ? this.#lowestRate : null,
       lowestDeviation: judged ? this.#lowestDeviation : null,
       lowestAt: this.#lowestAt,
@@ -136,9 +136,22 @@ class Ddm implements StreamingDetector {
     };
   }
 
-  #enter(level: Level): Level {
-    this.#level = level;
-    return level;
+  #setLowest(rate: number, deviation: number, at: number): void {
+    this.#lowestRate = rate;
+    this.#lowestDeviation = deviation;
+    this.#lowestAt = at;
+    this.#limit = rate + Math.min(this.#warningThreshold, this.#driftThreshold) * deviation;
+  }
+
+  /** Apart, so that `update` stays small: most observations do not come here. */
+  #alarm(sum: number, count: number): Level {
+    if (sum > this.#lowestRate + this.#driftThreshold * this.#lowestDeviation) {
+      this.#level = 'drift';
+    } else {
+      if (this.#level !== 'warning') this.#warningFrom = count;
+      this.#level = 'warning';
+    }
+    return this.#level;
   }
 
   #reset(): void {
@@ -146,8 +159,8 @@ class Ddm implements StreamingDetector {
     this.#observedBefore += this.#count;
     this.#count = 0;
     this.#errors = 0;
+    this.#tooEarly = true;
     this.#rate = 0;
-    this.#deviation = 0;
     this.#lowestSum = Infinity;
     this.#lowestRate = 0;
     this.#lowestDeviation = 0;
@@ -161,22 +174,25 @@ class Ddm implements StreamingDetector {
     this.#count = from.count('count');
     this.#errors = from.count('errors');
     this.#rate = from.number('rate');
-    this.#deviation = from.number('deviation');
+    // Derived from rate and count, and there for readers.
+    from.number('deviation');
     const lowestRate = from.numberOrNull('lowestRate');
     const lowestDeviation = from.numberOrNull('lowestDeviation');
+    const lowestAt = from.count('lowestAt');
     if (lowestRate !== null && lowestDeviation !== null) {
-      this.#lowestRate = lowestRate;
-      this.#lowestDeviation = lowestDeviation;
+      this.#setLowest(lowestRate, lowestDeviation, lowestAt);
       this.#lowestSum = lowestRate + lowestDeviation;
+      this.#tooEarly = false;
     }
-    this.#lowestAt = from.count('lowestAt');
     this.#warningFrom = from.count('warningFrom');
   }
 }
 
-function bitOf(value: number): number {
-  if (Number.isNaN(value)) throw new RangeError('ddm: the value is not a number');
-  return 1;
+/** Standard deviation of a rate of `count` observations. */
+function deviationOf(rate: number, count: number): number {
+  const spread = (rate * (1 - rate)) / count;
+  // Rounding may lift a rate of 1 above it; before the first observation there is none.
+  return spread > 0 ? Math.sqrt(spread) : 0;
 }
 
 /** A rise of the error rate above its lowest level so far. */

@@ -29,6 +29,19 @@ export function kolmogorovUpperTail(n: number, x: number): number {
   return clip(1 - pelzGood(n, x));
 }
 
+/** The limit of P(√n·D_n ≥ z) for large n: 2 Σ (−1)^(k − 1)·exp(−2k²z²), or Jacobi's other form where z is small. */
+export function kolmogorovLimitUpperTail(z: number): number {
+  if (z <= 0) return 1;
+  if (z < 0.82) {
+    let lower = 0;
+    for (let k = 1; k <= 5; k += 2) lower += Math.exp(-((k * Math.PI) ** 2) / (8 * z * z));
+    return clip(1 - (Math.sqrt(2 * Math.PI) / z) * lower);
+  }
+  let upper = 0;
+  for (let k = 6; k > 0; k--) upper = Math.exp(-2 * k * k * z * z) - upper;
+  return clip(2 * upper);
+}
+
 /** P(D⁺_n ≥ x): Smirnov's sum, all of whose terms are positive. `0 < x < 1`. */
 export function oneSidedUpperTail(n: number, x: number): number {
   const last = Math.floor(n * (1 - x));

@@ -15,13 +15,15 @@ import { defineWindowed, type TestResult, type WindowedTest } from '../contracts
 import type { OptionsOf } from '../contracts/options.ts';
 import { kolmogorovUpperTail } from './kolmogorov-tail.ts';
 import { exactKsPValue } from './ks-exact.ts';
+import { ascending } from './sort-numbers.ts';
 
 const options = {
   method: {
     type: 'string',
     enum: ['auto', 'exact', 'asymptotic'],
     default: 'auto',
-    description: 'How the p-value is computed; `auto` is exact where that is quick: up to 10,000 values a side and some milliseconds a window.',
+    description:
+      'How the p-value is computed; `auto` is exact where that is quick: up to 10,000 values a side and some milliseconds a window.',
   },
   alternative: {
     type: 'string',
@@ -56,9 +58,9 @@ export function ksGaps(first: Float64Array, second: Float64Array): KsGaps {
   while (i < m && j < n) {
     const a = first[i]!;
     const b = second[j]!;
-    const value = Math.min(a, b);
-    while (i < m && first[i] === value) i++;
-    while (j < n && second[j] === value) j++;
+    // Up to the end of each run of equal values, which a pair of samples without ties is spared.
+    if (a <= b) while (++i < m && first[i] === a);
+    if (b <= a) while (++j < n && second[j] === b);
     const gap = i * n - j * m;
     if (gap > above) above = gap;
     else if (-gap > below) below = -gap;
@@ -123,15 +125,6 @@ class KsAgainst implements WindowedTest<number> {
       note: statistic === 0 ? null : sign === 1 ? 'shifted down' : 'shifted up',
     };
   }
-}
-
-/** A sorted copy without what is not a number; infinities are values like others. */
-function ascending(values: readonly number[]): Float64Array {
-  const sorted = Float64Array.from(values).sort();
-  let end = sorted.length;
-  // The sort puts NaN last.
-  while (end > 0 && Number.isNaN(sorted[end - 1])) end--;
-  return sorted.subarray(0, end);
 }
 
 /** As numpy rounds, whose rule decides between two sizes of the one-sample law. */

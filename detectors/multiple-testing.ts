@@ -27,7 +27,7 @@ export function adjustHommel(pValues: readonly number[]): number[] {
   const order = ascendingOrder(pValues);
   const sorted = order.map((index) => pValues[index]!);
   const adjusted = new Float64Array(m);
-  if (m > 0) adjusted.fill(Math.min(...sorted.map((pValue, place) => (m * pValue) / (place + 1))));
+  adjusted.fill(sorted.reduce((least, pValue, place) => Math.min(least, (m * pValue) / (place + 1)), Infinity));
   const level = Float64Array.from(adjusted);
   for (let size = m - 1; size > 1; size--) {
     // Simes' bound of the worst set of `size` hypotheses: all but the first m − size + 1 places are taken by the largest p-values.

@@ -36,6 +36,12 @@ export class SnapshotReader {
     return this.#state[field] === null ? null : this.number(field);
   }
 
+  /** True or false. @throws SnapshotError */
+  flag(field: string): boolean {
+    const value = this.#state[field];
+    return typeof value === 'boolean' ? value : this.refuse(field);
+  }
+
   /** One of the four levels. @throws SnapshotError */
   level(field: string): Level {
     return LEVELS.find((level) => level === this.#state[field]) ?? this.refuse(field);

@@ -2,20 +2,23 @@
  * From the checked document to the policy that the program uses: absolute paths, milliseconds, null where nothing was said.
  */
 import path from 'node:path';
-import type { ActionPolicy, Column, DetectorChoice, Guard, MonitorPolicy, Policy, Upstream } from '../contracts/policy.ts';
+import type { ActionPolicy, Column, DetectorChoice, FalseAlarms, Guard, MonitorPolicy, Policy, Upstream } from '../contracts/policy.ts';
 import { upstreamAddress } from './addresses.ts';
 import type { ActionDocument, ColumnDocument, DetectorDocument, MonitorDocument, PolicyDocument } from './document.ts';
 import { parseDuration, parseSize, parseSpan } from './durations.ts';
+import { at } from './mistakes.ts';
 
 /** What the policy is called by, and where its relative paths start. */
 export interface Origin {
   readonly hash: string;
   readonly file: string | null;
   readonly folder: string;
+  /** The document before its defaults were filled in; absent: nothing counts as written out. */
+  readonly written?: unknown;
 }
 
 /** Compiles a document without mistakes. */
-export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, folder }: Origin): Policy {
+export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, folder, written }: Origin): Policy {
   const locate = (relative: string) => path.resolve(folder, relative);
   const { fallback } = spec.traffic.upstreams;
   const { source, path: table, learn, kind = null } = spec.reference;
@@ -32,6 +35,7 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
       upstreams: upstreams(spec.traffic.upstreams),
       fallback: fallback?.onnx === undefined ? null : { onnx: locate(fallback.onnx), provider: fallback.provider ?? 'cpu' },
       maxBodyBytes: parseSize(spec.traffic.sampling.maxBodyBytes),
+      expectedRows: expectedRows(spec.traffic.expectedRows),
     },
     schema: {
       inputs: spec.schema.inputs.map(column),
@@ -42,7 +46,8 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
     reference: source === 'file' ? { source, path: locate(table!), kind } : { source, rows: learn!.rows, kind },
     window: { rows: spec.window.rows },
     minSamples: spec.minSamples ?? Math.min(100, spec.window.rows),
-    monitors: spec.monitors.map((one) => monitor(one, locate)),
+    falseAlarms: falseAlarms(spec.falseAlarms),
+    monitors: spec.monitors.map((one, index) => monitor(one, at(written, ['spec', 'monitors', index]), locate)),
     feedback: { ttlMs: parseDuration(spec.feedback.join.ttl) },
     alerts: {
       routes: spec.alerts.routes.map(({ match, actions }) => ({
@@ -60,6 +65,15 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
     },
     retention: { eventsMs: parseDuration(spec.retention.events) },
   };
+}
+
+function falseAlarms(document: PolicyDocument['spec']['falseAlarms']): FalseAlarms | null {
+  if (document === undefined) return null;
+  return { atMost: document.atMost, per: parseSpan(document.per), blockRows: document.blocks ?? null };
+}
+
+function expectedRows(document: PolicyDocument['spec']['traffic']['expectedRows']): { count: number; perMs: number } | null {
+  return document === undefined ? null : { count: document.count, perMs: parseDuration(document.per) };
 }
 
 /** `primary` first where there is one, the others as written: the first gets the traffic. */
@@ -90,31 +104,36 @@ function column(document: ColumnDocument): Column {
   };
 }
 
-function monitor(document: MonitorDocument, locate: (relative: string) => string): MonitorPolicy {
+function monitor(document: MonitorDocument, written: unknown, locate: (relative: string) => string): MonitorPolicy {
   const { numeric, categorical, error, predictor } = document.detectors;
   const { method, q } = document.correction;
   return {
     name: document.name,
     features: typeof document.features === 'object' ? [...document.features] : '*',
     needsFeedback: document.needs === 'feedback',
-    numeric: choice(numeric),
-    categorical: choice(categorical),
-    error: choice(error),
+    numeric: choice(numeric, at(written, ['detectors', 'numeric'])),
+    categorical: choice(categorical, at(written, ['detectors', 'categorical'])),
+    error: choice(error, at(written, ['detectors', 'error'])),
     predictor:
       predictor === undefined
         ? null
         : { type: predictor.type, model: locate(predictor.model), dropAtLeast: predictor.dropAtLeast, require: predictor.require },
-    correction: { method, q },
+    correction: { method, q, written: at(written, ['correction', 'q']) !== undefined },
     for: parseSpan(document.for),
     clear: { effectBelow: document.clear.effectBelow ?? null, for: parseSpan(document.clear.for) },
     severity: document.severity,
   };
 }
 
-function choice(document: DetectorDocument | undefined): DetectorChoice | null {
+function choice(document: DetectorDocument | undefined, written: unknown): DetectorChoice | null {
   if (document === undefined) return null;
   const { type, effect, ...options } = document;
-  return { type, options, effectAtLeast: effect?.atLeast ?? null };
+  return {
+    type,
+    options,
+    effectAtLeast: effect?.atLeast ?? null,
+    written: Object.keys(options).filter((name) => at(written, [name]) !== undefined),
+  };
 }
 
 function action(document: ActionDocument): ActionPolicy {

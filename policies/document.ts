@@ -7,11 +7,13 @@ import type { Severity } from '../contracts/alert.ts';
 export interface PolicyDocument {
   readonly metadata: { readonly name: string; readonly labels: Words; readonly annotations: Words };
   readonly spec: {
+    readonly falseAlarms?: { readonly atMost: number; readonly per: string; readonly blocks?: number };
     readonly owner: { readonly team?: string; readonly contact?: string };
     readonly model: { readonly name: string; readonly version: string; readonly prediction?: string };
     readonly traffic: {
       readonly protocol: string;
       readonly upstreams: { readonly [name: string]: UpstreamDocument };
+      readonly expectedRows?: { readonly count: number; readonly per: string };
       readonly sampling: { readonly maxBodyBytes: number | string };
     };
     readonly schema: {

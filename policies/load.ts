@@ -42,6 +42,8 @@ export interface ParsedPolicy {
 export interface ReadDocument {
   /** Defaults filled in; null when there is no reading it. */
   readonly document: unknown;
+  /** As it was written, variables expanded. */
+  readonly written?: unknown;
   readonly mistakes: readonly Mistake[];
   readonly warnings: readonly Mistake[];
 }
@@ -72,12 +74,12 @@ export function readPolicyFile(file: string): Buffer {
 /** Reads a policy from its bytes; relative paths start at the file's folder. Never throws for what the text says. */
 export function parsePolicy(content: string | Uint8Array, file: string, context: PolicyContext): ParsedPolicy {
   const bytes = Buffer.from(content);
-  const { document, mistakes, warnings } = readDocument(bytes.toString('utf8'), file, context);
+  const { document, written, mistakes, warnings } = readDocument(bytes.toString('utf8'), file, context);
   if (mistakes.length > 0) return { policy: null, mistakes, warnings };
   const hash = createHash('sha256').update(bytes).digest('hex');
   // No mistakes: the schema's checks have passed, which is what the type says.
   return {
-    policy: compilePolicy(document as PolicyDocument, { hash, file, folder: path.dirname(path.resolve(file)) }),
+    policy: compilePolicy(document as PolicyDocument, { hash, file, folder: path.dirname(path.resolve(file)), written }),
     mistakes,
     warnings,
   };
@@ -109,7 +111,7 @@ export function readDocument(text: string, file: string, context: PolicyContext)
     mistake: (where, message, part) => mistakes.push(yaml.mistake(where, message, part)),
     warning: (where, message, part) => warnings.push(yaml.mistake(where, message, part)),
   });
-  return { document, mistakes: inOrder(mistakes), warnings: inOrder(warnings) };
+  return { document, written, mistakes: inOrder(mistakes), warnings: inOrder(warnings) };
 }
 
 /**

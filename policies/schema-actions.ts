@@ -131,7 +131,7 @@ export function exportersSchema(): JsonSchema {
       ),
       otlp: map(
         'OpenTelemetry.',
-        { fromEnv: choice('Configured by the `OTEL_*` variables, or by the file that `OTEL_CONFIG_FILE` names.', [true]) },
+        { fromEnv: choice('Configured by the `OTEL_*` variables.', [true]) },
         { required: ['fromEnv'] },
       ),
     },

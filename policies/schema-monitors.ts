@@ -17,8 +17,8 @@ export const severities = ['info', 'warning', 'critical'] as const;
 /** The detectors that a slot takes. */
 export function fitting(slot: Slot, detectors: Detectors): DetectorDefinition[] {
   return [...detectors.values()].filter((detector) => {
-    if (slot === 'numeric') return detector.observes === 'number';
-    if (slot === 'categorical') return detector.observes === 'category';
+    if (slot === 'numeric') return detector.observes === 'number' || detector.observes === 'any';
+    if (slot === 'categorical') return detector.observes === 'category' || detector.observes === 'any';
     return detector.kind === 'streaming';
   });
 }

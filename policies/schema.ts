@@ -21,6 +21,30 @@ export function policySchema(detectors: Detectors): JsonSchema {
       spec: map(
         'The policy itself.',
         {
+          falseAlarms: map(
+            'How many false alarms are acceptable: sets every level that is not written out (`correction.q`, the detectors’ own thresholds); those written out are counted in it.',
+            {
+              atMost: {
+                description: 'False alarms, all monitors together.',
+                type: 'number',
+                exclusiveMinimum: 0,
+                maximum: 1000,
+                default: 1,
+              },
+              per: span(
+                'In this time, or in so many windows. A time needs `traffic.expectedRows`, or else the rate is measured from traffic first.',
+                {
+                  default: '100 windows',
+                },
+              ),
+              blocks: count(
+                'Rows of a block when the reference is replayed: as long as neighbouring rows depend on each other, a day of rows where days differ. Default: estimated from the reference.',
+                {
+                  maximum: 1_000_000,
+                },
+              ),
+            },
+          ),
           owner: map(
             'Who is told.',
             {
@@ -132,6 +156,11 @@ function trafficSchema(): JsonSchema {
         minProperties: 1,
         maxProperties: 20,
       },
+      expectedRows: map(
+        'The usual rate of traffic, for `falseAlarms` per time.',
+        { count: count('Rows.', { maximum: 1_000_000_000 }), per: duration('In this time.', { default: '1d' }) },
+        { required: ['count'] },
+      ),
       failOpen: choice('Monitoring never blocks a prediction.', [true], { default: true }),
       sampling: map(
         'What is analysed.',

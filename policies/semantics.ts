@@ -35,6 +35,7 @@ export function inspect(inspection: Inspection): void {
   checkUpstreams(inspection);
   checkColumns(inspection);
   checkReference(inspection);
+  checkFalseAlarms(inspection);
   checkMonitors(inspection);
   checkActions(inspection);
 }
@@ -154,4 +155,16 @@ function checkReference(inspection: Inspection): void {
       `is ${spec.minSamples}, more than the window’s ${spec.window.rows} rows: nothing would ever be judged — lower it`,
     );
   }
+}
+
+/** A budget in time says nothing of a window until the rate of traffic is known. */
+function checkFalseAlarms(inspection: Inspection): void {
+  const spec = inspection.document.spec;
+  const per = spec?.falseAlarms?.per;
+  if (per === undefined || per.endsWith('windows') || per.endsWith('window')) return;
+  if (at(inspection.written, ['spec', 'traffic', 'expectedRows']) !== undefined) return;
+  inspection.warning(
+    ['spec', 'falseAlarms', 'per'],
+    'the rate of traffic is not known: it is measured first, and until then nothing is judged — add `spec.traffic.expectedRows: {count: …, per: 1d}`',
+  );
 }

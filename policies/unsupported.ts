@@ -17,10 +17,6 @@ const remove = 'remove it';
 
 /** Everything that is refused as `not supported yet`. */
 export const unsupported: readonly Unsupported[] = [
-  {
-    position: 'spec.falseAlarms',
-    instead: 'remove it and write the thresholds out (`correction.q`, `effect.atLeast`, the detectors’ options)',
-  },
   { position: 'spec.owner.escalation', instead: remove },
   { position: 'spec.seasonality', instead: remove },
   { position: 'spec.slices', instead: remove },

@@ -79,3 +79,9 @@ t.test('every metric, and every reason that callers see, stands in operations', 
   for (const [, metric = ''] of page.matchAll(/`(driftline_\w+)/g)) t.ok(metrics.includes(metric), `${metric} exists`);
   for (const reason of Object.keys(REASON_STATUS)) if (reason !== 'internal') t.ok(page.includes(`\`${reason}\``), reason);
 });
+
+t.test('every direct dependency has its line in the decisions', async (t) => {
+  const page = read('docs/decisions/0005-dependencies.md');
+  const { dependencies } = JSON.parse(read('package.json'));
+  for (const name of Object.keys(dependencies)) t.ok(page.includes(`\`${name}\``), name);
+});

@@ -11,5 +11,17 @@ for (const [file, content] of generate()) {
 
 t.test('every detector has its row and its options on the page', async (t) => {
   const page = generate().get('docs/detectors.md') ?? '';
-  for (const word of ['`ddm`', '`adwin`', '`ks`', '`chi-squared`', '`driftThreshold`', '`delta`', '`minExpected`']) t.match(page, word);
+  for (const word of [
+    '`ddm`',
+    '`hddm-a`',
+    '`adwin`',
+    '`kswin`',
+    '`variance`',
+    '`ks`',
+    '`chi-squared`',
+    '`driftThreshold`',
+    '`delta`',
+    '`minExpected`',
+  ])
+    t.match(page, word);
 });

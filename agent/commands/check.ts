@@ -9,6 +9,7 @@ import { detectors } from '../../detectors/catalogue.ts';
 import { type ParsedPolicy, parsePolicy, readPolicyFile } from '../../policies/load.ts';
 import { formatMistake } from '../../policies/mistakes.ts';
 import { policySchema } from '../../policies/schema.ts';
+import { type AlarmReport, alarmJson, alarmLines, reportAlarms } from '../calibration/report.ts';
 import { parseAddress } from './address.ts';
 
 interface CheckFlags {
@@ -17,11 +18,13 @@ interface CheckFlags {
   readonly listen: string;
 }
 
-/** The command; sets the exit code: 0 clean, 1 mistakes found. */
+/** The command; sets the exit code: 0 clean, 1 mistakes found, or more false alarms than the budget allows. */
 export function checkCommand(): Command {
   return new Command('check')
     .summary('every mistake in a policy, with its place and remedy')
-    .description('Checks a policy. Mistakes and warnings go to stderr as file:line:column; exit 1 when there are mistakes.')
+    .description(
+      'Checks a policy. Mistakes and warnings go to stderr as file:line:column; exit 1 when there are mistakes, or when the levels written out cost more false alarms than the budget allows.',
+    )
     .argument('[policy.yaml]', 'the policy')
     .option('--json', 'print one JSON object instead')
     .option('--schema', 'print the JSON Schema of policies, for editors')
@@ -29,7 +32,7 @@ export function checkCommand(): Command {
     .action(check);
 }
 
-function check(file: string | undefined, flags: CheckFlags): void {
+async function check(file: string | undefined, flags: CheckFlags): Promise<void> {
   const known = new Map(detectors.map((detector) => [detector.type, detector]));
   if (flags.schema === true) {
     print(JSON.stringify(policySchema(known), null, 2));
@@ -37,27 +40,35 @@ function check(file: string | undefined, flags: CheckFlags): void {
   }
   if (file === undefined) throw new ConfigError('usage', 'check: name a policy file, or give --schema');
   const result = parsePolicy(readPolicyFile(file), file, { detectors: known, own: [parseAddress('--listen', flags.listen)] });
-  if (result.policy === null) process.exitCode = 1;
+  const alarms = result.policy === null ? null : await reportAlarms(result.policy);
+  if (alarms === null || alarms.exceeded) process.exitCode = 1;
   if (flags.json === true) {
-    print(JSON.stringify(report(file, result, known), null, 2));
+    print(JSON.stringify(report(file, result, known, alarms), null, 2));
     return;
   }
   for (const mistake of result.mistakes) complain(formatMistake(mistake));
   for (const warning of result.warnings) complain(`${formatMistake(warning)} (warning)`);
   if (result.policy === null)
     complain(`driftline: ${file} has ${result.mistakes.length} mistake${result.mistakes.length === 1 ? '' : 's'}`);
-  else print(summarise(result.policy, known).join('\n'));
+  else print([...summarise(result.policy, known), ...(alarms === null ? [] : alarmLines(alarms))].join('\n'));
+  if (alarms?.exceeded === true) {
+    const { written, period, allowed } = alarms;
+    complain(
+      `driftline: the levels written out cost ${Number(written.toPrecision(3))} false alarms in ${period}, and falseAlarms allows ${allowed} — let it set them, or allow more`,
+    );
+  }
 }
 
 type Known = ReadonlyMap<string, DetectorDefinition>;
 
-function report(file: string, { policy, mistakes, warnings }: ParsedPolicy, known: Known): object {
+function report(file: string, { policy, mistakes, warnings }: ParsedPolicy, known: Known, alarms: AlarmReport | null): object {
   return {
     file,
-    ok: policy !== null,
+    ok: policy !== null && alarms?.exceeded !== true,
     mistakes,
     warnings,
     policy: policy === null ? null : { name: policy.name, hash: policy.hash, testsPerWindow: testsPerWindow(policy, known) },
+    falseAlarms: alarms === null ? null : alarmJson(alarms),
   };
 }
 

@@ -185,3 +185,13 @@ t.test('whatever cannot be decoded is a record with its reason, and other calls 
   t.match(line.reader.state('accounting'), { stored: 4, notPredictions: 1, undecoded: { 'not-json': 1, 'response: truncated': 1 } });
   line.crash();
 });
+
+t.test('a fault of our own costs one record, counted and said, and the line goes on', async (t) => {
+  const line = await openLine(policy, t.testdir());
+  line.analysis.observe({ ...exchangeOf('a', 1, [{ x: 1, c: 'a' }]), path: null as never });
+  line.analysis.observe(exchangeOf('b', 1, [{ x: 1, c: 'a' }]));
+  line.commit();
+  t.match(line.reader.state('accounting'), { accepted: 2, stored: 1, dropped: { internal: 1 } });
+  t.match(line.log, [/record a failed/]);
+  line.crash();
+});

@@ -13,7 +13,15 @@ t.test('every exchange of a full ring is recorded, however many are taken at onc
   const body = Buffer.from('{"inputs":[{"name":"a","datatype":"FP32","shape":[1,1],"data":[0.5]}]}');
   for (let call = 0; call < calls; call++) {
     const written = writer.write({
-      ...{ id: `call-${call}`, startedAt: Date.now(), latencyMs: 1, method: 'POST', path: '/v2/models/m/infer', status: 0, servedBy: 'none' },
+      ...{
+        id: `call-${call}`,
+        startedAt: Date.now(),
+        latencyMs: 1,
+        method: 'POST',
+        path: '/v2/models/m/infer',
+        status: 0,
+        servedBy: 'none',
+      },
       ...{ outcome: 'aborted', reason: null, traceparent: '', requestFields: '', answerFields: '' },
       ...{ requestBytes: body, requestTotalBytes: body.length, answerBytes: Buffer.alloc(0), answerTotalBytes: 0 },
     });

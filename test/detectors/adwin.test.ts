@@ -2,7 +2,9 @@ import t from 'tap';
 import { withDefaults } from '../../contracts/options.ts';
 import { adwin } from '../../detectors/adwin.ts';
 
-const create = (given: { readonly [option: string]: unknown } = {}) => adwin.create(withDefaults(adwin.options, given));
+/** The values as they are; the scale has tests of its own below. */
+const create = (given: { readonly [option: string]: unknown } = {}) =>
+  adwin.create(withDefaults(adwin.options, { semantics: 'river', ...given }));
 type Detector = ReturnType<typeof create>;
 
 interface State {
@@ -118,7 +120,7 @@ t.test('the window grows past the rows that were laid out at first, and is resto
     totals.flat().reduce((sum, bucket) => sum + bucket, 0),
     total,
   );
-  const restored = adwin.create(withDefaults(adwin.options, given), { state: detector.snapshot() });
+  const restored = adwin.create(withDefaults(adwin.options, { semantics: 'river', ...given }), { state: detector.snapshot() });
   t.same(restored.snapshot(), detector.snapshot());
   t.end();
 });
@@ -155,5 +157,43 @@ t.test('on a large offset the squared deviations stay at 0 or above', (t) => {
     detector.update(1e12 + Math.round(value * 3) * 1e-3);
     t.ok(stateOf(detector).variance >= 0) || t.end();
   }
+  t.end();
+});
+
+t.test('zeros and ones are taken as they are, whichever the semantics', (t) => {
+  const values = uniforms(20_000, 5).map((value, index) => (value < 0.1 + (Math.floor(index / 5000) % 2) * 0.2 ? 1 : 0));
+  const safe = driftsOf(create({ semantics: 'safe' }), values);
+  t.same(safe, driftsOf(create(), values));
+  t.equal(safe.length, 3);
+  t.end();
+});
+
+t.test('a shift of one deviation is found in a stream of tiny values, which goes unseen without a scale', (t) => {
+  const values = uniforms(3000, 6).map((value, index) => 1e-7 * (value + (index < 2000 ? 0 : 0.3)));
+  t.same(driftsOf(create(), values), []);
+  const [first] = driftsOf(create({ semantics: 'safe' }), values);
+  t.ok(first! >= 2000 && first! < 2128, `found at ${first}`);
+  t.end();
+});
+
+t.test('the answers do not depend on the unit of a stream', (t) => {
+  const values = uniforms(6000, 7).map((value, index) => Math.floor(1000 * (value + (Math.floor(index / 2000) % 2) * 0.5)));
+  const drifts = driftsOf(create({ semantics: 'safe' }), values);
+  t.equal(drifts.length, 2);
+  for (const unit of [2 ** -40, 2 ** 30]) {
+    const other = values.map((value) => value * unit);
+    t.same(driftsOf(create({ semantics: 'safe' }), other), drifts);
+  }
+  t.end();
+});
+
+t.test('a window that is kept is what the cuts left, and the observations go on', (t) => {
+  const detector = create({ keepWindow: true });
+  const values = [...uniforms(1000, 1), ...uniforms(500, 2).map((value) => value + 1)];
+  const drift = values.findIndex((value) => detector.update(value) === 'drift');
+  const { width } = stateOf(detector);
+  t.equal(detector.update(1.5), 'stable');
+  t.equal(stateOf(detector).width, width + 1);
+  t.equal(detector.observed, drift + 2);
   t.end();
 });

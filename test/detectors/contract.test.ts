@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import type { StreamingDefinition } from '../../contracts/detector.ts';
+import type { StreamingDefinition, TestResult, WindowedDefinition } from '../../contracts/detector.ts';
 import { SnapshotError } from '../../contracts/errors.ts';
 import type { Json } from '../../contracts/json.ts';
 import { withDefaults } from '../../contracts/options.ts';
@@ -14,11 +14,44 @@ const windowed = detectors.filter((detector) => detector.kind === 'windowed');
 /** Short warm-ups, so that a few hundred values reach every state. */
 const BRISK: { readonly [type: string]: { readonly [option: string]: unknown } } = {
   ddm: { warmStart: 10, minErrors: 5 },
-  adwin: { clock: 7, delta: 0.2 },
+  eddm: { warmStart: 5 },
+  adwin: { clock: 7, delta: 0.2, warmUp: 12 },
+  'page-hinkley': { threshold: 3, warmUp: 12 },
+  kswin: { windowSize: 40, statSize: 15 },
+  cusum: { warmUp: 12, threshold: 8 },
+  variance: { warmUp: 24, threshold: 8 },
 };
 
-const create = (definition: StreamingDefinition, state?: Json) =>
-  definition.create(withDefaults(definition.options, BRISK[definition.type] ?? {}), state === undefined ? {} : { state });
+/** The same detectors with the options that have code of their own. */
+const VARIANTS: readonly { readonly type: string; readonly given: { readonly [option: string]: unknown } }[] = [
+  { type: 'ddm', given: { semantics: 'river', warmStart: 10 } },
+  { type: 'hddm-a', given: { twoSidedTest: true } },
+  { type: 'hddm-w', given: { twoSidedTest: true, start: 'paper' } },
+  { type: 'adwin', given: { semantics: 'river', clock: 7, delta: 0.2 } },
+  { type: 'adwin', given: { keepWindow: true, clock: 3, delta: 0.2, warmUp: 12 } },
+  { type: 'page-hinkley', given: { semantics: 'river', threshold: 3, mode: 'down' } },
+  { type: 'kswin', given: { windowSize: 200, statSize: 6, alpha: 0.05, keepWindow: true } },
+];
+const variants = [
+  ...streaming.map((definition) => ({ definition, given: BRISK[definition.type] ?? {}, label: definition.type })),
+  ...VARIANTS.map(({ type, given }) => ({
+    definition: streaming.find((one) => one.type === type)!,
+    given,
+    label: `${type} ${JSON.stringify(given)}`,
+  })),
+];
+
+/** A stream that changes at 400, in what the detector watches. */
+const CHANGES: { readonly [type: string]: (k: number) => number } = {
+  // The first distance counts from the beginning of the stream: here all are 10.
+  eddm: (k) => Number(k < 400 ? k % 10 === 9 : k % 10 !== 9),
+  kswin: (k) => (k < 400 ? k % 10 : (k % 10) + 8),
+  variance: (k) => (k < 400 ? Math.sin(k) : 5 * Math.sin(k)),
+};
+const errorsRise = (k: number) => (k < 400 ? Number(k % 10 === 0) : Number(k % 10 !== 0));
+
+const create = (definition: StreamingDefinition, state?: Json, given = BRISK[definition.type] ?? {}) =>
+  definition.create(withDefaults(definition.options, given), state === undefined ? {} : { state });
 type Detector = ReturnType<typeof create>;
 
 /** Everything that can be seen of a detector. */
@@ -43,18 +76,16 @@ function streams(definition: StreamingDefinition) {
   return fc.array(segment, { minLength: 1, maxLength: 6 }).map((segments) => segments.flat());
 }
 
-for (const definition of streaming) {
-  const { type } = definition;
-
-  t.test(`${type}: restored from a snapshot at any cut it answers as if never interrupted`, (t) => {
+for (const { definition, given, label } of variants) {
+  t.test(`${label}: restored from a snapshot at any cut it answers as if never interrupted`, (t) => {
     const levels = new Set<string>();
     fc.assert(
       fc.property(streams(definition), part(0, 1), (values, cut) => {
-        const whole = create(definition);
-        let resumed = create(definition);
+        const whole = create(definition, undefined, given);
+        let resumed = create(definition, undefined, given);
         const at = Math.floor(cut * values.length);
         for (const [index, value] of values.entries()) {
-          if (index === at) resumed = create(definition, throughJson(resumed.snapshot()));
+          if (index === at) resumed = create(definition, throughJson(resumed.snapshot()), given);
           levels.add(whole.update(value));
           assert.equal(resumed.update(value), whole.level);
           if (index >= at && index % 5 === 0) assert.deepEqual(seen(resumed), seen(whole));
@@ -67,9 +98,13 @@ for (const definition of streaming) {
     t.ok(levels.has('drift') && levels.has('stable'), 'the streams reach the states');
     t.end();
   });
+}
+
+for (const definition of streaming) {
+  const { type } = definition;
 
   t.test(`${type}: restored in the very moment of a drift it neither fires again nor forgets`, (t) => {
-    const values = Array.from({ length: 600 }, (_, k) => (k < 400 ? Number(k % 10 === 0) : Number(k % 10 !== 0)));
+    const values = Array.from({ length: 600 }, (_, k) => (CHANGES[type] ?? errorsRise)(k));
     const whole = create(definition);
     const drift = values.findIndex((value) => whole.update(value) === 'drift');
     t.ok(drift >= 400);
@@ -137,27 +172,84 @@ for (const definition of streaming) {
   });
 }
 
+/** Effects in [0, 1] unless they are named here. */
+const UNBOUNDED: ReadonlySet<string> = new Set(['wasserstein', 'psi']);
+
+const numberCell = fc.oneof(
+  fc.double({ noNaN: true }),
+  fc.integer({ min: 0, max: 3 }),
+  fc.constantFrom(1e300, -1e300, 1e-300, 0, -0, Infinity, -Infinity, Number.MAX_VALUE, 5e-324),
+);
+const categoryCell = fc.oneof(fc.string({ maxLength: 2 }), fc.integer({ min: 0, max: 3 }));
+const fewCategories = fc.array<string | number>(fc.constantFrom('text', 'a'), { maxLength: 60 });
+const kindsOf = ({ observes }: WindowedDefinition) => (observes === 'any' ? (['number', 'category'] as const) : ([observes] as const));
+
+/** What is wrong with a result, or null. */
+function wrongWith(definition: WindowedDefinition, result: TestResult, n: number, referenceN: number): string | null {
+  if (!Number.isFinite(result.statistic)) return `statistic ${result.statistic}`;
+  if (!(result.pValue >= 0 && result.pValue <= 1)) return `p ${result.pValue}`;
+  if (!(result.effect >= 0 && result.effect <= (UNBOUNDED.has(definition.type) ? Number.MAX_VALUE : 1))) return `effect ${result.effect}`;
+  return result.n === n && result.referenceN === referenceN ? null : `${result.n} and ${result.referenceN} values`;
+}
+
 for (const definition of windowed) {
-  t.test(`${definition.type}: results are finite and in range, or null, for any window and reference`, (t) => {
-    const cell =
-      definition.observes === 'number'
-        ? fc.oneof(fc.double({ noNaN: true }), fc.integer({ min: 0, max: 3 }), fc.constantFrom(1e300, -1e300, 1e-300, 0, -0))
-        : fc.oneof(fc.string({ maxLength: 2 }), fc.integer({ min: 0, max: 3 }));
-    fc.assert(
-      fc.property(fc.array(cell, { maxLength: 60 }), fc.array(cell, { maxLength: 60 }), (reference, window) => {
-        const result = definition.prepare(withDefaults(definition.options, {}), reference).test(window);
-        if (result === null) return true;
-        const inUnit = (value: number) => value >= 0 && value <= 1;
-        return (
-          Number.isFinite(result.statistic) &&
-          inUnit(result.pValue) &&
-          inUnit(result.effect) &&
-          result.n === window.length &&
-          result.referenceN === reference.length
+  for (const kind of kindsOf(definition)) {
+    t.test(
+      `${definition.type}: results of ${kind === 'number' ? 'numbers' : 'categories'} are finite and in range, or null, for any window and reference`,
+      (t) => {
+        // A reference of numbers only is no reference of categories.
+        const many = fc.array<string | number>(kind === 'number' ? numberCell : categoryCell, { maxLength: 60 });
+        const arrays = kind === 'number' ? many : fc.oneof(fewCategories, many);
+        let results = 0;
+        fc.assert(
+          fc.property(arrays, arrays, fc.boolean(), (reference, window, pooled) => {
+            if (kind === 'category') reference.push('text');
+            const options = withDefaults(definition.options, pooled ? {} : { minExpected: 0 });
+            const result = definition.prepare(options, reference).test(window);
+            if (result === null) return;
+            results++;
+            assert.equal(wrongWith(definition, result, window.length, reference.length), null);
+          }),
+          { seed: 5, numRuns: 300 },
         );
-      }),
-      { seed: 5, numRuns: 300 },
+        t.ok(results > 50, `${results} results`);
+        t.end();
+      },
     );
+  }
+
+  t.test(`${definition.type}: an empty side, one row, constants and NaN have defined results`, (t) => {
+    const against = (reference: readonly number[]) => definition.prepare(withDefaults(definition.options, {}), reference);
+    const many = Array.from({ length: 50 }, (_, k) => k % 7);
+    t.equal(against([]).test(many), null);
+    t.equal(against([]).test([]), null);
+    t.equal(against(many).test([]), null);
+    for (const [reference, window] of [
+      [[1], [1]],
+      [[1], [2]],
+      [many, [3]],
+      [[3], many],
+      [many.map(() => 4), many.map(() => 4)],
+      [many.map(() => 4), many.map(() => 5)],
+      [many.map(() => 0), many.map(() => 1e-300)],
+      [many, many.map(() => Number.NaN)],
+      [many.map(() => Number.NaN), many],
+    ] as const) {
+      const result = against(reference).test(window);
+      // What is not a number has no place among numbers, and is a category like others.
+      if (result !== null) t.equal(wrongWith(definition, { ...result, n: 0, referenceN: 0 }, 0, 0), null);
+    }
+    t.end();
+  });
+
+  t.test(`${definition.type}: no change has a large p-value, a great change a small one and the larger effect`, (t) => {
+    const draw = (length: number, seed: number) => Array.from({ length }, (_, k) => Math.floor(((k * 0.618034 + seed) % 1) * 3) % 2);
+    const against = definition.prepare(withDefaults(definition.options, {}), draw(1_000, 0.1));
+    const same = against.test(draw(500, 0.3))!;
+    const other = against.test(draw(500, 0.3).map((value) => (value === 0 ? 1 : value)))!;
+    t.ok(same.pValue > 0.3, `p ${same.pValue}`);
+    t.ok(other.pValue <= 0.0005, `p ${other.pValue}`);
+    t.ok(same.effect < 0.05 && other.effect > 0.25, `effects ${same.effect} and ${other.effect}`);
     t.end();
   });
 

@@ -11,6 +11,9 @@ import { connectState } from '../../agent/store/open.ts';
 import { StoreReader } from '../../agent/store/read.ts';
 import type { Alert } from '../../contracts/alert.ts';
 
+// Two whole demos; a bench figure, not this limit, says how long one takes.
+t.setTimeout(1_200_000);
+
 const launcher = path.join(import.meta.dirname, '../../bin/driftline.js');
 const FLOOR = 0.15;
 

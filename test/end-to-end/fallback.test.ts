@@ -82,7 +82,9 @@ class Sender {
       const place = this.sent.push({ id, at, answer: null }) - 1;
       const price = (n % 100) / 100;
       const row = { period: 0.5, nswprice: price, nswdemand: 0.4, vicprice: 0.003, vicdemand: 0.42, transfer: 0.41 };
-      const answer = await call(this.#url, { method: 'POST', headers: { 'x-request-id': id }, body: v2Row(row, `body-${n}`) }).catch(() => null);
+      const answer = await call(this.#url, { method: 'POST', headers: { 'x-request-id': id }, body: v2Row(row, `body-${n}`) }).catch(
+        () => null,
+      );
       this.sent[place] = { id, at, answer };
       await sleep(5);
     }
@@ -122,7 +124,11 @@ async function breaks(t: Test, running: Running, reason: string, fault: () => vo
   const { sidecar, again } = running;
   const sender = new Sender('before', sidecar.data);
   t.teardown(() => sender.stop());
-  await until('healthy calls', () => sender.healthy, (healthy) => healthy >= HEALTHY_CALLS);
+  await until(
+    'healthy calls',
+    () => sender.healthy,
+    (healthy) => healthy >= HEALTHY_CALLS,
+  );
   fault();
   const faultAt = performance.now();
   const route = await until(
@@ -168,15 +174,24 @@ async function breaks(t: Test, running: Running, reason: string, fault: () => vo
     (found) => sender.sent.every(({ id, answer }) => answer === null || found.has(id)),
   );
   const expected = byFallback.map(({ id }) => records.get(id));
-  t.ok(expected.every((record) => record?.servedBy === 'fallback' && record.outputs.direction?.length === 1), 'each is on record as such');
+  t.ok(
+    expected.every((record) => record?.servedBy === 'fallback' && record.outputs.direction?.length === 1),
+    'each is on record as such',
+  );
   const reasons = Map.groupBy(expected, (record) => record?.reason ?? 'none');
   t.ok(reasons.has(reason), `the reasons on record: ${[...reasons].map(([name, calls]) => `${name} ${calls.length}`).join(', ')}`);
-  t.same([...reasons.keys()].filter((name) => !['route', 'reset', 'connect-refused', 'no-answer', 'connect-timeout'].includes(name)), []);
+  t.same(
+    [...reasons.keys()].filter((name) => !['route', 'reset', 'connect-refused', 'no-answer', 'connect-timeout'].includes(name)),
+    [],
+  );
 
   t.same(await sidecar.stop(), { code: 0, signal: null });
   const next = await again();
   t.match(next.said(), /route: fallback, as before the restart/);
-  const after = await call(next.data + INFER, { method: 'POST', body: v2Row({ period: 0.5, nswprice: 0.5, nswdemand: 0.5, vicprice: 0.5, vicdemand: 0.5, transfer: 0.5 }) });
+  const after = await call(next.data + INFER, {
+    method: 'POST',
+    body: v2Row({ period: 0.5, nswprice: 0.5, nswdemand: 0.5, vicprice: 0.5, vicdemand: 0.5, transfer: 0.5 }),
+  });
   t.equal(after.status, 200);
   t.equal(after.headers['x-driftline-served-by'], 'fallback', 'the rollback outlives the restart');
   t.same(await next.all<Decision>('decisions'), decisions, 'and so does its audit');
@@ -191,6 +206,9 @@ t.test('a model server that is killed is replaced by the fallback, and the rollb
   const metadata = await call(`${next.data}/v2/health/ready`);
   t.equal(metadata.status, 502, 'the fallback answers predictions only');
   t.equal(metadata.headers['x-driftline-reason'], 'connect-refused');
+
+  await next.kill('launcher');
+  await t.rejects(call(`${next.data}/v2/health/ready`), 'the program ends with its launcher, and the scorer with the program');
 });
 
 t.test('a model server that falls silent is replaced by the fallback within its timeout', async (t) => {

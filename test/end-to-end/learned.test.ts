@@ -37,7 +37,11 @@ t.test('a column that moves away from the first thousand rows is found, window b
       const { status } = await call(`${sidecar.data}/v1/models/credit:predict`, { method: 'POST', body: JSON.stringify({ instances }) });
       if (status !== 200) t.fail(`call ${calls} answered ${status}`);
     }
-    return until('all rows', () => sidecar.get<Status>('/v1/status'), (status) => status.rows.observed === rows);
+    return until(
+      'all rows',
+      () => sidecar.get<Status>('/v1/status'),
+      (status) => status.rows.observed === rows,
+    );
   };
   const early = await sendUntil(REFERENCE_ROWS / 2, 0);
   t.equal(early.reference.ready, false, 'half of the reference is not a reference');
@@ -74,7 +78,10 @@ t.test('a column that moves away from the first thousand rows is found, window b
   );
 
   const alerts = await sidecar.all<Alert>('alerts');
-  t.same(alerts.map(({ signal, state }) => [signal, state]), [['inputs.income', 'firing']]);
+  t.same(
+    alerts.map(({ signal, state }) => [signal, state]),
+    [['inputs.income', 'firing']],
+  );
   const [alert] = alerts;
   const first = judged.find(({ level }) => level === 'drift')?.window;
   t.equal(alert?.opening.window?.fromRow, first?.fromRow);
@@ -86,6 +93,9 @@ t.test('a column that moves away from the first thousand rows is found, window b
 
   const records = await sidecar.all<DriftlineRecord>('records');
   t.ok(records.every((record) => record.rows === BATCH_ROWS && record.inputs.income?.length === BATCH_ROWS));
-  t.same(records.slice(0, 3).map(({ firstRow }) => firstRow), [0, BATCH_ROWS, 2 * BATCH_ROWS]);
+  t.same(
+    records.slice(0, 3).map(({ firstRow }) => firstRow),
+    [0, BATCH_ROWS, 2 * BATCH_ROWS],
+  );
   t.same(await sidecar.stop(), { code: 0, signal: null });
 });

@@ -60,7 +60,11 @@ function predict(sidecar: Sidecar, body: string, id?: string) {
 }
 
 function rowsSeen(sidecar: Sidecar, rows: number): Promise<Status> {
-  return until(`${rows} rows`, () => sidecar.get<Status>('/v1/status'), (status) => status.rows.observed >= rows);
+  return until(
+    `${rows} rows`,
+    () => sidecar.get<Status>('/v1/status'),
+    (status) => status.rows.observed >= rows,
+  );
 }
 
 function balanced(t: Test, { accounting }: Status): void {
@@ -111,7 +115,8 @@ t.test('SIGTERM lets calls end and commits them; the next start goes on with det
   const sidecar = await begin();
   let rows = 0;
   const send = async (to: Sidecar, until: number) => {
-    for (; rows < until; rows++) await predict(to, v2Row({ a: Math.sin(rows * 12.9898) + (rows < REFERENCE_ROWS + WINDOW_ROWS ? 0 : 2) }), `row-${rows}`);
+    for (; rows < until; rows++)
+      await predict(to, v2Row({ a: Math.sin(rows * 12.9898) + (rows < REFERENCE_ROWS + WINDOW_ROWS ? 0 : 2) }), `row-${rows}`);
   };
   const half = REFERENCE_ROWS + 2 * WINDOW_ROWS + WINDOW_ROWS / 2;
   await send(sidecar, half);
@@ -150,20 +155,37 @@ t.test('SIGTERM lets calls end and commits them; the next start goes on with det
     'every detector goes on where it was',
   );
   const alerts = await next.all<Alert>('alerts');
-  t.ok(alerts.some(({ monitor, state }) => monitor === 'windowed' && state === 'firing'), 'what fired goes on firing');
+  t.ok(
+    alerts.some(({ monitor, state }) => monitor === 'windowed' && state === 'firing'),
+    'what fired goes on firing',
+  );
 
   await send(next, half + WINDOW_ROWS / 2);
   await rowsSeen(next, rows);
   const windows = (await next.all<Finding>('windows')).map(({ window, n }) => [window?.fromRow, window?.toRow, n]);
-  t.same(windows.at(-1), [half - WINDOW_ROWS / 2, half + WINDOW_ROWS / 2 - 1, WINDOW_ROWS], 'the window that was open is filled from both sides');
-  t.same((await next.all<Alert>('alerts')).map(({ id }) => id), alerts.map(({ id }) => id), 'and nothing fires anew');
+  t.same(
+    windows.at(-1),
+    [half - WINDOW_ROWS / 2, half + WINDOW_ROWS / 2 - 1, WINDOW_ROWS],
+    'the window that was open is filled from both sides',
+  );
+  t.same(
+    (await next.all<Alert>('alerts')).map(({ id }) => id),
+    alerts.map(({ id }) => id),
+    'and nothing fires anew',
+  );
 
-  const [decision] = await until('the delivery', () => next.all<Decision>('decisions'), ([first]) => first?.state === 'done');
+  const [decision] = await until(
+    'the delivery',
+    () => next.all<Decision>('decisions'),
+    ([first]) => first?.state === 'done',
+  );
   t.equal(received.length, 1);
   const [{ headers, body } = { headers: {}, body: '' }] = received;
   t.equal(headers['webhook-id'], waiting[0]?.id, 'the call that waited has its id still');
   t.equal(decision?.attempts, 2);
-  const signature = createHmac('sha256', SECRET).update(`${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`).digest('base64');
+  const signature = createHmac('sha256', SECRET)
+    .update(`${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`)
+    .digest('base64');
   t.equal(headers['webhook-signature'], `v1,${signature}`);
   t.same(await next.stop(), { code: 0, signal: null });
 });
@@ -226,7 +248,12 @@ t.test('bad input is counted, feedback has its fates, and a broken policy change
   t.teardown(() => model.close());
   const { policyFile, begin } = house(t, { MODEL: model.url, RECEIVER: 'http://127.0.0.1:9/' });
   const sidecar = await begin();
-  const record = (id: string) => until(`the record ${id}`, () => sidecar.get<ShownRecord>(`/v1/records/${id}`).catch(() => null), (found) => found !== null);
+  const record = (id: string) =>
+    until(
+      `the record ${id}`,
+      () => sidecar.get<ShownRecord>(`/v1/records/${id}`).catch(() => null),
+      (found) => found !== null,
+    );
   const fates = async () => (await sidecar.get<Status>('/v1/status')).accounting.feedback;
 
   await t.test('feedback is early, joined, duplicate, contradicting, ambiguous, late or orphan', async (t) => {

@@ -57,7 +57,11 @@ export function v2Row(columns: { readonly [name: string]: number }, id?: string)
 
 function v2({ id, inputs }: V2Request): unknown {
   const data = inputs[0]!.data.map((value) => Number(value > 0.5));
-  return { model_name: 'stand-in', ...(id === undefined ? {} : { id }), outputs: [{ name: 'y', datatype: 'INT64', shape: [data.length], data }] };
+  return {
+    model_name: 'stand-in',
+    ...(id === undefined ? {} : { id }),
+    outputs: [{ name: 'y', datatype: 'INT64', shape: [data.length], data }],
+  };
 }
 
 function v1({ instances }: V1Request): unknown {

@@ -3,7 +3,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { type Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,8 +25,8 @@ export interface Program {
   printed(): string;
   /** Resolves with the first match in its stderr. @throws Error with all it said when it ends before. */
   saying(what: RegExp): Promise<RegExpExecArray>;
-  /** Launcher, program and whatever they started, at once, as a machine that goes down ends them. */
-  kill(): Promise<void>;
+  /** SIGKILL, for everything at once as when a machine goes down, or for one of the two processes alone; waits until all of it has ended. */
+  kill(whom?: 'everything' | 'launcher' | 'program'): Promise<void>;
   /** As an orchestrator does it: SIGTERM, and SIGKILL when that was of no use. */
   stop(): Promise<Ending>;
   readonly ended: Promise<Ending>;
@@ -86,8 +87,11 @@ export function startProgram(args: readonly string[], env: NodeJS.ProcessEnv = {
         ended.then(({ code, signal }) => reject(new Error(`ended with ${code ?? signal} without saying ${what}; it said:\n${said}`)));
         look();
       }),
-    async kill() {
-      killGroup();
+    async kill(whom = 'everything') {
+      const pid = whom === 'launcher' ? child.pid : whom === 'program' ? programOf(child.pid) : undefined;
+      if (pid === undefined) killGroup();
+      else if (child.exitCode === null && child.signalCode === null) process.kill(pid, 'SIGKILL');
+      // Its output closes when the last process that holds it has ended.
       await ended;
     },
     async stop() {
@@ -99,6 +103,16 @@ export function startProgram(args: readonly string[], env: NodeJS.ProcessEnv = {
     },
     ended,
   };
+}
+
+/** The process that a launcher started, where the system tells. */
+function programOf(launcherPid: number | undefined): number | undefined {
+  try {
+    const [pid] = readFileSync(`/proc/${launcherPid}/task/${launcherPid}/children`, 'utf8').trim().split(' ').map(Number);
+    return pid;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A `driftline run` that serves. */
@@ -151,8 +165,7 @@ export async function runSidecar(args: readonly string[], ports: Ports = ANY_POR
       }
       return items;
     },
-    feedback: (...lines) =>
-      call(`${admin}/v1/feedback`, { method: 'POST', body: lines.map((line) => JSON.stringify(line)).join('\n') }),
+    feedback: (...lines) => call(`${admin}/v1/feedback`, { method: 'POST', body: lines.map((line) => JSON.stringify(line)).join('\n') }),
   };
 }
 
@@ -205,7 +218,8 @@ export async function until<T>(what: string, ask: () => T | Promise<T>, holds: (
   for (;;) {
     const answer = await ask();
     if (holds(answer)) return answer;
-    if (performance.now() > deadline) throw new Error(`${what} did not come within ${withinMs} ms; last: ${JSON.stringify(answer)?.slice(0, 2000)}`);
+    if (performance.now() > deadline)
+      throw new Error(`${what} did not come within ${withinMs} ms; last: ${JSON.stringify(answer)?.slice(0, 2000)}`);
     await sleep(50);
   }
 }

@@ -1,0 +1,355 @@
+/**
+ * Sets the levels of a policy from its budget of false alarms, by replaying the reference.
+ *
+ * The budget a window is shared out: first to the levels that are written out, as often as they alarm in replays, the rest in equal parts
+ * to the monitors that are to be set (a monitor's streaming part counts as one, shared among its signals). An alarm is a window in which
+ * a monitor finds anything, or a drift of a streaming detector.
+ *
+ * - Rows independent: q is the share itself. Simes' inequality: with the correction over m tests, some test of a healthy window is at or
+ *   below q with probability at most q, for tests that are independent or depend positively on each other.
+ * - Rows dependent: the same q, for p-values that were calibrated signal by signal on block replays (see null-law.ts).
+ *
+ * Left out on the safe side: the effect floor, `for` and `clear`, which only take alarms away from a level that is set. They do count for
+ * a level that is written out. Left out for want of knowledge: changes slower than the reference is long.
+ *
+ * Source: Simes. Biometrika 73, 1986; Benjamini, Yekutieli. Annals of Statistics 29, 2001 (positive dependence).
+ */
+import type { MonitorPolicy, Policy } from '../../contracts/policy.ts';
+import { adjustBenjaminiHochberg, adjustBonferroni } from '../../detectors/benjamini-hochberg.ts';
+import { detectorOf } from '../../detectors/catalogue.ts';
+import { type Dependence, FEWEST_BLOCKS, findDependence } from '../../detectors/dependence.ts';
+import { type NullLaw, nullLaw, scoreOf } from '../../detectors/null-law.ts';
+import { Random } from '../../detectors/performance/random.ts';
+import { categoryOf, numberOf } from '../signals.ts';
+import { type StreamingWatch, watchList } from '../watch-list.ts';
+import {
+  type Calibration,
+  type CalibrationTask,
+  calibrationFingerprint,
+  isOptionSet,
+  isQSet,
+  levelOptionOf,
+  type MonitorLevel,
+  windowsInPeriod,
+} from './calibration.ts';
+import { proportionInterval } from './intervals.ts';
+import { type Replays, replayTests, type Watched } from './replays.ts';
+import { levelFor, streamShare } from './stream-level.ts';
+
+/** Tests that a monitor's replays may take, so that wide tables take no longer than narrow ones. */
+const MOST_TESTS = 15_000;
+const MOST_REFERENCES = 60;
+const MOST_WINDOWS = 1_200;
+/** Categories that are each looked at for dependence. */
+const CATEGORIES_VIEWED = 3;
+
+interface Family {
+  readonly monitor: MonitorPolicy;
+  readonly watched: readonly Watched[];
+  /** Signals without a reference. */
+  readonly unknown: readonly string[];
+}
+
+/** Pure: the same task gives the same levels. */
+export function calibrate(task: CalibrationTask): Calibration {
+  const { policy } = task;
+  const watches = watchList(policy, task.columns, detectorOf);
+  const families = [
+    ...Map.groupBy(
+      watches.filter((watch) => watch.kind === 'windowed'),
+      (watch) => watch.monitor,
+    ),
+  ].map(
+    ([monitor, of]): Family => ({
+      monitor,
+      watched: of.flatMap((watch) => {
+        const cells = task.cells.get(watch.signal);
+        return cells === undefined || cells.length === 0 ? [] : [{ watch, cells }];
+      }),
+      unknown: of.map(({ signal }) => signal).filter((signal) => (task.cells.get(signal)?.length ?? 0) === 0),
+    }),
+  );
+  const streams = watches.filter((watch) => watch.kind === 'streaming');
+  const period = windowsInPeriod(policy, task.rowsPerMs);
+  const allowed = policy.falseAlarms?.atMost ?? null;
+  const budget = allowed === null || period.windowsInPeriod === null ? null : allowed / period.windowsInPeriod;
+
+  const kept: MonitorLevel[] = [
+    ...families.filter(({ monitor }) => !isQSet(policy, monitor)).map((family) => keptLevel(task, family)),
+    ...streams.filter(({ choice }) => !isOptionSet(policy, choice)).map((watch) => keptStream(task, watch)),
+  ];
+  const openFamilies = families.filter(({ monitor }) => isQSet(policy, monitor));
+  const openStreams = streams.filter(({ choice }) => isOptionSet(policy, choice));
+  const units = openFamilies.length + new Set(openStreams.map(({ monitor }) => monitor.name)).size;
+  const rest = budget === null ? null : budget - kept.reduce((sum, { share }) => sum + (share ?? 0), 0);
+  const part = rest === null || units === 0 ? null : rest / units;
+  const set: MonitorLevel[] = [
+    ...openFamilies.map((family) => familyLevel(task, family, part)),
+    ...openStreams.map((watch) => {
+      const beside = openStreams.filter(({ monitor }) => monitor === watch.monitor).length;
+      return streamLevel(task, watch, part === null ? null : part / beside);
+    }),
+  ];
+  return { fingerprint: calibrationFingerprint(task), ...period, budget, levels: [...kept, ...set] };
+}
+
+/** Expected false alarms a window of all levels together, as far as they are known. */
+export function expectedShare({ levels }: Calibration): number {
+  return levels.reduce((sum, { share }) => sum + (share ?? 0), 0);
+}
+
+/** Found in the reference: whether rows depend on each other, or what the policy says of it. */
+export function dependenceOf(policy: Policy, watched: readonly Watched[]): Dependence & { readonly rows: number } {
+  const rows = Math.min(...watched.map(({ cells }) => cells.length));
+  const found = findDependence(watched.flatMap(viewsOf), policy.window.rows);
+  const blockRows = policy.falseAlarms?.blockRows ?? null;
+  return blockRows === null ? { ...found, rows } : { ...found, dependent: true, blockRows, rows };
+}
+
+/** Series in which dependence would show: a number and its distance from the middle, or a category's ones and zeros. */
+function viewsOf({ watch, cells }: Watched): Float64Array[] {
+  if (watch.choice === watch.monitor.numeric) {
+    const values = Float64Array.from(cells.map(numberOf).filter((value) => value !== null));
+    const middle = values.toSorted()[Math.floor(values.length / 2)] ?? 0;
+    return [values, values.map((value) => Math.abs(value - middle))];
+  }
+  const categories = cells.map(categoryOf).filter((value) => value !== null);
+  const counts = new Map<string, number>();
+  for (const category of categories) counts.set(category, (counts.get(category) ?? 0) + 1);
+  const frequent = [...counts].sort((a, b) => b[1] - a[1]).slice(0, CATEGORIES_VIEWED);
+  return frequent.map(([category]) => Float64Array.from(categories, (value) => Number(value === category)));
+}
+
+/** Replays of a family, as many as the number of its tests allows. */
+export function replaysOf(task: CalibrationTask, watched: readonly Watched[], blockRows: number): Replays {
+  const { policy, seed } = task;
+  const windows = Math.max(200, Math.min(MOST_WINDOWS, Math.floor(MOST_TESTS / watched.length)));
+  const references = Math.min(MOST_REFERENCES, Math.max(20, Math.floor(windows / 20)));
+  const size = { references, windows: Math.ceil(windows / references) };
+  return replayTests(watched, { blockRows, windowRows: policy.window.rows, minSamples: policy.minSamples, size }, new Random(seed));
+}
+
+type LevelBase = Pick<MonitorLevel, 'monitor' | 'kind' | 'signal' | 'detector' | 'option'>;
+
+function ofFamily({ monitor, watched }: Family): LevelBase {
+  const detector = [...new Set(watched.map(({ watch }) => watch.choice.type))].join(', ');
+  return { monitor: monitor.name, kind: 'windowed', signal: null, detector, option: 'q' };
+}
+
+const NOTHING = { value: null, share: null, shareAtMost: null, blockRows: null, extrapolated: false, laws: {} };
+
+/** A q that stands: how often it alarms in replays, its floor and its `for` included. */
+function keptLevel(task: CalibrationTask, family: Family): MonitorLevel {
+  const { policy } = task;
+  const { monitor, watched } = family;
+  const { q } = monitor.correction;
+  const method = monitor.correction.written === true ? 'written' : 'default';
+  const base = { ...ofFamily(family), method, extrapolated: false, laws: {}, value: q } as const;
+  const about = method === 'written' ? 'written out' : 'the default, since there is no budget';
+  if (watched.length === 0)
+    return {
+      ...base,
+      why: `${about}; without a reference file its share is not known yet`,
+      share: null,
+      shareAtMost: null,
+      blockRows: null,
+    };
+  const dependence = dependenceOf(policy, watched);
+  const blockRows = dependence.blockRows ?? Math.max(1, Math.floor(dependence.rows / FEWEST_BLOCKS));
+  const { alarms, windows } = countAlarms(monitor, watched, replaysOf(task, watched, blockRows));
+  const [, most] = proportionInterval(alarms, windows);
+  const doubt = dependence.blockRows === null ? '; the reference changes too slowly for that: the true share is larger' : '';
+  return {
+    ...base,
+    why: `${about}; its share by ${windows} replays in blocks of ${rowsInWords(blockRows)}${doubt}`,
+    share: alarms / windows,
+    shareAtMost: most,
+    blockRows,
+  };
+}
+
+/** Alerts that fire, each signal by itself counting `for`; several at once are one alarm. */
+export function countAlarms(monitor: MonitorPolicy, watched: readonly Watched[], replays: Replays): { alarms: number; windows: number } {
+  const { q } = monitor.correction;
+  const needed = monitor.for.unit === 'windows' ? monitor.for.count : 1;
+  let alarms = 0;
+  let windows = 0;
+  for (const sequence of replays) {
+    const streaks = watched.map(() => 0);
+    for (const results of sequence) {
+      windows++;
+      const adjusted = adjust(
+        monitor.correction.method,
+        results.map((result) => result?.pValue ?? null),
+      );
+      let fires = false;
+      for (const [index, result] of results.entries()) {
+        if (result === null) continue;
+        const floor = watched[index]!.watch.choice.effectAtLeast ?? 0;
+        streaks[index] = adjusted[index]! <= q && result.effect >= floor ? streaks[index]! + 1 : 0;
+        if (streaks[index] === needed) fires = true;
+      }
+      if (fires) alarms++;
+    }
+  }
+  return { alarms, windows };
+}
+
+/** Adjusted p-values in the order given; what was not tested stays null. */
+export function adjust(method: MonitorPolicy['correction']['method'], pValues: readonly (number | null)[]): (number | null)[] {
+  const tested = pValues.filter((pValue) => pValue !== null);
+  const adjusted = method === 'none' ? tested : method === 'bonferroni' ? adjustBonferroni(tested) : adjustBenjaminiHochberg(tested);
+  let next = 0;
+  return pValues.map((pValue) => (pValue === null ? null : adjusted[next++]!));
+}
+
+/** A q from the budget. */
+function familyLevel(task: CalibrationTask, family: Family, part: number | null): MonitorLevel {
+  const { policy } = task;
+  const { monitor, watched } = family;
+  const base = ofFamily(family);
+  const refuse = (why: string, blockRows: number | null = null): MonitorLevel => ({
+    ...base,
+    ...NOTHING,
+    method: 'insufficient',
+    why,
+    blockRows,
+  });
+  if (part === null) return refuse('the rate of traffic is not known yet: a budget in time says nothing of a window');
+  if (part <= 0) return refuse('the levels written out use up the whole budget');
+  if (watched.length === 0) return refuse('the reference is still to be learned');
+  const dependence = dependenceOf(policy, watched);
+  const { rows } = dependence;
+  // Without a correction each test takes its own part of the budget.
+  const q = Math.min(0.5, monitor.correction.method === 'none' ? part / watched.length : part);
+  const share = Math.min(0.5, part);
+  if (!dependence.dependent) {
+    const slow =
+      rows < 5 * policy.window.rows ? `; changes over more than ${Math.floor(rows / 5)} rows cannot be seen in a reference of ${rows}` : '';
+    const why = `rows are independent in the reference’s order (${testInWords(dependence)})${slow}`;
+    return { ...base, method: 'plain', why, value: q, share, shareAtMost: null, blockRows: 1, extrapolated: false, laws: {} };
+  }
+  const { blockRows } = dependence;
+  const found = policy.falseAlarms?.blockRows === blockRows ? 'as the policy says' : testInWords(dependence);
+  if (blockRows === null)
+    return refuse(
+      `rows depend on each other (${found}) and no block up to ${Math.floor(rows / FEWEST_BLOCKS)} rows keeps that; give a longer reference, or set falseAlarms.blocks`,
+    );
+  const blocks = rows / blockRows;
+  if (blocks < FEWEST_BLOCKS)
+    return refuse(
+      `the reference has ${Math.floor(blocks)} blocks of ${rowsInWords(blockRows)}, and ${FEWEST_BLOCKS} are needed; give a longer one`,
+      blockRows,
+    );
+  const replays = replaysOf(task, watched, blockRows).flat();
+  const laws: { [signal: string]: NullLaw } = {};
+  for (const [index, { watch }] of watched.entries()) {
+    const scores = replays.map((results) => results[index] ?? null).filter((result) => result !== null);
+    const law = nullLaw(
+      scores.map(({ pValue }) => scoreOf(pValue)),
+      blocks,
+    );
+    if (law === null)
+      return refuse(
+        `${watch.signal}: its healthy windows differ beyond what p-values can tell, or have too few values; use smaller windows or leave it out`,
+        blockRows,
+      );
+    laws[watch.signal] = law;
+  }
+  const why = `rows depend on each other (${found}): ${replays.length} replays in ${Math.floor(blocks)} blocks of ${rowsInWords(blockRows)}`;
+  const extrapolated = (q / watched.length) * replays.length < 10;
+  return { ...base, method: 'blocks', why, value: q, share, shareAtMost: null, blockRows, extrapolated, laws };
+}
+
+function ofStream({ monitor, signal, choice }: StreamingWatch, option: string): LevelBase {
+  return { monitor: monitor.name, kind: 'streaming', signal, detector: choice.type, option };
+}
+
+interface Stream {
+  readonly values: Float64Array;
+  readonly blockRows: number;
+  readonly why: string;
+}
+
+/** A signal's reference as a stream; text when it cannot serve. */
+function streamOf({ policy, cells }: CalibrationTask, { signal }: StreamingWatch): Stream | string {
+  const values = Float64Array.from((cells.get(signal) ?? []).map(numberOf).filter((value) => value !== null));
+  if (values.length < 100) return `there is no reference of ${signal} to replay`;
+  const middle = values.toSorted()[Math.floor(values.length / 2)]!;
+  const found = findDependence([values, values.map((value) => Math.abs(value - middle))], policy.window.rows);
+  const blockRows = policy.falseAlarms?.blockRows ?? found.blockRows;
+  if (blockRows === null) return `rows of ${signal} depend on each other beyond what blocks of its reference keep`;
+  if (values.length / blockRows < FEWEST_BLOCKS)
+    return `the reference of ${signal} has fewer than ${FEWEST_BLOCKS} blocks of ${rowsInWords(blockRows)}`;
+  return {
+    values,
+    blockRows,
+    why: found.dependent ? `replays in blocks of ${rowsInWords(blockRows)}` : 'replays of single rows, which are independent',
+  };
+}
+
+function keptStream(task: CalibrationTask, watch: StreamingWatch): MonitorLevel {
+  const { options, value } = ofOptions(watch);
+  const base = { ...ofStream(watch, options), value, extrapolated: false, laws: {} };
+  const stream = streamOf(task, watch);
+  const isBudgeted = (task.policy.falseAlarms ?? null) !== null;
+  if (typeof stream === 'string')
+    return { ...base, method: 'unknown', why: `${stream}: its share is not known`, share: null, shareAtMost: null, blockRows: null };
+  const { drifts, values } = streamShare(watch, {}, stream, new Random(task.seed));
+  const perWindow = task.policy.window.rows / values;
+  const [, most] = proportionInterval(drifts, values);
+  return {
+    ...base,
+    method: isBudgeted ? 'written' : 'default',
+    why: `${isBudgeted ? 'written out' : 'the default or written out'}; its share by ${stream.why}`,
+    share: drifts * perWindow,
+    shareAtMost: most * values * perWindow,
+    blockRows: stream.blockRows,
+  };
+}
+
+function streamLevel(task: CalibrationTask, watch: StreamingWatch, part: number | null): MonitorLevel {
+  const base = ofStream(watch, ofOptions(watch).options);
+  const stream = streamOf(task, watch);
+  // Without a reference (labels, calls) the default serves: it is better watched by the book than not at all.
+  if (typeof stream === 'string')
+    return {
+      ...base,
+      ...NOTHING,
+      method: 'unknown',
+      why: `${stream}: the default serves, and its share is not known`,
+      value: ofOptions(watch).value,
+    };
+  const refuse = (why: string): MonitorLevel => ({ ...base, ...NOTHING, method: 'insufficient', why });
+  if (part === null) return refuse('the rate of traffic is not known yet: a budget in time says nothing of a window');
+  if (part <= 0) return refuse('the levels written out use up the whole budget');
+  const found = levelFor(watch, stream, part / task.policy.window.rows, new Random(task.seed));
+  if (found === null) return refuse(`no ${base.option} keeps ${watch.choice.type} on ${watch.signal} within its share`);
+  return {
+    ...base,
+    ...NOTHING,
+    method: 'blocks',
+    why: stream.why,
+    value: found.value,
+    share: part,
+    blockRows: stream.blockRows,
+    extrapolated: found.extrapolated,
+  };
+}
+
+function ofOptions({ choice, definition }: StreamingWatch): { options: string; value: number | null } {
+  const option = levelOptionOf(choice.type)?.option ?? null;
+  const schema = option === null ? undefined : definition.options[option];
+  const value = option === null ? undefined : (choice.options[option] ?? schema?.default);
+  return { options: option ?? 'its options', value: typeof value === 'number' ? value : null };
+}
+
+function testInWords({ test, pValue }: Dependence): string {
+  if (test === null) return 'nothing varies';
+  const name = test === 'ljung-box' ? 'Ljung–Box' : 'Kruskal–Wallis between windows';
+  return `${name} p ${pValue < 1e-4 ? '< 0.0001' : pValue.toFixed(4)}`;
+}
+
+function rowsInWords(rows: number): string {
+  return rows === 1 ? 'single rows' : `${rows} rows`;
+}

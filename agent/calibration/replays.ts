@@ -1,0 +1,75 @@
+/**
+ * Replays of the reference: rows drawn in blocks, whole, so that what depends on its neighbours in time or across columns stays so.
+ *
+ * A replay draws both sides, a reference and windows, from the rows there are: a window held against the very rows it was drawn from would
+ * look too much like them, and the chance in the reference itself would be left out.
+ *
+ * Source: Künsch. Annals of Statistics 17, 1989 (blocks); Politis, Romano. A circular block-resampling procedure. 1992;
+ * Præstgaard. Permutation and bootstrap Kolmogorov–Smirnov tests. Scandinavian Journal of Statistics 22, 1995 (both samples drawn anew).
+ */
+import type { TestResult } from '../../contracts/detector.ts';
+import { withDefaults } from '../../contracts/options.ts';
+import type { Cell } from '../../contracts/record.ts';
+import type { Random } from '../../detectors/performance/random.ts';
+import type { WindowedWatch } from '../watch-list.ts';
+import { valuesOf } from '../window-monitor.ts';
+
+/** A watched signal with its reference. */
+export interface Watched {
+  readonly watch: WindowedWatch;
+  readonly cells: readonly Cell[];
+}
+
+/** How much is replayed: windows one after another against each of so many references. */
+export interface ReplaySize {
+  readonly references: number;
+  readonly windows: number;
+}
+
+/** What each test said, `[reference][window][signal]`; null where it had too little to judge. */
+export type Replays = (TestResult | null)[][][];
+
+/** Rows in blocks that wrap around the end; the last block is cut. */
+export function drawRows(random: Random, rows: number, blockRows: number, count: number): Int32Array {
+  const drawn = new Int32Array(count);
+  let row = 0;
+  for (let place = 0; place < count; place++) {
+    row = place % blockRows === 0 ? random.below(rows) : (row + 1) % rows;
+    drawn[place] = row;
+  }
+  return drawn;
+}
+
+/** Replays tests of one monitor on healthy windows. Columns of equal length are drawn together, others each by themselves. */
+export function replayTests(
+  watched: readonly Watched[],
+  { blockRows, windowRows, minSamples, size }: { blockRows: number; windowRows: number; minSamples: number; size: ReplaySize },
+  random: Random,
+  change: (cells: Cell[], signal: string, random: Random) => Cell[] = (cells) => cells,
+): Replays {
+  const draw = (count: (rows: number) => number) => {
+    const byLength = new Map<number, Int32Array>();
+    return watched.map(({ cells }) => {
+      let rows = byLength.get(cells.length);
+      if (rows === undefined) {
+        rows = drawRows(random, cells.length, blockRows, count(cells.length));
+        byLength.set(cells.length, rows);
+      }
+      return Array.from(rows, (row) => cells[row] ?? null);
+    });
+  };
+  return Array.from({ length: size.references }, () => {
+    const tests = draw((rows) => rows).map((cells, index) => {
+      const { watch } = watched[index]!;
+      const values = valuesOf(watch, cells);
+      return values.length === 0 ? null : watch.definition.prepare(withDefaults(watch.definition.options, watch.choice.options), values);
+    });
+    return Array.from({ length: size.windows }, () =>
+      draw(() => windowRows).map((cells, index) => {
+        const { watch } = watched[index]!;
+        const values = valuesOf(watch, change(cells, watch.signal, random));
+        return values.length < minSamples ? null : (tests[index]?.test(values) ?? null);
+      }),
+    );
+  });
+}

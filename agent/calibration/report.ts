@@ -1,0 +1,112 @@
+/**
+ * What `driftline check` says of false alarms: how many are expected, which levels that comes from, and what the tests can see.
+ */
+import type { Policy } from '../../contracts/policy.ts';
+import { detectorOf } from '../../detectors/catalogue.ts';
+import { duration, figure } from '../../policies/figures.ts';
+import { readReference } from '../reference.ts';
+import { watchList } from '../watch-list.ts';
+import { calibrate, expectedShare } from './calibrate.ts';
+import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
+import { type Power, powerOf } from './power.ts';
+
+/** Expected false alarms of a policy. */
+export interface AlarmReport {
+  readonly calibration: Calibration;
+  /** In words: `30 d` or `100 windows`. */
+  readonly period: string;
+  /** In that period, of the levels whose share is known; null where none is. */
+  readonly expected: number | null;
+  /** The same of the levels that are written out alone. */
+  readonly written: number;
+  readonly allowed: number | null;
+  /** The levels written out, and those whose share is known, go beyond the budget. */
+  readonly exceeded: boolean;
+  readonly power: readonly Power[];
+}
+
+const SEED = 1;
+
+/** @throws ConfigError when the reference file cannot be read. */
+export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
+  const { inputs, outputs } = policy.schema;
+  const task: CalibrationTask = { policy, columns: { inputs, outputs }, cells: await readReference(policy), rowsPerMs: null, seed: SEED };
+  const calibration = calibrate(task);
+  const per = policy.falseAlarms?.per ?? null;
+  // Without a rate or a budget a hundred windows are a measure that everybody can picture.
+  const windows = calibration.windowsInPeriod ?? 100;
+  const period =
+    per?.unit === 'windows'
+      ? `${per.count} windows`
+      : calibration.windowsInPeriod === null
+        ? '100 windows'
+        : duration(per?.count ?? 30 * 86_400_000);
+  const known = calibration.levels.filter(({ share }) => share !== null);
+  const written = known
+    .filter(({ method }) => method === 'written' || method === 'default')
+    .reduce((sum, { share }) => sum + share! * windows, 0);
+  const allowed = policy.falseAlarms?.atMost ?? null;
+  return {
+    calibration,
+    period,
+    expected: known.length === 0 ? null : expectedShare(calibration) * windows,
+    written,
+    allowed,
+    exceeded: calibration.budget !== null && allowed !== null && written > allowed,
+    power: powers(task, calibration),
+  };
+}
+
+function powers(task: CalibrationTask, { levels }: Calibration): Power[] {
+  const watches = watchList(task.policy, task.columns, detectorOf).filter((watch) => watch.kind === 'windowed');
+  return [...Map.groupBy(watches, ({ monitor }) => monitor.name)].flatMap(([name, family]) => {
+    const level = levels.find((candidate) => candidate.kind === 'windowed' && candidate.monitor === name);
+    return family.flatMap((watch) => {
+      const cells = task.cells.get(watch.signal);
+      const power = level === undefined || cells === undefined ? null : powerOf(task, level, { watch, cells }, family.length);
+      return power === null ? [] : [power];
+    });
+  });
+}
+
+/** For a terminal, each line with its name in front. */
+export function alarmLines({ calibration, period, expected, allowed, power }: AlarmReport): string[] {
+  const { levels } = calibration;
+  if (levels.length === 0) return [];
+  const of = allowed === null ? '' : `, of the ${figure(allowed)} allowed`;
+  const unknown = levels.filter(({ share }) => share === null).length;
+  const without = unknown === 0 ? '' : `; without ${unknown} level${unknown === 1 ? '' : 's'} whose share is not known`;
+  const windows = calibration.windowsInPeriod ?? 100;
+  return [
+    `  alarms     ${expected === null ? 'not known' : figure(Number(expected.toPrecision(3)))} false ${expected === 1 ? 'alarm' : 'alarms'} expected in ${period}${of}${without}`,
+    ...levels.map((level) => `  level      ${levelInWords(level, windows, period)}`),
+    ...[...Map.groupBy(power, ({ monitor }) => monitor)].map(
+      ([monitor, tests]) => `  power      ${monitor}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,
+    ),
+  ];
+}
+
+function levelInWords(level: MonitorLevel, windows: number, period: string): string {
+  const { monitor, signal, detector, option, value, share, shareAtMost, method, extrapolated, why } = level;
+  const what = signal === null ? `${monitor} (${detector})` : `${monitor}: ${detector} on ${signal}`;
+  const set = value === null ? 'no level' : `${option} ${Number(value.toPrecision(3))}`;
+  const costs =
+    share === null
+      ? ''
+      : `, ${figure(Number((share * windows).toPrecision(3)))} in ${period}${shareAtMost === null ? '' : ` (at most ${figure(Number((shareAtMost * windows).toPrecision(3)))})`}`;
+  const far = extrapolated ? '; rarer than the replays can count: it rests on the shape of their tail' : '';
+  return `${what}: ${set} [${method}]${costs}; ${why}${far}`;
+}
+
+function powerInWords({ signal, unit, smallest }: Power): string {
+  const name = signal.replace(/^inputs\./, '');
+  if (smallest === null) return `nothing on ${name}`;
+  const size = Number(smallest.toPrecision(2));
+  return unit === 'sd' ? `${size} sd on ${name}` : `${figure(Number((100 * size).toPrecision(2)))} points on ${name}`;
+}
+
+/** For `--json`: without the laws, which are long and of no use outside. */
+export function alarmJson({ calibration, ...report }: AlarmReport): object {
+  const { levels, fingerprint: _, ...rest } = calibration;
+  return { ...report, ...rest, levels: levels.map(({ laws: __, ...level }) => level) };
+}

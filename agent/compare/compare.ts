@@ -1,0 +1,285 @@
+/**
+ * Two data files, column by column: what differs, how much, and whether that is more than chance.
+ *
+ * A column has drifted when its difference is significant (Benjamini–Hochberg over all tests) and at least as large as the threshold, or when
+ * more or fewer values are missing (Cohen's h from 0.2, "small" after Cohen 1988), or when it changed its type, vanished, or brings categories
+ * that the reference's rare ones do not explain (Good 1953: as many are unseen as occur once).
+ */
+import { adjustBenjaminiHochberg } from '../../detectors/benjamini-hochberg.ts';
+import { countsOfNumbers, type DataColumn } from '../data/column.ts';
+import type { Data } from '../data/file.ts';
+import type { ColumnComparison, CompareSettings, Comparison, MissingTest, Novelty, Side, Test, Verdict } from './columns.ts';
+import { kindOf } from './kind.ts';
+import { exampleOf, inWords, largestMove, moveOf, named } from './moves.ts';
+import { barsOf, histogramOf, type Picture } from './picture.ts';
+import { cohensH, otherUnits, summaryOf, testCounts, testNumbers } from './tests.ts';
+import { percent } from './words.ts';
+
+/** Numbers with at most so many different values are compared value by value. */
+const FEW_LEVELS = 10;
+const LEAST_MISSING_EFFECT = 0.2;
+/** Share of the current values that new categories must make up, beyond what is to be expected. */
+const LEAST_UNSEEN = 0.01;
+const MOST_NOVELTIES = 50;
+/** From here on rows that follow each other are no independent draws. */
+const STRONG_AUTOCORRELATION = 0.3;
+/** A test that would not have seen even twice the threshold cannot say `same`. */
+const BLIND = 2;
+
+/** What is found of a column before the tests are adjusted together. */
+interface Draft extends Omit<ColumnComparison, 'verdict'> {
+  /** Drift whatever the tests say. */
+  readonly changed: boolean;
+  /** Why there is nothing to test. */
+  readonly skipped: boolean;
+  /** How the values moved; worth saying where that is more than chance. */
+  readonly moves: readonly string[];
+}
+
+/** Compares two files. */
+export function compareData(reference: Data, current: Data, settings: CompareSettings): Comparison {
+  const now = new Map(current.columns.map((column) => [column.name, column]));
+  const before = new Set(reference.columns.map((column) => column.name));
+  const drafts: Draft[] = reference.columns.map((column) => draftOf(column, now.get(column.name) ?? null, reference, current, settings));
+  for (const column of current.columns) {
+    if (before.has(column.name)) continue;
+    const reasons = ['only in the current file'];
+    drafts.push({ ...nothing(column.name), current: sideOf(column), reasons, skipped: true });
+  }
+  const pValues = drafts.flatMap(({ test, missingTest }) => [test, missingTest].filter((one) => one !== null).map((one) => one.pValue));
+  const adjusted = adjustBenjaminiHochberg(pValues)[Symbol.iterator]();
+  const adjust = <T extends Test | MissingTest>(test: T | null): T | null =>
+    test === null ? null : { ...test, adjustedPValue: adjusted.next().value ?? 1 };
+  const columns = drafts.map((draft) => judge({ ...draft, test: adjust(draft.test), missingTest: adjust(draft.missingTest) }, settings));
+  columns.sort((one, other) => rank(one) - rank(other) || weight(other) - weight(one));
+  const file = ({ path, format, rows, kept }: Data) => ({ path, format, rows, kept });
+  return {
+    reference: file(reference),
+    current: file(current),
+    settings,
+    tests: pValues.length,
+    columns,
+    notes: notesOn(reference, current, columns),
+  };
+}
+
+function nothing(name: string): Draft {
+  return {
+    name,
+    reasons: [],
+    reference: null,
+    current: null,
+    test: null,
+    missingTest: null,
+    wasserstein: null,
+    newCategories: [],
+    vanishedCategories: [],
+    picture: null,
+    changed: false,
+    skipped: false,
+    moves: [],
+  };
+}
+
+function draftOf(before: DataColumn, now: DataColumn | null, reference: Data, current: Data, settings: CompareSettings): Draft {
+  const draft = { ...nothing(before.name), reference: sideOf(before) };
+  if (now === null) return { ...draft, reasons: ['missing in the current file'], changed: true };
+  const both = { ...draft, current: sideOf(now), missingTest: missingTestOf(before, now, reference, current, settings) };
+  const kind = kindOf(before, now);
+  switch (kind) {
+    case 'changed':
+      return { ...both, reasons: [`was ${exampleOf(before)}, is ${exampleOf(now)}`], changed: true };
+    case 'numbers':
+      return { ...both, ...numbersDraft(before, now, settings) };
+    case 'categories':
+      return { ...both, ...categoriesDraft(countsOf(before), countsOf(now), 'frequency', settings) };
+    default:
+      return { ...both, reasons: [kind], skipped: true };
+  }
+}
+
+function numbersDraft(before: DataColumn, now: DataColumn, settings: CompareSettings): Partial<Draft> {
+  const [reference, current] = [before.numbers, now.numbers];
+  if (reference.length === 0 || current.length === 0) return {};
+  const levels = countsOfNumbers(reference);
+  const currentLevels = levels.size <= FEW_LEVELS ? countsOfNumbers(current) : null;
+  if (currentLevels !== null && new Set([...levels.keys(), ...currentLevels.keys()]).size <= FEW_LEVELS) {
+    const draft = categoriesDraft(levels, currentLevels, 'given', settings);
+    return { ...draft, wasserstein: testNumbers(reference, current, settings.q).wasserstein };
+  }
+  const picture = histogramOf(reference, current);
+  if (isFew(reference.length, current.length, settings)) return { picture };
+  const { test, direction, wasserstein } = testNumbers(reference, current, settings.q);
+  const units = otherUnits(reference, current, test.effect);
+  const moves = units === null ? [] : [`other units? The values fit the reference’s ${units}`];
+  return { picture, test, wasserstein, moves: [...moves, moveOf(summaryOf(reference), summaryOf(current), direction)] };
+}
+
+function categoriesDraft(
+  reference: ReadonlyMap<string, number>,
+  current: ReadonlyMap<string, number>,
+  order: 'frequency' | 'given',
+  settings: CompareSettings,
+): Partial<Draft> {
+  const [referenceN, n] = [totalOf(reference), totalOf(current)];
+  if (referenceN === 0 || n === 0) return {};
+  const picture: Picture = barsOf(reference, current, order);
+  const newCategories = novelties(current, reference, n);
+  const vanishedCategories = novelties(reference, current, referenceN);
+  const found = {
+    picture,
+    newCategories: newCategories.slice(0, MOST_NOVELTIES),
+    vanishedCategories: vanishedCategories.slice(0, MOST_NOVELTIES),
+  };
+  const unseen = newCategories.reduce((all, { share }) => all + share, 0);
+  const once = [...reference.values()].filter((count) => count === 1).length / referenceN;
+  const changed = unseen >= LEAST_UNSEEN + 2 * once && unseen * n >= 5;
+  const reasons: string[] = [];
+  const moves: string[] = [];
+  if (newCategories.length > 0) reasons.push(`new: ${named(newCategories)}, ${percent(unseen)} of the values`);
+  if (isFew(referenceN, n, settings)) return { ...found, reasons, changed };
+  const test = testCounts(reference, current, settings.q);
+  if (test !== null) {
+    const moved = largestMove(reference, current, referenceN, n);
+    if (moved !== null) moves.push(moved);
+  } else if (reference.size === 1 && current.size === 1 && newCategories.length === 0) reasons.push('constant');
+  // Those that are merely rare vanish by chance.
+  const gone = vanishedCategories.filter(({ share }) => share * n >= 5);
+  if (gone.length > 0) reasons.push(`vanished: ${named(gone)}`);
+  return { ...found, reasons, moves, changed, test };
+}
+
+function missingTestOf(before: DataColumn, now: DataColumn, reference: Data, current: Data, settings: CompareSettings): MissingTest | null {
+  if (before.missingKept === 0 && now.missingKept === 0) return null;
+  const counts = (data: Data, { missingKept }: DataColumn) =>
+    new Map([
+      ['missing', missingKept],
+      ['present', data.kept - missingKept],
+    ]);
+  const test = testCounts(counts(reference, before), counts(current, now), settings.q);
+  if (test === null) return null;
+  const { pValue } = test;
+  return { pValue, adjustedPValue: pValue, effect: cohensH(missingShare(before), missingShare(now)) };
+}
+
+function judge({ changed, skipped, moves, ...draft }: Draft, settings: CompareSettings): ColumnComparison {
+  const reasons: string[] = [];
+  const { reference, current, test, missingTest } = draft;
+  let drift = changed;
+  if (test !== null && test.adjustedPValue <= settings.q && test.effect >= settings.threshold) drift = true;
+  if (reference !== null && current !== null) {
+    if (missingTest !== null && missingTest.adjustedPValue <= settings.q && missingTest.effect >= LEAST_MISSING_EFFECT) {
+      drift = true;
+      reasons.push(`missing ${percent(reference.missing)} → ${percent(current.missing)}`);
+    }
+    if (
+      cohensH(reference.invalid, current.invalid) >= LEAST_MISSING_EFFECT &&
+      Math.max(reference.invalid, current.invalid) * current.rows >= 5
+    ) {
+      drift = true;
+      reasons.push(`not ${inWords(reference)} ${percent(reference.invalid)} → ${percent(current.invalid)}`);
+    }
+  }
+  reasons.push(...draft.reasons);
+  if (test !== null && test.adjustedPValue <= settings.q) reasons.push(...moves);
+  return { ...draft, verdict: verdictOf(), reasons };
+
+  function verdictOf(): Verdict {
+    if (drift) return 'drift';
+    if (skipped) return 'skipped';
+    const few = Math.min(countOf('reference'), countOf('current'));
+    if (test === null) {
+      if (few >= settings.minSamples && draft.picture !== null) {
+        if (reasons.length === 0) reasons.push('every category is too rare to compare');
+        return reasons.includes('constant') ? 'same' : 'insufficient';
+      }
+      reasons.unshift(`${few} values on the smaller side, ${settings.minSamples} are the floor`);
+      return 'insufficient';
+    }
+    const significant = test.adjustedPValue <= settings.q;
+    if (!significant && test.visible > BLIND * settings.threshold) {
+      const name = test.effectName === 'D' ? 'D' : 'V';
+      reasons.unshift(`so few values show ${name} from ${test.visible.toFixed(2)} on, the threshold is ${settings.threshold}`);
+      return 'insufficient';
+    }
+    return 'same';
+  }
+
+  function countOf(side: 'reference' | 'current'): number {
+    const one = draft[side];
+    return one === null ? 0 : Math.round(one.rows * (1 - one.missing) * (1 - one.invalid));
+  }
+}
+
+function rank({ verdict }: ColumnComparison): number {
+  return ['drift', 'insufficient', 'same', 'skipped'].indexOf(verdict);
+}
+
+/** What changed in kind outweighs what changed in degree. */
+function weight({ test, missingTest, verdict, reference, current }: ColumnComparison): number {
+  const missing = missingTest === null || reference === null || current === null ? 0 : Math.abs(reference.missing - current.missing);
+  if (test === null) return verdict === 'drift' ? 2 : 0;
+  return Math.max(test.effect, missing);
+}
+
+function notesOn(reference: Data, current: Data, columns: readonly ColumnComparison[]): string[] {
+  const notes: string[] = [];
+  for (const [which, { rows, kept }] of [
+    ['reference', reference],
+    ['current file', current],
+  ] as const) {
+    if (kept < rows) notes.push(`the ${which} has ${rows} rows, of which an even random sample of ${kept} was compared`);
+  }
+  const dependent = columns.filter(({ reference: one, current: other, test }) => {
+    const strongest = Math.max(one?.autocorrelation ?? 0, other?.autocorrelation ?? 0);
+    return test !== null && strongest > STRONG_AUTOCORRELATION;
+  });
+  if (dependent.length > 0) {
+    const names = dependent.slice(0, 3).map(({ name }) => name);
+    const more = dependent.length > 3 ? ` and ${dependent.length - 3} more` : '';
+    notes.push(
+      `rows that follow each other are alike in ${names.join(', ')}${more}: p-values take rows as independent and come out too small there, so let the effect decide`,
+    );
+  }
+  return notes;
+}
+
+function sideOf(column: DataColumn): Side {
+  const { type, rows, present, invalid, distinct, numbers, autocorrelation } = column;
+  const measured = (type === 'number' || type === 'time') && numbers.length > 0;
+  return {
+    type,
+    rows,
+    missing: missingShare(column),
+    invalid: present === 0 ? 0 : invalid / present,
+    distinct,
+    summary: measured ? summaryOf(numbers) : null,
+    autocorrelation,
+  };
+}
+
+function missingShare({ rows, present }: DataColumn): number {
+  return rows === 0 ? 0 : 1 - present / rows;
+}
+
+function countsOf(column: DataColumn): ReadonlyMap<string, number> {
+  return column.type === 'number' ? countsOfNumbers(column.numbers) : column.categories;
+}
+
+function novelties(of: ReadonlyMap<string, number>, against: ReadonlyMap<string, number>, total: number): Novelty[] {
+  return [...of]
+    .filter(([category]) => !against.has(category))
+    .map(([category, count]) => ({ category, share: count / total }))
+    .sort((one, other) => other.share - one.share);
+}
+
+function isFew(referenceN: number, n: number, { minSamples }: CompareSettings): boolean {
+  return Math.min(referenceN, n) < minSamples;
+}
+
+function totalOf(counts: ReadonlyMap<string, number>): number {
+  let total = 0;
+  for (const count of counts.values()) total += count;
+  return total;
+}
+

@@ -1,0 +1,292 @@
+/**
+ * One column of a data file: its type, and the values of the rows that are kept. Counts are those of all rows.
+ */
+import { numberCell } from '../table.ts';
+import type { Value } from './batch.ts';
+
+/** `text`: nearly every value is another one (identifiers, free text); `empty`: nothing but missing values. */
+export type DataType = 'number' | 'boolean' | 'category' | 'time' | 'text' | 'empty';
+
+/** A column that was read to its end. */
+export interface DataColumn {
+  readonly name: string;
+  readonly type: DataType;
+  /** Rows of the file, and those of them that have a value here. */
+  readonly rows: number;
+  readonly present: number;
+  /** Present values that are not of the type, infinities among them. */
+  readonly invalid: number;
+  /** Whether all numbers are whole. */
+  readonly integer: boolean;
+  /** Whether whole numbers rise from row to row throughout: a row number or an instant. */
+  readonly rising: boolean;
+  /** Correlation of a number with that of the row before, over the whole file; null where there is none. */
+  readonly autocorrelation: number | null;
+  /** Smallest and largest number (or instant, milliseconds since the Unix epoch) of all rows; null without one. */
+  readonly min: number | null;
+  readonly max: number | null;
+  /** Numbers of the kept rows, ascending; 0 and 1 for booleans, milliseconds since the Unix epoch for times. */
+  readonly numbers: Float64Array;
+  /** Kept rows by text; of columns that are not numbers, times or text. */
+  readonly categories: ReadonlyMap<string, number>;
+  /** Kept rows that have no value. */
+  readonly missingKept: number;
+  /** Different values as far as they were counted; for numbers those of the kept rows. */
+  readonly distinct: number;
+  /** Some of the different texts, first ones first; for guesses about what they are. */
+  readonly examples: readonly string[];
+}
+
+/** Different texts that are told apart; more make a column `text`. */
+export const MOST_DISTINCT = 100_000;
+/** Different numbers whose texts are remembered: more are a measurement. */
+const MOST_NUMBER_WORDS = 1_000;
+const MOST_EXAMPLES = 1_000;
+/** Characters of a text that are kept. */
+const LONGEST_TEXT = 200;
+/** From this share on, values that differ are mistakes and not another type. */
+const TYPICAL_SHARE = 0.95;
+/** A column with more different texts than this, and than half its values, is no category. */
+const FEW_DISTINCT = 50;
+
+interface Word {
+  /** 1-based place among the words; 0 = the text is not told apart. */
+  readonly code: number;
+  readonly kind: number;
+  readonly number: number;
+}
+
+const NO_WORD: Word = { code: 0, kind: MISSING, number: Number.NaN };
+
+/** Gathers a column cell by cell. */
+export class ColumnBuilder {
+  readonly #name: string;
+  readonly #typed: boolean;
+  #kinds = new Uint8Array(1024);
+  #numbers = new Float64Array(1024);
+  #codes: Int32Array | null = null;
+  readonly #words = new Map<string, Word>();
+  readonly #texts: string[] = [];
+  readonly #tally = [0, 0, 0, 0, 0, 0];
+  #numberWords = 0;
+  #overflow = false;
+  #leadingZeros = 0;
+  #integer = true;
+  #rising = true;
+  #last = Number.NaN;
+  #min = Number.POSITIVE_INFINITY;
+  #max = Number.NEGATIVE_INFINITY;
+  /** Running sums about the first number, for the autocorrelation. */
+  readonly #series = { origin: Number.NaN, pairs: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0 };
+
+  /** @param typed whether a text is a text, as in Parquet and JSON, or may stand for a number, as in CSV */
+  constructor(name: string, typed: boolean) {
+    this.#name = name;
+    this.#typed = typed;
+  }
+
+  /** Takes the next row's cell; `slot` is its place among the kept rows, or -1. */
+  add(value: Value, slot: number): void {
+    const word = this.#wordOf(value);
+    this.#tally[word.kind]!++;
+    if (word.kind === NUMBER || word.kind === TIME) this.#measure(word.number);
+    if (slot >= 0) this.#keep(slot, word);
+  }
+
+  /** @param rows of the file; @param kept how many of them are kept */
+  finish(rows: number, kept: number): DataColumn {
+    const [, numbers = 0, infinite = 0, booleans = 0, times = 0, texts = 0] = this.#tally;
+    const present = numbers + infinite + booleans + times + texts;
+    const type = this.#typeOf(present);
+    const valid = { number: numbers, boolean: booleans, time: times, category: present, text: present, empty: 0 }[type];
+    const ordered = this.#numbersOf(type, kept);
+    const categories = type === 'category' || type === 'boolean' ? this.#categories(kept) : new Map<string, number>();
+    let missingKept = 0;
+    for (let slot = 0; slot < kept; slot++) if (this.#kindAt(slot) === MISSING) missingKept++;
+    const hasRange = (type === 'number' || type === 'time') && this.#min <= this.#max;
+    return {
+      name: this.#name,
+      type,
+      rows,
+      present,
+      invalid: present - valid,
+      integer: type === 'number' && this.#integer,
+      rising: type === 'number' && this.#integer && this.#rising && numbers > 1,
+      autocorrelation: type === 'number' ? this.#autocorrelation() : null,
+      min: hasRange ? this.#min : null,
+      max: hasRange ? this.#max : null,
+      numbers: ordered,
+      categories,
+      missingKept,
+      distinct: type === 'number' || type === 'time' ? distinctOf(ordered) : this.#texts.length,
+      examples: this.#texts.slice(0, MOST_EXAMPLES),
+    };
+  }
+
+  #wordOf(value: Value): Word {
+    switch (typeof value) {
+      case 'undefined':
+        return NO_WORD;
+      case 'number':
+        return numberWord(value);
+      case 'bigint':
+        return numberWord(Number(value));
+      case 'boolean':
+        return this.#intern(value ? 'true' : 'false', BOOLEAN, Number(value));
+      case 'object':
+        if (value === null) return NO_WORD;
+        if (value instanceof Date) {
+          const at = value.getTime();
+          return Number.isNaN(at) ? NO_WORD : { code: 0, kind: TIME, number: at };
+        }
+        return this.#textWord(nested(value), true);
+      case 'string':
+        return this.#textWord(value, this.#typed);
+    }
+  }
+
+  #textWord(text: string, typed: boolean): Word {
+    const known = this.#words.get(text);
+    if (known !== undefined) return known;
+    if (typed) return this.#intern(text, TEXT, Number.NaN);
+    const trimmed = text.trim();
+    if (trimmed.length <= 4 && MISSING_WORDS.has(trimmed.toLowerCase())) return NO_WORD;
+    const number = numberCell(trimmed);
+    if (number !== null) {
+      if (LEADING_ZERO.test(trimmed)) this.#leadingZeros++;
+      if (this.#numberWords >= MOST_NUMBER_WORDS) return { code: 0, kind: NUMBER, number };
+      this.#numberWords++;
+      return this.#intern(text, NUMBER, number);
+    }
+    if (/^(true|false)$/i.test(trimmed)) return this.#intern(trimmed.toLowerCase(), BOOLEAN, trimmed.length === 4 ? 1 : 0);
+    if (INFINITE_WORD.test(trimmed)) return { code: 0, kind: INFINITE, number: Number.NaN };
+    if (ISO_TIME.test(trimmed)) return { code: 0, kind: TIME, number: instantOf(trimmed) };
+    if (LOCAL_DATE.test(trimmed)) return { code: 0, kind: TIME, number: Number.NaN };
+    return this.#intern(trimmed, TEXT, Number.NaN);
+  }
+
+  #intern(text: string, kind: number, number: number): Word {
+    const short = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+    const known = this.#words.get(short);
+    if (known !== undefined) return known;
+    if (this.#texts.length >= MOST_DISTINCT) {
+      this.#overflow = true;
+      return { code: 0, kind, number };
+    }
+    this.#texts.push(short);
+    const word = { code: this.#texts.length, kind, number };
+    this.#words.set(short, word);
+    return word;
+  }
+
+  #measure(value: number): void {
+    if (Number.isNaN(value)) return;
+    if (value < this.#min) this.#min = value;
+    if (value > this.#max) this.#max = value;
+    const series = this.#series;
+    if (Number.isNaN(series.origin)) series.origin = value;
+    else {
+      const x = this.#last - series.origin;
+      const y = value - series.origin;
+      series.pairs++;
+      series.x += x;
+      series.y += y;
+      series.xx += x * x;
+      series.yy += y * y;
+      series.xy += x * y;
+      if (!(value > this.#last)) this.#rising = false;
+    }
+    if (this.#integer && !Number.isInteger(value)) this.#integer = false;
+    this.#last = value;
+  }
+
+  #autocorrelation(): number | null {
+    const { pairs: n, x, y, xx, yy, xy } = this.#series;
+    const correlation = (n * xy - x * y) / Math.sqrt((n * xx - x * x) * (n * yy - y * y));
+    return n >= 10 && Number.isFinite(correlation) ? Math.max(-1, Math.min(1, correlation)) : null;
+  }
+
+  #keep(slot: number, { code, kind, number }: Word): void {
+    if (slot >= this.#kinds.length) this.#grow(slot + 1);
+    this.#kinds[slot] = kind;
+    this.#numbers[slot] = number;
+    if (code > 0) this.#codes ??= new Int32Array(this.#kinds.length);
+    if (this.#codes !== null) this.#codes[slot] = code;
+  }
+
+  #grow(wanted: number): void {
+    const length = Math.max(wanted, 2 * this.#kinds.length);
+    const kinds = new Uint8Array(length);
+    kinds.set(this.#kinds);
+    this.#kinds = kinds;
+    const numbers = new Float64Array(length);
+    numbers.set(this.#numbers);
+    this.#numbers = numbers;
+    if (this.#codes === null) return;
+    const codes = new Int32Array(length);
+    codes.set(this.#codes);
+    this.#codes = codes;
+  }
+
+  /** Rows before the column first appeared have no value. */
+  #kindAt(slot: number): number {
+    return this.#kinds[slot] ?? MISSING;
+  }
+
+  #typeOf(present: number): DataType {
+    const [, numbers = 0, infinite = 0, booleans = 0, times = 0] = this.#tally;
+    if (present === 0) return 'empty';
+    if (booleans === present) return 'boolean';
+    // Postal codes and the like: numbers do not begin with a zero.
+    if (numbers > 0 && this.#leadingZeros === 0 && numbers + infinite >= TYPICAL_SHARE * present) return 'number';
+    if (times >= TYPICAL_SHARE * present) return 'time';
+    if (this.#overflow) return 'text';
+    const distinct = this.#texts.length;
+    return distinct > FEW_DISTINCT && distinct > present / 2 ? 'text' : 'category';
+  }
+
+  #numbersOf(type: DataType, kept: number): Float64Array {
+    const wanted = type === 'number' ? NUMBER : type === 'time' ? TIME : type === 'boolean' ? BOOLEAN : null;
+    if (wanted === null) return new Float64Array(0);
+    const found = new Float64Array(kept);
+    let count = 0;
+    for (let slot = 0; slot < kept; slot++) {
+      if (this.#kindAt(slot) === wanted && !Number.isNaN(this.#numbers[slot])) found[count++] = this.#numbers[slot]!;
+    }
+    return found.slice(0, count).sort();
+  }
+
+  #categories(kept: number): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (let slot = 0; slot < kept; slot++) {
+      const kind = this.#kindAt(slot);
+      if (kind === MISSING) continue;
+      const code = this.#codes?.[slot] ?? 0;
+      const number = this.#numbers[slot]!;
+      const text =
+        code > 0 ? this.#texts[code - 1]! : kind === TIME && !Number.isNaN(number) ? new Date(number).toISOString() : String(number);
+      counts.set(text, (counts.get(text) ?? 0) + 1);
+    }
+    return counts;
+  }
+}
+
+/** How often each of some ascending numbers occurs, by its text. */
+export function countsOfNumbers(ascending: Float64Array): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (let from = 0; from < ascending.length; ) {
+    const value = ascending[from]!;
+    let to = from + 1;
+    while (to < ascending.length && ascending[to] === value) to++;
+    counts.set(String(value), to - from);
+    from = to;
+  }
+  return counts;
+}
+
+function distinctOf(ascending: Float64Array): number {
+  let distinct = 0;
+  for (let place = 0; place < ascending.length; place++) if (place === 0 || ascending[place] !== ascending[place - 1]) distinct++;
+  return distinct;
+}
+

@@ -1,0 +1,95 @@
+/**
+ * CSV with any of the usual delimiters, as batches.
+ */
+import type { Readable } from 'node:stream';
+import { ConfigError } from '../../contracts/errors.ts';
+import { numberCell, streamTable } from '../table.ts';
+import { type Batch, type DataStream, MOST_COLUMNS } from './batch.ts';
+
+const DELIMITERS = [',', ';', '\t', '|'] as const;
+/** Lines from which the delimiter is guessed. */
+const LINES_LOOKED_AT = 20;
+const BATCH_ROWS = 1_000;
+const DECIMAL_COMMA = /^\s*[+-]?\d+,\d+\s*$/;
+
+/** Reads a table from its bytes; `head` is how it begins. @throws ConfigError naming file and line. */
+export async function openCsv(source: Readable, path: string, head: string): Promise<DataStream> {
+  const delimiter = guessDelimiter(head);
+  const { columns: header, rows } = await streamTable(source, path, { delimiter });
+  try {
+    const columns = namesOf(header, path);
+    return { format: 'csv', typed: false, columns, batches: batchesOf(columns, rows, delimiter) };
+  } catch (error) {
+    await rows.return();
+    throw error;
+  }
+}
+
+/**
+ * The delimiter that parts the first lines into equally many cells, most cells first; a comma where none does.
+ * Delimiters inside quotes do not count.
+ */
+export function guessDelimiter(head: string): string {
+  const plain = head.replace(/"(?:[^"]|"")*("|$)/g, '');
+  const all = plain.split(/\r?\n/);
+  // The last line may be cut off by the limit of the look.
+  const lines = (all.length > 2 ? all.slice(0, -1) : all).filter((line) => line.trim() !== '').slice(0, LINES_LOOKED_AT);
+  let best = ',';
+  let bestCount = 0;
+  for (const delimiter of DELIMITERS) {
+    const counts = lines.map((line) => line.split(delimiter).length - 1);
+    const even = counts.every((count) => count === counts[0]) ? 1 : 0;
+    const count = (counts[0] ?? 0) * (even === 1 ? 1_000 : 1);
+    if (count > bestCount) {
+      best = delimiter;
+      bestCount = count;
+    }
+  }
+  return best;
+}
+
+function namesOf(header: readonly string[], path: string): string[] {
+  if (header.length > MOST_COLUMNS)
+    throw new ConfigError('too-many-columns', `${path}:1: has ${header.length} columns; ${MOST_COLUMNS} can be read`);
+  // Frames without names are written with 0, 1, 2 …
+  const counted = header.every((cell, index) => cell.trim() === String(index));
+  if (header.every((cell) => numberCell(cell) !== null) && !(counted && header.length > 1)) {
+    throw new ConfigError(
+      'no-header',
+      `${path}:1: holds numbers where the names of the columns should be; add a first line that names them`,
+    );
+  }
+  const names = header.map((cell, index) => (cell.trim() === '' ? `column_${index + 1}` : cell.trim()));
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name)) throw new ConfigError('repeated-column', `${path}:1: names two columns ${name}; rename one`);
+    seen.add(name);
+  }
+  return names;
+}
+
+async function* batchesOf(
+  columns: readonly string[],
+  rows: AsyncGenerator<string[], void, undefined>,
+  delimiter: string,
+): AsyncGenerator<Batch, void, undefined> {
+  const places = new Map(columns.map((name, index) => [name, index]));
+  // Where commas do not part the cells they may stand in numbers: 1,5.
+  const plain = delimiter === ',' ? (cell: string) => cell : (cell: string) => (DECIMAL_COMMA.test(cell) ? cell.replace(',', '.') : cell);
+  let held: string[][] = [];
+  const batch = (taken: readonly string[][]): Batch => ({
+    rows: taken.length,
+    columns,
+    column(name) {
+      const place = places.get(name);
+      return taken.map((row) => (place === undefined ? null : plain(row[place]!)));
+    },
+  });
+  for await (const row of rows) {
+    held.push(row);
+    if (held.length < BATCH_ROWS) continue;
+    yield batch(held);
+    held = [];
+  }
+  if (held.length > 0) yield batch(held);
+}

@@ -1,0 +1,71 @@
+/**
+ * The regularised incomplete beta function, and with it exact intervals for a rate that was measured by counting.
+ *
+ * Source: Abramowitz, Stegun. Handbook of Mathematical Functions, 6.1.40 and 26.5.8, the fraction by Lentz's method as changed by Thompson and
+ * Barnett; Clopper, Pearson. The Use of Confidence or Fiducial Limits. Biometrika 26, 1934.
+ */
+
+/** I_x(a, b), the chance that a beta variable is at most x; a and b positive, x in [0, 1]. */
+export function incompleteBeta(a: number, b: number, x: number): number {
+  if (x <= 0) return 0;
+  if (x >= 1) return 1;
+  const factor = Math.exp(a * Math.log(x) + b * Math.log1p(-x) + logGamma(a + b) - logGamma(a) - logGamma(b));
+  // The fraction converges quickly on its own side of the mean.
+  if (x <= (a + 1) / (a + b + 2)) return (factor * betaFraction(a, b, x)) / a;
+  return 1 - (factor * betaFraction(b, a, 1 - x)) / b;
+}
+
+/** The interval that holds the true rate with at least `confidence`, from `events` in `trials`; trials at least 1. */
+export function rateInterval(events: number, trials: number, confidence = 0.95): { readonly low: number; readonly high: number } {
+  const outside = (1 - confidence) / 2;
+  return {
+    // I rises with x: P(at least `events` | x) is I_x(events, trials − events + 1).
+    low: events === 0 ? 0 : bisect((x) => incompleteBeta(events, trials - events + 1, x) < outside),
+    high: events === trials ? 1 : bisect((x) => incompleteBeta(events + 1, trials - events, x) < 1 - outside),
+  };
+}
+
+/** log Γ(x) for x > 0. */
+export function logGamma(x: number): number {
+  // Up to 12 the recurrence leads to where Stirling's series has all its digits; whole numbers stay exact.
+  let product = 1;
+  let at = x;
+  if (x % 1 === 0 && x <= 20) {
+    for (let k = 2; k < x; k++) product *= k;
+    return Math.log(product);
+  }
+  for (; at < 12; at++) product *= at;
+  const square = at * at;
+  const series = (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - 1 / 1188 / square) / square) / square) / square) / at;
+  return (at - 0.5) * Math.log(at) - at + 0.5 * Math.log(2 * Math.PI) + series - Math.log(product);
+}
+
+function betaFraction(a: number, b: number, x: number): number {
+  let c = 1;
+  let d = 1 / (1 - ((a + b) * x) / (a + 1));
+  let value = d;
+  for (let k = 1; k < 10_000; k++) {
+    const even = (k * (b - k) * x) / ((a + 2 * k - 1) * (a + 2 * k));
+    d = 1 / (1 + even * d);
+    c = 1 + even / c;
+    value *= c * d;
+    const odd = (-(a + k) * (a + b + k) * x) / ((a + 2 * k) * (a + 2 * k + 1));
+    d = 1 / (1 + odd * d);
+    c = 1 + odd / c;
+    value *= c * d;
+    if (Math.abs(c * d - 1) < 1e-16) break;
+  }
+  return value;
+}
+
+/** The x in [0, 1] up to which the condition holds. */
+function bisect(isBelow: (x: number) => boolean): number {
+  let low = 0;
+  let high = 1;
+  for (let step = 0; step < 60; step++) {
+    const middle = (low + high) / 2;
+    if (isBelow(middle)) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}

@@ -1,0 +1,163 @@
+/**
+ * Do the rows of a series depend on their neighbours, and how long must a block of rows be to carry that dependence?
+ *
+ * Two tests, since one alone is blind to half of it: Ljung–Box on the ranks, over ⌊10·log₁₀ n⌋ lags, for what happens from row to row; and
+ * Kruskal–Wallis between stretches of a window's length, for slow changes too faint to be seen from row to row. The block length is twice
+ * Politis and White's (theirs is best for the mean squared error of a variance and leaves it too small by some percent), and is doubled
+ * until the spread of a window's mean follows from the spread of a block's mean.
+ *
+ * Source: Ljung, Box. Biometrika 65, 1978. Kruskal, Wallis. JASA 47, 1952. Politis, White. Automatic block-length selection for the
+ * dependent bootstrap. Econometric Reviews 23, 2004, corrected by Patton, Politis, White. Econometric Reviews 28, 2009, eq. for the
+ * circular bootstrap.
+ */
+import { chiSquaredUpperTail } from './chi-squared-tail.ts';
+
+/** What was found out about several series of equal rows. */
+export interface Dependence {
+  readonly dependent: boolean;
+  /** The smallest p-value times the number of tests, at most 1. */
+  readonly pValue: number;
+  /** The test that gave it; null when no series varies. */
+  readonly test: 'ljung-box' | 'kruskal-wallis' | null;
+  /** Rows of a block that keeps the dependence; 1 when there is none; null when no block up to a twentieth of the rows does. */
+  readonly blockRows: number | null;
+}
+
+/** Chance of taking independent rows for dependent ones, over all series and tests together. */
+const SIGNIFICANCE = 0.01;
+/** A bootstrap of fewer blocks than this says little about the spread between them. */
+export const FEWEST_BLOCKS = 20;
+
+/**
+ * Judges series together.
+ *
+ * @param series each a view of one signal, finite, oldest first
+ * @param windowRows rows of the windows that will be judged
+ */
+export function findDependence(series: readonly Float64Array[], windowRows: number): Dependence {
+  const ranked = series.filter((values) => values.length >= FEWEST_BLOCKS && values.some((value) => value !== values[0])).map(ranks);
+  let smallest = 1;
+  let test: Dependence['test'] = null;
+  for (const values of ranked) {
+    const near = ljungBox(values);
+    const slow = kruskalWallis(values, windowRows);
+    if (test === null || Math.min(near, slow) < smallest) [smallest, test] = near <= slow ? [near, 'ljung-box'] : [slow, 'kruskal-wallis'];
+  }
+  const pValue = Math.min(1, smallest * 2 * ranked.length);
+  if (test === null || pValue > SIGNIFICANCE) return { dependent: false, pValue, test, blockRows: 1 };
+  let blockRows: number | null = 1;
+  for (const values of ranked) {
+    const length = sufficientBlock(values, windowRows);
+    blockRows = length === null || blockRows === null ? null : Math.max(blockRows, length);
+  }
+  return { dependent: true, pValue, test, blockRows };
+}
+
+/** Mean ranks from 1, ties sharing theirs. */
+export function ranks(values: Float64Array): Float64Array {
+  const order = Uint32Array.from(values, (_, index) => index).sort((a, b) => values[a]! - values[b]!);
+  const ranked = new Float64Array(values.length);
+  for (let from = 0; from < order.length; ) {
+    let to = from;
+    while (to < order.length && values[order[to]!] === values[order[from]!]) to++;
+    for (let place = from; place < to; place++) ranked[order[place]!] = (from + to + 1) / 2;
+    from = to;
+  }
+  return ranked;
+}
+
+function ljungBox(values: Float64Array): number {
+  const n = values.length;
+  const lags = Math.max(1, Math.min(Math.floor(10 * Math.log10(n)), Math.floor(n / 5)));
+  const r = autocorrelations(values, lags);
+  let sum = 0;
+  for (let lag = 1; lag <= lags; lag++) sum += r[lag]! ** 2 / (n - lag);
+  return chiSquaredUpperTail(n * (n + 2) * sum, lags);
+}
+
+/** Between stretches of a window's length, at least five of them. */
+function kruskalWallis(values: Float64Array, windowRows: number): number {
+  const length = Math.max(2, Math.min(windowRows, Math.floor(values.length / 5)));
+  const stretches = Math.floor(values.length / length);
+  const variance = varianceOf(values);
+  if (variance === 0) return 1;
+  return chiSquaredUpperTail((varianceOfMeans(values, length) * length * (stretches - 1)) / variance, stretches - 1);
+}
+
+/** Null when no block up to a twentieth of the rows explains how the means of windows differ. */
+function sufficientBlock(values: Float64Array, windowRows: number): number | null {
+  const longest = Math.floor(values.length / FEWEST_BLOCKS);
+  const windowLength = Math.min(windowRows, Math.floor(values.length / 5));
+  const windows = Math.floor(values.length / windowLength);
+  const spread = varianceOfMeans(values, windowLength) * windowLength;
+  for (let length = Math.min(longest, 2 * politisWhite(values)); length >= 1; length = Math.min(longest, 2 * length)) {
+    const block = varianceOfMeans(values, length) * length;
+    // With four windows or more the ratio of the two says whether a block misses something; below that nothing can be told.
+    if (length >= windowLength || (block > 0 && chiSquaredUpperTail(((windows - 1) * spread) / block, windows - 1) > SIGNIFICANCE))
+      return length;
+    if (length === longest) return null;
+  }
+  return null;
+}
+
+/** Block length of the circular bootstrap; from 1. */
+export function politisWhite(values: Float64Array): number {
+  const n = values.length;
+  const quiet = Math.max(5, Math.ceil(Math.sqrt(Math.log10(n))));
+  const most = Math.min(n - 1, Math.ceil(Math.sqrt(n)) + quiet);
+  const r = autocorrelations(values, most);
+  const bound = 2 * Math.sqrt(Math.log10(n) / n);
+  // The last lag before `quiet` ones in a row that are not significant; without such a stretch the last significant one.
+  let last = 0;
+  for (let lag = 1, run = 0; lag <= most && run < quiet; lag++) {
+    if (Math.abs(r[lag]!) > bound) {
+      run = 0;
+      last = lag;
+    } else run++;
+  }
+  const reach = Math.min(most, 2 * Math.max(1, last));
+  let long = 1;
+  let slope = 0;
+  for (let lag = 1; lag <= reach; lag++) {
+    const weight = Math.min(1, 2 * (1 - lag / reach));
+    long += 2 * weight * r[lag]!;
+    slope += 2 * weight * lag * r[lag]!;
+  }
+  if (long <= 0) return Math.max(1, last);
+  const length = Math.cbrt((2 * slope * slope * n) / ((4 / 3) * long * long));
+  return Math.max(1, Math.min(Math.ceil(length), Math.ceil(Math.min(3 * Math.sqrt(n), n / 3))));
+}
+
+/** r[0] = 1 … r[lags]. */
+export function autocorrelations(values: Float64Array, lags: number): Float64Array {
+  const n = values.length;
+  const mean = meanOf(values, 0, n);
+  const centred = values.map((value) => value - mean);
+  const r = new Float64Array(lags + 1);
+  for (let lag = 0; lag <= lags; lag++) {
+    let sum = 0;
+    for (let i = lag; i < n; i++) sum += centred[i]! * centred[i - lag]!;
+    r[lag] = sum;
+  }
+  const whole = r[0]!;
+  return whole === 0 ? r : r.map((value) => value / whole);
+}
+
+/** Sample variance of the means of consecutive stretches of `length` values. */
+function varianceOfMeans(values: Float64Array, length: number): number {
+  const means = Float64Array.from({ length: Math.floor(values.length / length) }, (_, k) => meanOf(values, k * length, (k + 1) * length));
+  return varianceOf(means);
+}
+
+function varianceOf(values: Float64Array): number {
+  const mean = meanOf(values, 0, values.length);
+  let sum = 0;
+  for (const value of values) sum += (value - mean) ** 2;
+  return values.length < 2 ? 0 : sum / (values.length - 1);
+}
+
+function meanOf(values: Float64Array, from: number, to: number): number {
+  let sum = 0;
+  for (let i = from; i < to; i++) sum += values[i]!;
+  return sum / (to - from);
+}

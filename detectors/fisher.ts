@@ -1,0 +1,58 @@
+/**
+ * Fisher's exact test: do two categories come in the reference's proportions, however few rows there are?
+ *
+ * Statistic: the odds ratio of the window against the reference, with ½ added to each count (Haldane 1956) so that it is a number for
+ * empty cells too; above 1 where the first category (of the reference, in order of appearance) has become more frequent.
+ * Effect: Cramér's V, which at 2 × 2 is |φ|. The test: fisher-exact.ts.
+ * With more than two categories, unseen ones included, it is chi-squared with its sparse cells pooled (chi-squared.ts), and the note says so.
+ *
+ * Source: see fisher-exact.ts.
+ * Cost: linear in the window.
+ */
+import { defineWindowed } from '../contracts/detector.ts';
+import { CategoriesAgainst, type Category, poolSparse } from './categories-against.ts';
+import { chiSquaredOfTable } from './chi-squared.ts';
+import { fisherExact } from './fisher-exact.ts';
+
+const options = {
+  alternative: {
+    type: 'string',
+    enum: ['two-sided', 'less', 'greater'],
+    default: 'two-sided',
+    description:
+      '`greater`: the reference’s first category has become more frequent; `less`: rarer. More than two categories have no sides.',
+  },
+} as const;
+
+const MIN_EXPECTED = 5;
+
+/** Fisher's exact test over two categories. */
+export const fisher = defineWindowed<typeof options, Category>({
+  type: 'fisher',
+  summary: 'Compares the shares of two categories with the reference exactly, for few rows (Fisher); of more than two as `chi-squared`.',
+  observes: 'category',
+  effect: 'cramers_v',
+  options,
+  prepare: (chosen, reference) =>
+    new CategoriesAgainst(reference, 0, (counts) => {
+      const [current, expected] = counts;
+      if (current.length > 2) {
+        const result = chiSquaredOfTable(poolSparse(current, expected, MIN_EXPECTED), { yates: true });
+        if (result === null || result.degreesOfFreedom === 0) return null;
+        const { statistic, pValue, degreesOfFreedom, cramersV } = result;
+        return { statistic, pValue, degreesOfFreedom, effect: cramersV, note: 'more than two categories: chi-squared' };
+      }
+      const effect = chiSquaredOfTable(counts, { yates: false })?.cramersV ?? 0;
+      const [a, b] = current;
+      const [c, d] = expected;
+      if (a === undefined || b === undefined || c === undefined || d === undefined) return null;
+      const { pValue } = fisherExact(
+        [
+          [a, b],
+          [c, d],
+        ],
+        chosen.alternative,
+      );
+      return { statistic: ((a + 0.5) * (d + 0.5)) / ((b + 0.5) * (c + 0.5)), pValue, degreesOfFreedom: null, effect, note: null };
+    }),
+});

@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { adjustBenjaminiHochberg, adjustBonferroni } from '../../detectors/benjamini-hochberg.ts';
+import { adjustBenjaminiYekutieli, adjustHolm, adjustHolmSidak, adjustHommel } from '../../detectors/multiple-testing.ts';
+
+t.test('adjusted p-values come back in the order given', (t) => {
+  t.same(adjustHolm([0.5, 0.01, 0.25]), [0.5, 0.03, 0.5]);
+  t.same(adjustHommel([0.5, 0.01, 0.25]), [0.5, 0.03, 0.5]);
+  t.same(adjustBenjaminiYekutieli([0.5, 0.01]), [0.75, 0.03]);
+  t.end();
+});
+
+t.test('Hommel’s values are those of closed testing with Simes’ test', (t) => {
+  const simes = (set: readonly number[]) => Math.min(...set.toSorted((a, b) => a - b).map((p, place) => (p * set.length) / (place + 1)));
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 1000 }), { minLength: 1, maxLength: 7 }), (thousandths) => {
+      const pValues = thousandths.map((value) => value / 1000);
+      const adjusted = adjustHommel(pValues);
+      return pValues.every((_, tested) => {
+        let largest = 0;
+        for (let set = 0; set < 2 ** pValues.length; set++) {
+          if (((set >> tested) & 1) === 0) continue;
+          largest = Math.max(largest, simes(pValues.filter((_, k) => ((set >> k) & 1) === 1)));
+        }
+        return Math.abs(adjusted[tested]! - Math.min(1, largest)) < 1e-12;
+      });
+    }),
+    { seed: 2, numRuns: 200 },
+  );
+  t.end();
+});
+
+t.test('the corrections stand in the order of their power, and keep the order of the p-values', (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 30 }), (pValues) => {
+      const [bonferroni, holm, sidak, hommel, bh, by] = [
+        adjustBonferroni,
+        adjustHolm,
+        adjustHolmSidak,
+        adjustHommel,
+        adjustBenjaminiHochberg,
+        adjustBenjaminiYekutieli,
+      ].map((adjust) => adjust(pValues)) as [number[], number[], number[], number[], number[], number[]];
+      const slack = 1 + 1e-12;
+      return pValues.every(
+        (p, k) =>
+          bonferroni[k]! * slack >= holm[k]! &&
+          holm[k]! * slack >= sidak[k]! &&
+          holm[k]! * slack >= hommel[k]! &&
+          hommel[k]! * slack >= bh[k]! &&
+          by[k]! >= bh[k]! &&
+          sidak[k]! * slack >= p &&
+          pValues.every((other, j) => other < p || hommel[j]! * slack >= hommel[k]!),
+      );
+    }),
+    { seed: 3, numRuns: 200 },
+  );
+  t.end();
+});
+
+t.test('no tests, nothing to adjust; the smallest numbers stay above 0', (t) => {
+  for (const adjust of [adjustHolm, adjustHolmSidak, adjustHommel, adjustBenjaminiYekutieli]) {
+    t.same(adjust([]), []);
+    const [small, one] = adjust([1e-300, 1]);
+    t.ok(small! >= 1e-300 && small! < 1e-299);
+    t.equal(one, 1);
+  }
+  t.end();
+});

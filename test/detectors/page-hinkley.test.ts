@@ -1,0 +1,63 @@
+import t from 'tap';
+import { withDefaults } from '../../contracts/options.ts';
+import { pageHinkley } from '../../detectors/page-hinkley.ts';
+import { bits, driftsOf, normals } from '../support/random-streams.ts';
+
+const create = (given: { readonly [option: string]: unknown } = {}) => pageHinkley.create(withDefaults(pageHinkley.options, given));
+
+t.test('statistic is the sum’s distance from its lowest, as computed by hand', (t) => {
+  const detector = create({ semantics: 'river', minInstances: 2, alpha: 1, delta: 0, threshold: 100 });
+  t.equal(detector.update(1), 'warming-up');
+  t.equal(detector.update(3), 'stable');
+  t.ok(Math.abs(detector.statistic! - 1) < 1e-15, '3 lies 1 above the mean of 2');
+  detector.update(8);
+  t.ok(Math.abs(detector.statistic! - 5) < 1e-14, '8 lies 4 above the mean of 4');
+  t.equal(detector.threshold, 100);
+  t.end();
+});
+
+t.test('mode says which way is drift, and the change is dated from where the sum turned, which is early rather than late', (t) => {
+  const rise = [...bits(0.1, 3000, 1), ...bits(0.5, 1000, 2)];
+  const fall = [...bits(0.5, 3000, 3), ...bits(0.1, 1000, 4)];
+  for (const [values, seenBy] of [
+    [rise, ['both', 'up']],
+    [fall, ['both', 'down']],
+  ] as const) {
+    for (const mode of ['both', 'up', 'down'] as const) {
+      const detector = create({ mode });
+      const drift = values.findIndex((value) => detector.update(value) === 'drift');
+      if (!(seenBy as readonly string[]).includes(mode)) t.equal(drift, -1, mode);
+      else {
+        t.ok(drift >= 3000 && drift < 3300, `${mode}: found at ${drift}`);
+        t.ok(
+          detector.changedFor! > drift - 2999 - 30 && detector.changedFor! < drift,
+          `${mode}: ${detector.changedFor} of ${drift - 2999}`,
+        );
+        t.ok(detector.statistic! > 50);
+      }
+    }
+  }
+  t.end();
+});
+
+t.test('zeros and ones are taken as they are, whichever the semantics', (t) => {
+  const values = [...bits(0.1, 5000, 5), ...bits(0.4, 5000, 6), ...bits(0.1, 5000, 7)];
+  const drifts = driftsOf(create(), values);
+  t.same(drifts, driftsOf(create({ semantics: 'river' }), values));
+  t.ok(drifts.length >= 2);
+  t.end();
+});
+
+t.test('healthy streams of any unit alarm seldom, where without a scale some alarm all the time', (t) => {
+  const alarms = (semantics: string, unit: number) =>
+    [1, 2, 3].reduce((sum, seed) => {
+      const values = normals(10_000, seed).map((value) => Math.exp(value) * unit);
+      return sum + driftsOf(create({ semantics }), values).length;
+    }, 0);
+  for (const unit of [1, 1000]) {
+    const safe = alarms('safe', unit);
+    const river = alarms('river', unit);
+    t.ok(safe <= 1 && river > 50, `unit ${unit}: ${safe} alarms, ${river} under river’s semantics`);
+  }
+  t.end();
+});
