@@ -14,7 +14,7 @@ import type { Cell, DriftlineRecord, Feedback, FeedbackFate } from '../contracts
 import type { AlertsState } from '../policies/evaluate.ts';
 import { evaluate, noAlerts, readAlertsState } from '../policies/evaluate.ts';
 import { Accounting } from './accounting.ts';
-import { Decoder } from './decode.ts';
+import { type DecodedRecord, Decoder } from './decode.ts';
 import { calibrate } from './calibration/calibrate.ts';
 import { type Calibrate, Levels } from './calibration/levels.ts';
 import { decideAndTell } from './decisions.ts';
@@ -124,6 +124,11 @@ export class Analysis {
       this.#passed = true;
       return;
     }
+    this.observeDecoded(decoded);
+  }
+
+  /** One call that needs no decoding: rows of a file, replayed. */
+  observeDecoded(decoded: DecodedRecord): void {
     this.#touched = true;
     if (this.#join.knows(decoded.id)) {
       // The caller used the same id twice. The first keeps it: feedback could not tell them apart.

@@ -13,6 +13,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
   run: async () => (await import('./commands/run.ts')).runCommand(),
   check: async () => (await import('./commands/check.ts')).checkCommand(),
   compare: async () => (await import('./commands/compare.ts')).compareCommand(),
+  backtest: async () => (await import('./commands/backtest.ts')).backtestCommand(),
   detect: async () => (await import('./commands/detect.ts')).detectCommand(),
   'train-predictor': async () => (await import('./commands/train-predictor.ts')).trainPredictorCommand(),
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),

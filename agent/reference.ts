@@ -129,5 +129,6 @@ export async function readReference(policy: Policy): Promise<Map<string, readonl
 
 function fileCell(column: Column, text: string): Cell {
   if (text === '') return null;
+  if (column.type === 'boolean') return /^(true|1)$/i.test(text) ? true : /^(false|0)$/i.test(text) ? false : text;
   return column.type === 'number' || column.type === 'integer' ? Number(text) : text;
 }

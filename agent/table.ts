@@ -83,6 +83,7 @@ async function* checkedRecords(
   { delimiter = ',', zipped = false }: TableLayout & { readonly zipped?: boolean },
 ): AsyncGenerator<string[], void, undefined> {
   let cells = -1;
+  let lastLine = 0;
   const parser = parse({
     bom: true,
     delimiter,
@@ -90,6 +91,7 @@ async function* checkedRecords(
     // Counted here, where the line is known and blank lines can be told from empty cells.
     relax_column_count: true,
     on_record: (record: string[], { lines }) => {
+      lastLine = lines;
       if (cells === -1) cells = record.length;
       if (record.length === cells) return record;
       if (record.length === 1 && record[0] === '') return null;
@@ -104,6 +106,10 @@ async function* checkedRecords(
   try {
     for await (const record of parser) yield record;
   } catch (error) {
+    if (error instanceof CsvError && error.code === 'CSV_QUOTE_NOT_CLOSED') {
+      const message = `${name}:${lastLine + 1}: is not CSV: a quote is opened in this row and never closed; close it, or copy the file again`;
+      throw new ConfigError('broken-csv', message, [], error);
+    }
     throw fileError(error, name);
   }
 }

@@ -34,7 +34,11 @@ export async function benchWindowed(): Promise<Report> {
     for (const { tests, window } of table) for (const test of tests) test.test(window);
   };
   const figures = [
-    measured('10,000 × 20 table: KS and Wasserstein on ten columns, chi-squared and Jensen–Shannon on ten', 'ms', () => microseconds(testAll) / 1_000),
+    measured(
+      '10,000 × 20 table: KS and Wasserstein on ten columns, chi-squared and Jensen–Shannon on ten',
+      'ms',
+      () => microseconds(testAll) / 1_000,
+    ),
     // Before the single tests, so that it is what the table takes.
     measured('the process with table and references, at most', 'MB', () => (process.resourceUsage().maxRSS * 1_024) / 1e6),
     ...['ks', 'wasserstein', 'energy', 'jensen-shannon', 'psi', 'hellinger'].map((type) => one(type, numbers)),

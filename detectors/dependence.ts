@@ -3,8 +3,8 @@
  *
  * Two tests, since one alone is blind to half of it: Ljung–Box on the ranks, over ⌊10·log₁₀ n⌋ lags, for what happens from row to row; and
  * Kruskal–Wallis between stretches of a window's length, for slow changes too faint to be seen from row to row. The block length is twice
- * Politis and White's (theirs is best for the mean squared error of a variance and leaves it too small by some percent), and is doubled
- * until the spread of a window's mean follows from the spread of a block's mean.
+ * Politis and White's (theirs is best for the mean squared error of a variance and leaves it too small by some percent), or the window's
+ * where the spread of a window's mean does not follow from the spread of such a block's.
  *
  * Source: Ljung, Box. Biometrika 65, 1978. Kruskal, Wallis. JASA 47, 1952. Politis, White. Automatic block-length selection for the
  * dependent bootstrap. Econometric Reviews 23, 2004, corrected by Patton, Politis, White. Econometric Reviews 28, 2009, eq. for the
@@ -25,6 +25,8 @@ export interface Dependence {
 
 /** Chance of taking independent rows for dependent ones, over all series and tests together. */
 const SIGNIFICANCE = 0.01;
+/** p-value above which the means of windows are taken to differ no more than blocks explain: leans towards longer blocks. */
+const EXPLAINED = 0.1;
 /** A bootstrap of fewer blocks than this says little about the spread between them. */
 export const FEWEST_BLOCKS = 20;
 
@@ -87,17 +89,16 @@ function kruskalWallis(values: Float64Array, windowRows: number): number {
 /** Null when no block up to a twentieth of the rows explains how the means of windows differ. */
 function sufficientBlock(values: Float64Array, windowRows: number): number | null {
   const longest = Math.floor(values.length / FEWEST_BLOCKS);
-  const windowLength = Math.min(windowRows, Math.floor(values.length / 5));
-  const windows = Math.floor(values.length / windowLength);
-  const spread = varianceOfMeans(values, windowLength) * windowLength;
-  for (let length = Math.min(longest, 2 * politisWhite(values)); length >= 1; length = Math.min(longest, 2 * length)) {
-    const block = varianceOfMeans(values, length) * length;
-    // With four windows or more the ratio of the two says whether a block misses something; below that nothing can be told.
-    if (length >= windowLength || (block > 0 && chiSquaredUpperTail(((windows - 1) * spread) / block, windows - 1) > SIGNIFICANCE))
-      return length;
-    if (length === longest) return null;
-  }
-  return null;
+  const length = 2 * politisWhite(values);
+  if (length > longest) return null;
+  if (length >= windowRows) return length;
+  const stretch = Math.min(windowRows, Math.floor(values.length / 5));
+  const stretches = Math.floor(values.length / stretch);
+  const spread = varianceOfMeans(values, stretch) * stretch;
+  const explained = varianceOfMeans(values, length) * length;
+  if (explained > 0 && chiSquaredUpperTail(((stretches - 1) * spread) / explained, stretches - 1) > EXPLAINED) return length;
+  // What blocks shorter than a window do not explain is slow: a block of a window's length has it as the window has.
+  return windowRows <= longest ? windowRows : null;
 }
 
 /** Block length of the circular bootstrap; from 1. */

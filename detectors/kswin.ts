@@ -173,7 +173,6 @@ class Kswin implements StreamingDetector {
       while (place < size && sorted[place] === value) place++;
       const below = place - sampled;
       if (below > largest) largest = below;
-      else if (-below > largest) largest = -below;
     }
     before[size] = 0;
     return largest;

@@ -51,21 +51,9 @@ export function nullLaw(scores: readonly number[], blocks: number | null): NullL
   return { replays: sorted.length, blocks, body, tailShare: above / sorted.length, scale: Math.max(excess / above, 1) };
 }
 
-/** Share of healthy windows whose score is at least this one; in (0, 1]. */
+/** Share of healthy windows whose score is at least this one; in (0, 1], and never smaller than the plain p-value. */
 export function calibratedP(law: NullLaw, pValue: number): number {
-  return widened(replayedP(law, scoreOf(pValue)), law.blocks);
-}
-
-/** The plain p-value whose calibrated one is this; the inverse of `calibratedP` in the tail. */
-export function plainPFor(law: NullLaw, calibrated: number): number {
-  let low = 0;
-  let high = HIGHEST_SCORE;
-  for (let step = 0; step < 60; step++) {
-    const middle = (low + high) / 2;
-    if (widened(replayedP(law, middle), law.blocks) > calibrated) low = middle;
-    else high = middle;
-  }
-  return Math.exp(-high);
+  return Math.max(pValue, widened(replayedP(law, scoreOf(pValue)), law.blocks));
 }
 
 function replayedP({ body, tailShare, scale }: NullLaw, score: number): number {

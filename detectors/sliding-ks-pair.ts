@@ -71,7 +71,7 @@ export class SlidingKsPair {
   /** The gaps in multiples of 1/(windowSize · referenceSize), or null until both are full. */
   get gaps(): KsGaps | null {
     if (this.#observed < this.windowSize + this.referenceSize) return null;
-    return { above: Math.max(0, this.#highest[this.#root]!), below: Math.max(0, -this.#lowest[this.#root]!) };
+    return { above: this.#highest[this.#root]!, below: 0 - this.#lowest[this.#root]! };
   }
 
   /** D, or null until both are full. */
@@ -156,8 +156,8 @@ export class SlidingKsPair {
     const right = this.#right[node]!;
     const upTo = this.#sum[left]! + this.#weight[node]!;
     this.#sum[node] = upTo + this.#sum[right]!;
-    // Without a left or right part nothing begins there: node 0's sums of 0 are the empty beginning's.
-    this.#highest[node] = Math.max(this.#highest[left]!, upTo, upTo + this.#highest[right]!);
-    this.#lowest[node] = Math.min(this.#lowest[left]!, upTo, upTo + this.#lowest[right]!);
+    // The empty beginning counts too, with the 0 of node 0, so that these are never below and never above 0.
+    this.#highest[node] = Math.max(this.#highest[left]!, upTo + this.#highest[right]!);
+    this.#lowest[node] = Math.min(this.#lowest[left]!, upTo + this.#lowest[right]!);
   }
 }

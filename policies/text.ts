@@ -22,7 +22,20 @@ const LABEL_WIDTH = 15;
 const OTHERS_NAMED = 2;
 
 /** The names of effects, as the field writes them. */
-const EFFECTS: { readonly [detector: string]: string } = { ks: 'KS D', 'chi-squared': "Cramér's V" };
+const EFFECTS: { readonly [detector: string]: string } = {
+  ks: 'KS D',
+  'chi-squared': "Cramér's V",
+  'g-test': "Cramér's V",
+  fisher: "Cramér's V",
+  wasserstein: 'Wasserstein distance over the deviation',
+  energy: 'energy coefficient',
+  'two-proportion': 'difference of the shares',
+  'jensen-shannon': 'Jensen–Shannon distance',
+  hellinger: 'Hellinger distance',
+  psi: 'PSI',
+  'total-variation': 'total variation',
+  'l-infinity': 'largest change of a share',
+};
 
 const REASONS: { readonly [reason: string]: string } = {
   schema_violation: 'a schema alert is firing, and new data would teach the fault',

@@ -74,7 +74,7 @@ export function alarmLines({ calibration, period, expected, allowed, power }: Al
   const { levels } = calibration;
   if (levels.length === 0) return [];
   const of = allowed === null ? '' : `, of the ${figure(allowed)} allowed`;
-  const unknown = levels.filter(({ share }) => share === null).length;
+  const unknown = levels.filter(({ share, value }) => share === null && value !== null).length;
   const without = unknown === 0 ? '' : `; without ${unknown} level${unknown === 1 ? '' : 's'} whose share is not known`;
   const windows = calibration.windowsInPeriod ?? 100;
   return [

@@ -32,6 +32,8 @@ interface InitFlags {
   readonly dryRun?: boolean;
 }
 
+/** One map for all uses: the checks of a policy are compiled once for it. */
+const KNOWN = new Map(detectors.map((detector) => [detector.type, detector]));
 const POLICY = 'policy.yaml';
 const REFERENCE = 'reference.csv';
 const EDITOR_SCHEMA = 'policy.schema.json';
@@ -64,8 +66,9 @@ async function init(flags: InitFlags): Promise<void> {
   if (!isModel && (await isPipe(flags.from))) throw new ConfigError('usage', `--from ${flags.from}: is read twice; name a file`);
   const plan = isModel ? await fromModel(flags) : await fromData(flags);
   const text = policyText(plan.draft);
+  // Before anything is written; the files that it names are not there yet.
+  verify(text, path.join(flags.output, POLICY), true);
   if (flags.dryRun === true) {
-    verify(text, path.join(flags.output, POLICY), true);
     process.stdout.write(text);
     for (const line of plan.found) process.stderr.write(`${line}\n`);
     const would = [POLICY, ...(plan.reference === null ? [] : [REFERENCE]), EDITOR_SCHEMA].map((name) => path.join(flags.output, name));
@@ -200,8 +203,7 @@ async function write(flags: InitFlags, text: string, reference: Plan['reference'
   try {
     await mkdir(flags.output, { recursive: true });
     if (reference !== null) await put(REFERENCE, (file) => pipeline(Readable.from(reference.pieces), createWriteStream(file)));
-    const known = new Map(detectors.map((detector) => [detector.type, detector]));
-    await put(EDITOR_SCHEMA, (file) => writeFile(file, `${JSON.stringify(policySchema(known), null, 2)}\n`));
+    await put(EDITOR_SCHEMA, (file) => writeFile(file, `${JSON.stringify(policySchema(KNOWN), null, 2)}\n`));
     await put(POLICY, (file) => writeFile(file, text));
   } catch (cause) {
     await Promise.all(beside.map((file) => rm(file, { force: true })));
@@ -218,8 +220,7 @@ async function write(flags: InitFlags, text: string, reference: Plan['reference'
 
 /** A policy that `check` refuses is a mistake in the arguments, or a bug of ours. */
 function verify(text: string, file: string, withoutFiles: boolean): void {
-  const known = new Map(detectors.map((detector) => [detector.type, detector]));
-  const { mistakes } = parsePolicy(text, file, { detectors: known });
+  const { mistakes } = parsePolicy(text, file, { detectors: KNOWN });
   const real = mistakes.filter((mistake) => !(withoutFiles && mistake.path === 'spec.reference.path'));
   if (real.length > 0)
     throw new ConfigError('refused', `the policy would be refused: ${real.slice(0, 3).map(formatMistake).join('; ')}`, real);

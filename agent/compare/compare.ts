@@ -101,10 +101,10 @@ function draftOf(before: DataColumn, now: DataColumn | null, reference: Data, cu
 function numbersDraft(before: DataColumn, now: DataColumn, settings: CompareSettings): Partial<Draft> {
   const [reference, current] = [before.numbers, now.numbers];
   if (reference.length === 0 || current.length === 0) return {};
-  const levels = countsOfNumbers(reference);
-  const currentLevels = levels.size <= FEW_LEVELS ? countsOfNumbers(current) : null;
-  if (currentLevels !== null && new Set([...levels.keys(), ...currentLevels.keys()]).size <= FEW_LEVELS) {
-    const draft = categoriesDraft(levels, currentLevels, 'given', settings);
+  // Counted only where they are few: the text of a number costs more than all else.
+  const levels = Math.max(before.distinct, now.distinct) <= FEW_LEVELS ? [countsOfNumbers(reference), countsOfNumbers(current)] : null;
+  if (levels !== null && new Set(levels.flatMap((side) => [...side.keys()])).size <= FEW_LEVELS) {
+    const draft = categoriesDraft(levels[0]!, levels[1]!, 'given', settings);
     return { ...draft, wasserstein: testNumbers(reference, current, settings.q).wasserstein };
   }
   const picture = histogramOf(reference, current);
@@ -182,7 +182,9 @@ function judge({ changed, skipped, moves, ...draft }: Draft, settings: CompareSe
   }
   reasons.push(...draft.reasons);
   if (test !== null && test.adjustedPValue <= settings.q) reasons.push(...moves);
-  return { ...draft, verdict: verdictOf(), reasons };
+  const verdict = verdictOf();
+  const { name, ...rest } = draft;
+  return { name, verdict, ...rest, reasons };
 
   function verdictOf(): Verdict {
     if (drift) return 'drift';
@@ -282,4 +284,3 @@ function totalOf(counts: ReadonlyMap<string, number>): number {
   for (const count of counts.values()) total += count;
   return total;
 }
-

@@ -46,7 +46,7 @@ export function effectsChart(columns: readonly ColumnComparison[], threshold: nu
     return card === -1 ? mark : `<a href="#c${card}">${mark}</a>`;
   });
   const limit = `<line class="limit" x1="${x(threshold)}" x2="${x(threshold)}" y1="${top - 4}" y2="${height - 20}"/><text class="limit-label" x="${x(threshold) + 5}" y="${top - 8}">threshold ${threshold}</text>`;
-  return `<svg class="effects" viewBox="0 0 900 ${height}" role="img" aria-label="Effect of each column; the threshold is ${threshold}">${grid}${limit}${rows.join('\n')}</svg>`;
+  return `<div class="scroll"><svg class="effects" viewBox="0 0 900 ${height}" role="img" aria-label="Effect of each column; the threshold is ${threshold}">${grid}${limit}${rows.join('\n')}</svg></div>`;
 }
 
 function histogram({ bins, log, outside }: Picture & { kind: 'histogram' }, name: string, width: number): string {
@@ -108,14 +108,17 @@ function ticksOf(from: number, to: number, log: boolean, x: (value: number) => n
 
 /** A few round numbers inside. */
 function rounded(from: number, to: number, width: number): number[] {
-  const rough = (to - from) / (width / 60);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? rough;
-  const values: number[] = [];
-  if (!(step > 0) || !Number.isFinite(step)) return [from, to];
-  for (let index = Math.ceil(from / step); index * step <= to && values.length < 12; index++)
-    values.push(Number((index * step).toPrecision(12)));
-  return values.length < 2 ? [from, to] : values;
+  for (let rough = (to - from) / (width / 60); rough > 0 && Number.isFinite(rough); rough /= 2) {
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? rough;
+    const values: number[] = [];
+    for (let index = Math.ceil(from / step); index * step <= to && values.length < 12; index++)
+      values.push(Number((index * step).toPrecision(12)));
+    if (values.length >= 2) return values;
+    // Beside large numbers a narrow range has no round ones.
+    if (step < (to - from) / 12) break;
+  }
+  return [from, to];
 }
 
 function powers(from: number, to: number, width: number): number[] {
@@ -146,7 +149,7 @@ function bars({ bars: list, others }: Picture & { kind: 'bars' }, name: string, 
 
 function wordsOf({ reference, current }: Bar): string {
   if (reference === 0) return `new ${percent(current)}`;
-  if (current === 0) return `gone, was ${percent(reference)}`;
+  if (current === 0) return `${percent(reference)} → gone`;
   return percent(reference) === percent(current) ? percent(current) : `${percent(reference)} → ${percent(current)}`;
 }
 

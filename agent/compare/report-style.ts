@@ -28,7 +28,7 @@ h1.drift{color:var(--drift)}h1.same{color:var(--same)}
 .note b{color:var(--insufficient);margin-right:.3rem}
 h2{margin:1.8rem 0 .6rem;font-size:.75rem;font-weight:650;letter-spacing:.07em;text-transform:uppercase;color:var(--quiet)}
 svg{display:block;width:100%;height:auto;font:11px var(--figure)}
-.effects{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.4rem .6rem;max-width:60rem}
+.effects{min-width:34rem}.scroll:has(.effects){max-width:62rem}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(21.5rem,1fr));gap:1rem;align-items:start}
 .card{background:var(--panel);border:1px solid var(--line);border-top:3px solid var(--tone);border-radius:6px;padding:.8rem 1rem .7rem;scroll-margin-top:1rem;break-inside:avoid}
 .small{grid-template-columns:repeat(auto-fill,minmax(15.5rem,1fr));margin:1rem 0}.small .what{min-height:0}.small h3{font-size:.9rem}
@@ -64,5 +64,5 @@ table{overflow-wrap:normal}.scroll{overflow-x:auto;background:var(--panel);borde
 .rest{margin:0 0 1rem;display:grid;gap:.35rem}
 footer{margin-top:1.8rem;padding-top:.8rem;border-top:1px solid var(--line);color:var(--quiet);font-size:.8125rem}
 @media (max-width:40rem){body{padding:0 .8rem 2rem}h1{font-size:1.6rem}.cards{grid-template-columns:1fr}.what{min-height:0}}
-@media print{:root{--paper:#fff;--panel:#fff;--ink:#000;--quiet:#444;--line:#ccc;--ground:#c8c8c8;--ground-line:#888;--now:#1d4f8a;--now-wash:#1d4f8a26;--drift:#a8450a;--same:#23704a;--insufficient:#7a5a00}body{padding:0;max-width:none;font-size:9pt}.cards{grid-template-columns:1fr 1fr}.cards.small{grid-template-columns:1fr 1fr 1fr}details{display:none}.hit{display:none}h2{break-after:avoid}tr{break-inside:avoid}.scroll{overflow:visible}.scroll table,.scroll .n,.scroll .badge{font-size:6.5pt}.scroll th,.scroll td{padding:.15rem .25rem}*{print-color-adjust:exact}}
+@media print{:root{--paper:#fff;--panel:#fff;--ink:#000;--quiet:#444;--line:#ccc;--ground:#c8c8c8;--ground-line:#888;--now:#1d4f8a;--now-wash:#1d4f8a26;--drift:#a8450a;--same:#23704a;--insufficient:#7a5a00}body{padding:0;max-width:none;font-size:9pt}.cards{grid-template-columns:1fr 1fr}.cards.small{grid-template-columns:1fr 1fr 1fr}details{display:none}.hit{display:none}h2{break-after:avoid}tr{break-inside:avoid}.scroll{overflow:visible}.effects{min-width:0}.scroll table,.scroll .n,.scroll .badge{font-size:6.5pt}.scroll th,.scroll td{padding:.15rem .25rem}*{print-color-adjust:exact}}
 `;

@@ -123,21 +123,26 @@ export function otherUnits(reference: Float64Array, current: Float64Array, effec
 
 /** Figures of ascending numbers, at least one. */
 export function summaryOf(ascending: Float64Array): Summary {
-  const origin = quantile(ascending, 0.5);
+  const n = ascending.length;
+  const median = quantile(ascending, 0.5);
+  // Where squares would overflow, all is reckoned in units of the largest value.
+  const largest = Math.max(Math.abs(ascending[0]!), Math.abs(ascending[n - 1]!));
+  const unit = largest > 1e150 ? largest : 1;
+  const origin = median / unit;
   let sum = 0;
   let squares = 0;
   // About the median: the squares of a large offset would swallow a small spread.
   for (const value of ascending) {
-    sum += value - origin;
-    squares += (value - origin) ** 2;
+    const difference = value / unit - origin;
+    sum += difference;
+    squares += difference * difference;
   }
-  const n = ascending.length;
   const variance = n > 1 ? (squares - (sum * sum) / n) / (n - 1) : 0;
   return {
-    mean: origin + sum / n,
-    deviation: Math.sqrt(Math.max(0, variance)),
+    mean: (origin + sum / n) * unit,
+    deviation: Math.min(Number.MAX_VALUE, Math.sqrt(Math.max(0, variance)) * unit),
     min: ascending[0]!,
-    quartiles: [quantile(ascending, 0.25), origin, quantile(ascending, 0.75)],
+    quartiles: [quantile(ascending, 0.25), median, quantile(ascending, 0.75)],
     max: ascending[n - 1]!,
   };
 }

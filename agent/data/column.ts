@@ -1,8 +1,8 @@
 /**
  * One column of a data file: its type, and the values of the rows that are kept. Counts are those of all rows.
  */
-import { numberCell } from '../table.ts';
 import type { Value } from './batch.ts';
+import { BOOLEAN, type Cell, MISSING, NO_CELL, NUMBER, nestedText, readDate, readNumber, readText, TEXT, TIME } from './cell.ts';
 
 /** `text`: nearly every value is another one (identifiers, free text); `empty`: nothing but missing values. */
 export type DataType = 'number' | 'boolean' | 'category' | 'time' | 'text' | 'empty';
@@ -49,14 +49,12 @@ const TYPICAL_SHARE = 0.95;
 /** A column with more different texts than this, and than half its values, is no category. */
 const FEW_DISTINCT = 50;
 
-interface Word {
+interface Word extends Cell {
   /** 1-based place among the words; 0 = the text is not told apart. */
   readonly code: number;
-  readonly kind: number;
-  readonly number: number;
 }
 
-const NO_WORD: Word = { code: 0, kind: MISSING, number: Number.NaN };
+const LEADING_ZERO = /^[+-]?0\d+$/;
 
 /** Gathers a column cell by cell. */
 export class ColumnBuilder {
@@ -74,8 +72,8 @@ export class ColumnBuilder {
   #integer = true;
   #rising = true;
   #last = Number.NaN;
-  #min = Number.POSITIVE_INFINITY;
-  #max = Number.NEGATIVE_INFINITY;
+  readonly #numberRange = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
+  readonly #times = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
   /** Running sums about the first number, for the autocorrelation. */
   readonly #series = { origin: Number.NaN, pairs: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0 };
 
@@ -89,7 +87,8 @@ export class ColumnBuilder {
   add(value: Value, slot: number): void {
     const word = this.#wordOf(value);
     this.#tally[word.kind]!++;
-    if (word.kind === NUMBER || word.kind === TIME) this.#measure(word.number);
+    if (word.kind === NUMBER) this.#measure(word.number);
+    else if (word.kind === TIME) this.#range(this.#times, word.number);
     if (slot >= 0) this.#keep(slot, word);
   }
 
@@ -103,7 +102,8 @@ export class ColumnBuilder {
     const categories = type === 'category' || type === 'boolean' ? this.#categories(kept) : new Map<string, number>();
     let missingKept = 0;
     for (let slot = 0; slot < kept; slot++) if (this.#kindAt(slot) === MISSING) missingKept++;
-    const hasRange = (type === 'number' || type === 'time') && this.#min <= this.#max;
+    const range = type === 'number' ? this.#numberRange : this.#times;
+    const hasRange = (type === 'number' || type === 'time') && range.min <= range.max;
     return {
       name: this.#name,
       type,
@@ -113,8 +113,8 @@ export class ColumnBuilder {
       integer: type === 'number' && this.#integer,
       rising: type === 'number' && this.#integer && this.#rising && numbers > 1,
       autocorrelation: type === 'number' ? this.#autocorrelation() : null,
-      min: hasRange ? this.#min : null,
-      max: hasRange ? this.#max : null,
+      min: hasRange ? range.min : null,
+      max: hasRange ? range.max : null,
       numbers: ordered,
       categories,
       missingKept,
@@ -126,63 +126,50 @@ export class ColumnBuilder {
   #wordOf(value: Value): Word {
     switch (typeof value) {
       case 'undefined':
-        return NO_WORD;
+        return plain(NO_CELL);
       case 'number':
-        return numberWord(value);
+        return plain(readNumber(value));
       case 'bigint':
-        return numberWord(Number(value));
+        return plain(readNumber(Number(value)));
       case 'boolean':
-        return this.#intern(value ? 'true' : 'false', BOOLEAN, Number(value));
+        return this.#intern(value ? 'true' : 'false', { kind: BOOLEAN, number: Number(value) });
       case 'object':
-        if (value === null) return NO_WORD;
-        if (value instanceof Date) {
-          const at = value.getTime();
-          return Number.isNaN(at) ? NO_WORD : { code: 0, kind: TIME, number: at };
-        }
-        return this.#textWord(nested(value), true);
+        if (value === null) return plain(NO_CELL);
+        return value instanceof Date ? plain(readDate(value)) : this.#intern(nestedText(value), { kind: TEXT, number: Number.NaN });
       case 'string':
-        return this.#textWord(value, this.#typed);
+        return this.#words.get(value) ?? this.#textWord(value);
     }
   }
 
-  #textWord(text: string, typed: boolean): Word {
-    const known = this.#words.get(text);
-    if (known !== undefined) return known;
-    if (typed) return this.#intern(text, TEXT, Number.NaN);
+  #textWord(text: string): Word {
+    if (this.#typed) return this.#intern(text, { kind: TEXT, number: Number.NaN });
     const trimmed = text.trim();
-    if (trimmed.length <= 4 && MISSING_WORDS.has(trimmed.toLowerCase())) return NO_WORD;
-    const number = numberCell(trimmed);
-    if (number !== null) {
+    const cell = readText(trimmed);
+    if (cell.kind === NUMBER) {
       if (LEADING_ZERO.test(trimmed)) this.#leadingZeros++;
-      if (this.#numberWords >= MOST_NUMBER_WORDS) return { code: 0, kind: NUMBER, number };
+      if (this.#numberWords >= MOST_NUMBER_WORDS) return plain(cell);
       this.#numberWords++;
-      return this.#intern(text, NUMBER, number);
     }
-    if (/^(true|false)$/i.test(trimmed)) return this.#intern(trimmed.toLowerCase(), BOOLEAN, trimmed.length === 4 ? 1 : 0);
-    if (INFINITE_WORD.test(trimmed)) return { code: 0, kind: INFINITE, number: Number.NaN };
-    if (ISO_TIME.test(trimmed)) return { code: 0, kind: TIME, number: instantOf(trimmed) };
-    if (LOCAL_DATE.test(trimmed)) return { code: 0, kind: TIME, number: Number.NaN };
-    return this.#intern(trimmed, TEXT, Number.NaN);
+    if (cell.kind === BOOLEAN) return this.#intern(trimmed.toLowerCase(), cell);
+    return cell.kind === NUMBER || cell.kind === TEXT ? this.#intern(trimmed, cell) : plain(cell);
   }
 
-  #intern(text: string, kind: number, number: number): Word {
+  #intern(text: string, cell: Cell): Word {
     const short = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
     const known = this.#words.get(short);
     if (known !== undefined) return known;
     if (this.#texts.length >= MOST_DISTINCT) {
       this.#overflow = true;
-      return { code: 0, kind, number };
+      return plain(cell);
     }
     this.#texts.push(short);
-    const word = { code: this.#texts.length, kind, number };
+    const word = { ...cell, code: this.#texts.length };
     this.#words.set(short, word);
     return word;
   }
 
   #measure(value: number): void {
-    if (Number.isNaN(value)) return;
-    if (value < this.#min) this.#min = value;
-    if (value > this.#max) this.#max = value;
+    this.#range(this.#numberRange, value);
     const series = this.#series;
     if (Number.isNaN(series.origin)) series.origin = value;
     else {
@@ -198,6 +185,11 @@ export class ColumnBuilder {
     }
     if (this.#integer && !Number.isInteger(value)) this.#integer = false;
     this.#last = value;
+  }
+
+  #range(range: { min: number; max: number }, value: number): void {
+    if (value < range.min) range.min = value;
+    if (value > range.max) range.max = value;
   }
 
   #autocorrelation(): number | null {
@@ -290,3 +282,6 @@ function distinctOf(ascending: Float64Array): number {
   return distinct;
 }
 
+function plain(cell: Cell): Word {
+  return { ...cell, code: 0 };
+}

@@ -97,7 +97,10 @@ function guessOf(column: DataColumn, characters: number): GuessedColumn {
   const review: string[] = [];
   const bare = { name, min: null, max: null, values: null, maxUnseen: null };
   const always = missing === 0 && rows >= ENOUGH_ROWS;
-  const presence = { required: always, maxMissing: missing === 0 ? null : Math.min(1, Math.ceil((2 * missing + 0.01) * 100) / 100) };
+  const presence = {
+    required: always,
+    maxMissing: missing === 0 ? null : Math.min(1, Math.ceil(Number((200 * missing + 1).toFixed(6))) / 100),
+  };
   if (missing > 0) review.push(`${percent(missing)} missing so far`);
   if (isProtected(name)) review.push('may be a group protected by law; decide whether it may be stored');
   if (column.invalid > 0) review.push(`${column.invalid} values were no ${type === 'number' ? 'numbers' : type}`);

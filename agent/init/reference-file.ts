@@ -3,6 +3,7 @@
  */
 import type { ColumnType } from '../../contracts/policy.ts';
 import type { Value } from '../data/batch.ts';
+import { isMissingText } from '../data/cell.ts';
 import { openData } from '../data/file.ts';
 import { numberCell } from '../table.ts';
 
@@ -14,9 +15,6 @@ export interface ReferenceColumn {
   readonly name: string;
   readonly type: ColumnType;
 }
-
-/** Texts of CSV that stand for no value, in lower case. */
-const MISSING_WORDS = new Set(['', 'na', 'n/a', 'nan', 'null', 'none']);
 
 /**
  * The file's newest rows, in their order: neighbours stay neighbours. Yields the header first, then pieces of some rows.
@@ -61,7 +59,7 @@ function cellText(type: ColumnType, value: Value, typed: boolean): string {
         ? JSON.stringify(value)
         : String(value);
   const trimmed = typed ? text : text.trim();
-  if (!typed && MISSING_WORDS.has(trimmed.toLowerCase())) return '';
+  if (!typed && isMissingText(trimmed)) return '';
   if (type === 'number' || type === 'integer') {
     const number = numberCell(trimmed);
     return number === null ? '' : String(number);

@@ -112,7 +112,7 @@ t.test('buckets and width agree whatever is dropped, and whatever row is empty',
 t.test('the window grows past the rows that were laid out at first, and is restored so', (t) => {
   const given = { maxBuckets: 1, clock: 1_000_000 };
   const detector = create(given);
-  for (let k = 0; k < 140_000; k++) detector.update(k % 2);
+  for (const value of uniforms(140_000, 11)) detector.update(Math.floor(value * 8) / 1024);
   const { totals, width, total } = stateOf(detector);
   t.equal(totals.length, 18);
   t.equal(width, 140_000);
@@ -195,5 +195,39 @@ t.test('a window that is kept is what the cuts left, and the observations go on'
   t.equal(detector.update(1.5), 'stable');
   t.equal(stateOf(detector).width, width + 1);
   t.equal(detector.observed, drift + 2);
+  t.end();
+});
+
+t.test('whenever the level is stable no cut of the window exceeds its bound: the quick search hides none', (t) => {
+  // Large values: what the quick search leaves out of the bound is nothing beside the rest.
+  const values = uniforms(12_000, 12).map((value, index) => 1e4 * (value + (Math.floor(index / 1500) % 2) * (index > 6000 ? 0.08 : 0.3)));
+  for (const keepWindow of [false, true]) {
+    const detector = create({ keepWindow, clock: 1, delta: 0.05 });
+    const hidden = values.flatMap((value, index) =>
+      detector.update(value) === 'stable' && detector.statistic! > detector.threshold! ? [index] : [],
+    );
+    t.same(hidden, []);
+  }
+  t.end();
+});
+
+t.test('parts of a window that is kept must be longer than minWindowLength + 1, so that less of it is cut off at a jump', (t) => {
+  const keptAt = (keepWindow: boolean) => {
+    const detector = create({ clock: 1, minWindowLength: 1, keepWindow });
+    t.same(driftsOf(detector, [...new Array(100).fill(0), 1e6]), [100]);
+    return detector.changedFor!;
+  };
+  // Buckets from the newest: 1, then older ones of zeros; cuts next to the newest value are not tried.
+  t.ok(keptAt(true) > 2 * keptAt(false), `${keptAt(true)} and ${keptAt(false)} values are left`);
+  t.end();
+});
+
+t.test('restored, a stream of zeros and ones is still taken as it is when other values come', (t) => {
+  const detector = create({ semantics: 'safe' });
+  driftsOf(detector, uniforms(500, 3).map(Math.round));
+  const restored = adwin.create(withDefaults(adwin.options, {}), { state: detector.snapshot() });
+  t.equal(restored.update(0.25), detector.update(0.25));
+  t.same(restored.snapshot(), detector.snapshot());
+  t.equal(stateOf(restored).width, 501);
   t.end();
 });

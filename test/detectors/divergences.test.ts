@@ -1,6 +1,7 @@
 import t from 'tap';
 import { withDefaults } from '../../contracts/options.ts';
 import { Bins } from '../../detectors/bins.ts';
+import { chiSquared } from '../../detectors/chi-squared.ts';
 import { hellingerDistance } from '../../detectors/hellinger.ts';
 import { jensenShannon, jensenShannonDistance } from '../../detectors/jensen-shannon.ts';
 import { lInfinityDistance } from '../../detectors/l-infinity.ts';
@@ -95,6 +96,20 @@ t.test('p-values of windows without a change come as often as they say', (t) => 
   // Within four standard deviations of the level.
   t.ok(Math.abs(share(0.05) - 0.05) < 0.036, `${share(0.05)} at 0.05`);
   t.ok(Math.abs(share(0.5) - 0.5) < 0.082, `${share(0.5)} at 0.5`);
+  t.end();
+});
+
+t.test('the p-value is that of chi-squared over the same categories, corrected for continuity where there are two', (t) => {
+  const texts = (...counts: number[]) => counts.flatMap((count, k) => new Array<string>(count).fill(`c${k}`));
+  for (const [reference, window] of [
+    [texts(60, 40), texts(20, 30)],
+    [texts(60, 40, 30), texts(20, 30, 10)],
+  ] as const) {
+    const ours = preparePsi(reference).test(window)!;
+    const theirs = chiSquared.prepare(withDefaults(chiSquared.options, {}), reference).test(window)!;
+    t.equal(ours.pValue, theirs.pValue);
+    t.equal(ours.degreesOfFreedom, theirs.degreesOfFreedom);
+  }
   t.end();
 });
 

@@ -61,3 +61,17 @@ t.test('healthy streams of any unit alarm seldom, where without a scale some ala
   }
   t.end();
 });
+
+t.test('zeros and ones before the first other value do not count, unless they were many', (t) => {
+  const stateOf = (values: readonly number[]) => {
+    const detector = create({ warmUp: 50 });
+    driftsOf(detector, values);
+    const restored = pageHinkley.create(withDefaults(pageHinkley.options, { warmUp: 50 }), { state: detector.snapshot() });
+    t.equal(restored.update(7.5), detector.update(7.5));
+    t.same(restored.snapshot(), detector.snapshot());
+    return detector.snapshot() as { count: number; mean: number };
+  };
+  t.match(stateOf([0, 1, 1, 0, 1]), { count: 0, mean: 0 });
+  t.equal(stateOf(bits(0.5, 60, 1)).count, 61);
+  t.end();
+});

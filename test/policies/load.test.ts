@@ -28,6 +28,8 @@ spec:
       fallback: {onnx: models/small.onnx, provider: cuda}
     failOpen: true
     sampling: {rate: 1.0, maxBodyBytes: 64KiB}
+    expectedRows: {count: 50000, per: 12h}
+  falseAlarms: {atMost: 2, per: 30d, blocks: 48}
   schema:
     onViolation: {severity: critical, minFraction: 0.005, for: 5m}
     inputs:
@@ -104,7 +106,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     categorical: null,
     error: null,
     predictor: null,
-    correction: { method: 'benjamini-hochberg', q: 0.05 },
+    correction: { method: 'benjamini-hochberg', q: 0.05, written: false },
     for: { unit: 'windows', count: 1 },
     clear: { effectBelow: null, for: { unit: 'windows', count: 1 } },
     severity: 'warning',
@@ -125,6 +127,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
       ],
       fallback: { onnx: path.join(home, 'models/small.onnx'), provider: 'cuda' },
       maxBodyBytes: 65_536,
+      expectedRows: { count: 50_000, perMs: 43_200_000 },
     },
     schema: {
       inputs: [
@@ -137,13 +140,19 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     reference: { source: 'file', path: path.join(home, 'reference.csv.gz'), kind: 'training' },
     window: { rows: 5000 },
     minSamples: 1000,
+    falseAlarms: { atMost: 2, per: { unit: 'ms', count: 2_592_000_000 }, blockRows: 48 },
     monitors: [
       {
         ...monitor,
         name: 'input-drift',
-        numeric: { type: 'ks', options: { method: 'auto', alternative: 'two-sided' }, effectAtLeast: 0.1 },
-        categorical: { type: 'chi-squared', options: { minExpected: 8, yates: true }, effectAtLeast: 0.15 },
-        correction: { method: 'bonferroni', q: 0.01 },
+        numeric: { type: 'ks', options: { method: 'auto', alternative: 'two-sided' }, effectAtLeast: 0.1, written: [] },
+        categorical: {
+          type: 'chi-squared',
+          options: { minExpected: 8, yates: true, form: 'homogeneity' },
+          effectAtLeast: 0.15,
+          written: ['minExpected'],
+        },
+        correction: { method: 'bonferroni', q: 0.01, written: true },
         for: { unit: 'windows', count: 2 },
         clear: { effectBelow: 0.07, for: { unit: 'ms', count: 5_400_000 } },
         severity: 'info',
@@ -154,8 +163,18 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
         features: ['request.failed', 'income'],
         numeric: {
           type: 'adwin',
-          options: { delta: 0.001, clock: 32, maxBuckets: 5, minWindowLength: 5, gracePeriod: 10, semantics: 'river' },
+          options: {
+            delta: 0.001,
+            clock: 32,
+            maxBuckets: 5,
+            minWindowLength: 5,
+            gracePeriod: 10,
+            keepWindow: false,
+            warmUp: 100,
+            semantics: 'safe',
+          },
           effectAtLeast: null,
+          written: ['delta'],
         },
       },
       {
@@ -166,6 +185,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
           type: 'ddm',
           options: { driftThreshold: 4, warmStart: 30, warningThreshold: 2, minErrors: 30, semantics: 'safe' },
           effectAtLeast: null,
+          written: ['driftThreshold'],
         },
         severity: 'critical',
       },

@@ -197,7 +197,9 @@ const broken: [string, string, string, string[]][] = [
     'KS under categorical',
     '{type: chi-squared, minExpected: 5}',
     '{type: ks}',
-    ['p.yaml:26:29 spec.monitors.0.detectors.categorical.type is `ks` and must be chi-squared'],
+    [
+      'p.yaml:26:29 spec.monitors.0.detectors.categorical.type is `ks` and must be chi-squared, g-test, fisher, two-proportion, jensen-shannon, hellinger, psi, total-variation or l-infinity',
+    ],
   ],
   [
     'KS on calls',
@@ -211,7 +213,9 @@ const broken: [string, string, string, string[]][] = [
     'a detector there is not',
     'type: ddm',
     'type: dmm',
-    ['p.yaml:31:33 spec.monitors.1.detectors.error.type is `dmm` and must be ddm or adwin — did you mean ddm?'],
+    [
+      'p.yaml:31:33 spec.monitors.1.detectors.error.type is `dmm` and must be ddm, eddm, hddm-a, hddm-w, adwin, page-hinkley, kswin, cusum or variance — did you mean ddm?',
+    ],
   ],
   [
     'another detector’s option',

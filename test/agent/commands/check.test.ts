@@ -1,7 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { checkCommand } from '../../../agent/commands/check.ts';
+import { packageFile } from '../../../agent/package-file.ts';
+import { detectors } from '../../../detectors/catalogue.ts';
+import { Random } from '../../../detectors/performance/random.ts';
+import { parsePolicy } from '../../../policies/load.ts';
 
 /** Runs the command here, since a start of the whole program takes a while. */
 async function check(t: Test, ...options: string[]) {
@@ -114,4 +119,83 @@ t.test('the program exits 1 on mistakes and 2 on a file that is not there', asyn
   const missing = run('none.yaml');
   t.equal(missing.status, 2);
   t.match(missing.stderr, /there is no such file/);
+});
+
+/** A policy with a reference of independent rows, and levels as given. */
+function budgeted(monitors: string): string {
+  return `apiVersion: driftline/v1
+kind: Policy
+metadata: {name: budgeted}
+spec:
+  model: {name: m}
+  traffic: {upstreams: {primary: {url: "http://127.0.0.1:8081"}}, expectedRows: {count: 4800, per: 1d}}
+  falseAlarms: {atMost: 3, per: 30d}
+  schema: {inputs: [{name: a, type: number}, {name: b, type: number}]}
+  reference: {source: file, path: reference.csv}
+  window: {rows: 100}
+  monitors:
+${monitors}`;
+}
+
+const random = new Random(3);
+const reference = `a,b\n${Array.from({ length: 1_000 }, () => `${random.normal()},${random.normal()}`).join('\n')}\n`;
+
+t.test('a budget: what is expected, the level of each monitor and why, and what its tests can see', async (t) => {
+  const folder = t.testdir({
+    'p.yaml': budgeted('    - {name: drift, detectors: {numeric: {type: ks, method: asymptotic}}}\n'),
+    'reference.csv': reference,
+  });
+  const { status, stdout, stderr } = await check(t, path.join(folder, 'p.yaml'));
+  t.equal(status, 0);
+  t.equal(stderr, '');
+  // 4,800 rows a day in windows of 100 are 1,440 windows in 30 days.
+  t.match(stdout, /^ {2}alarms {5}3 false alarms expected in 30 d, of the 3 allowed$/m);
+  t.match(stdout, /^ {2}level {6}drift \(ks\): q 0\.00208 \[plain\], 3 in 30 d; rows are independent in the reference’s order \(.*p /m);
+  const [, sd] = /power {6}drift: finds in 4 windows of 5 ([\d.]+) sd on a, [\d.]+ sd on b$/m.exec(stdout) ?? [];
+  // KS at 0.00104 and 100 against 1,000: D of about 0.2, which a shift of 0.52 sd gives in expectation, and a bit more four times in five.
+  t.ok(Number(sd) > 0.45 && Number(sd) < 0.9, `${sd}`);
+});
+
+t.test('levels written out beyond the budget: exit 1 with the number', async (t) => {
+  const folder = t.testdir({
+    'p.yaml': budgeted('    - {name: old, detectors: {numeric: {type: ks, method: asymptotic}}, correction: {q: 0.05}}\n'),
+    'reference.csv': reference,
+  });
+  const { status, stdout, stderr } = await check(t, path.join(folder, 'p.yaml'));
+  t.equal(status, 1);
+  const [, expected] = /the levels written out cost ([\d.]+) false alarms in 30 d, and falseAlarms allows 3 /.exec(stderr) ?? [];
+  // q of the 1,440 windows: 72, as far as 1,200 replays tell.
+  t.ok(Number(expected) > 35 && Number(expected) < 115, `${expected}`);
+  t.match(stdout, /^ {2}level {6}old \(ks\): q 0\.05 \[written\], .* in 30 d \(at most /m);
+  const json = await check(t, path.join(folder, 'p.yaml'), '--json');
+  t.equal(json.status, 1);
+  t.match(JSON.parse(json.stdout), {
+    ok: false,
+    falseAlarms: {
+      exceeded: true,
+      allowed: 3,
+      period: '30 d',
+      written: Number,
+      levels: [{ monitor: 'old', method: 'written', value: 0.05 }],
+    },
+  });
+});
+
+t.test('the demo’s levels are written out: no budget sets any of them', async (t) => {
+  const text = readFileSync(packageFile('agent/demo/policy.yaml'), 'utf8');
+  const folder = t.testdir({ 'policy.yaml': text, 'reference.csv': '', 'elec2.onnx': '', 'predictor.json': '{}' });
+  const { policy } = parsePolicy(text, path.join(folder, 'policy.yaml'), {
+    detectors: new Map(detectors.map((detector) => [detector.type, detector])),
+    env: { DEMO_UPSTREAM: 'http://127.0.0.1:1', DEMO_RECEIVER: 'http://127.0.0.1:2' },
+  });
+  t.equal(policy?.falseAlarms, null);
+  t.same(
+    policy?.monitors.map(({ name, correction, numeric, error }) => [name, correction.written, (numeric ?? error)?.written]),
+    [
+      ['input-drift', true, []],
+      ['error-rate', false, ['warmStart', 'minErrors', 'warningThreshold', 'driftThreshold']],
+      ['accuracy-estimate', false, undefined],
+      ['failed-calls', false, ['delta']],
+    ],
+  );
 });

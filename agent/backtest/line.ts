@@ -1,0 +1,161 @@
+/**
+ * The analysis line under a virtual clock: the code that judges live traffic, fed with rows, on a store that is thrown away.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Alert } from '../../contracts/alert.ts';
+import type { Finding } from '../../contracts/finding.ts';
+import type { Policy } from '../../contracts/policy.ts';
+import type { Cell, Columns } from '../../contracts/record.ts';
+import { Analysis } from '../analyse.ts';
+import { calibrate } from '../calibration/calibrate.ts';
+import { type Calibration, type CalibrationTask, calibrationFingerprint } from '../calibration/calibration.ts';
+import { Committer } from '../store/commit.ts';
+import { openState } from '../store/open.ts';
+import { StoreReader } from '../store/read.ts';
+import type { Rows } from './rows.ts';
+
+/** What came of some rows. */
+export interface Outcome {
+  /** Alerts in each of their states, in order. */
+  readonly alerts: readonly Alert[];
+  readonly windows: readonly Finding[];
+}
+
+/** Rows of one record of a replay; a window's end inside a record is where it would be anyway. */
+const ROWS_AT_ONCE = 100;
+/** 1 January 2026: a replay looks the same whenever it is made. */
+export const BEGINNING = 1_767_225_600_000;
+const USUAL_MS_PER_ROW = 1_000;
+
+/** Opens lines over one temporary store each; remembers calibrations among them, since they take seconds. */
+export class Workshop {
+  readonly #policy: Policy;
+  readonly #file: ReadonlyMap<string, readonly Cell[]>;
+  readonly #calibrations = new Map<string, Calibration>();
+  /** What the lines had to say. */
+  readonly log = new Set<string>();
+
+  constructor(policy: Policy, referenceFile: ReadonlyMap<string, readonly Cell[]>) {
+    this.#policy = policy;
+    this.#file = referenceFile;
+  }
+
+  /** Levels as the lines have them. */
+  calibrate(task: CalibrationTask): Calibration {
+    const fingerprint = calibrationFingerprint(task);
+    const known = this.#calibrations.get(fingerprint) ?? calibrate(task);
+    this.#calibrations.set(fingerprint, known);
+    return known;
+  }
+
+  /** @param kept whether what is committed is written, so that labels find their records; without it memory and disk stay free */
+  open(kept: boolean): BacktestLine {
+    return new BacktestLine(
+      this.#policy,
+      this.#file,
+      kept,
+      (task) => this.calibrate(task),
+      (line) => this.log.add(line),
+    );
+  }
+}
+
+/** One analysis with its store and its clock. */
+export class BacktestLine {
+  readonly #analysis: Analysis;
+  readonly #committer: Committer | null;
+  readonly #directory: string;
+  readonly #close: () => void;
+  readonly #policy: Policy;
+  readonly #msPerRow: number;
+  #now = BEGINNING;
+  #rows = 0;
+
+  constructor(
+    policy: Policy,
+    referenceFile: ReadonlyMap<string, readonly Cell[]>,
+    kept: boolean,
+    calibrateTask: (task: CalibrationTask) => Calibration,
+    log: (line: string) => void,
+  ) {
+    this.#policy = policy;
+    const expected = policy.traffic.expectedRows ?? null;
+    this.#msPerRow = expected === null ? USUAL_MS_PER_ROW : expected.perMs / expected.count;
+    this.#directory = mkdtempSync(path.join(tmpdir(), 'driftline-backtest-'));
+    const { db } = openState(this.#directory);
+    const reader = new StoreReader(db);
+    this.#committer = kept ? new Committer(db) : null;
+    this.#close = () => db.close();
+    this.#analysis = new Analysis({ policy, referenceFile, reader, now: () => this.#now, log, calibrate: calibrateTask });
+  }
+
+  /** Rows fed so far. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Feeds rows `from` to `to` (without it). Labels follow their row at once, if it has one of its own. */
+  feed({ columns, labels }: Rows, from: number, to: number): Outcome {
+    const alerts: Alert[] = [];
+    const windows: Finding[] = [];
+    const atOnce = labels === null ? ROWS_AT_ONCE : 1;
+    for (let row = from; row < to; row += atOnce) {
+      const rows = Math.min(atOnce, to - row);
+      const id = `row-${this.#rows}`;
+      this.#now = Math.round(BEGINNING + this.#rows * this.#msPerRow);
+      const inputs = sideOf(columns, 'inputs', row, rows);
+      const outputs = sideOf(columns, 'outputs', row, rows);
+      this.#analysis.observeDecoded({
+        id,
+        requestId: null,
+        at: this.#now,
+        model: this.#policy.model.name,
+        version: null,
+        servedBy: 'primary',
+        status: 200,
+        outcome: 'answered',
+        reason: null,
+        protocol: null,
+        undecoded: null,
+        latencyMs: 0,
+        method: 'POST',
+        path: '/',
+        traceparent: '00-0000000000000000000000000000000b-000000000000000b-00',
+        rows,
+        inputs,
+        outputs,
+      });
+      this.#rows += rows;
+      const label = labels?.[row] ?? null;
+      if (label !== null) this.#analysis.feedback({ id, kind: 'label', value: label, row: null, at: null, receivedAt: this.#now });
+      if (this.#rows % ROWS_AT_ONCE < atOnce || row + atOnce >= to) this.#commit(alerts, windows);
+    }
+    return { alerts, windows };
+  }
+
+  /** Safe twice. */
+  close(): void {
+    this.#close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #commit(alerts: Alert[], windows: Finding[]): void {
+    this.#analysis.tick();
+    const batch = this.#analysis.take(0);
+    if (batch === null) return;
+    alerts.push(...batch.alerts);
+    windows.push(...batch.windows);
+    this.#committer?.commit(batch);
+    this.#analysis.committed();
+  }
+}
+
+function sideOf(columns: Rows['columns'], side: 'inputs' | 'outputs', from: number, count: number): Columns {
+  const found: { [name: string]: readonly Cell[] } = {};
+  for (const [signal, cells] of columns) {
+    if (signal.startsWith(`${side}.`)) found[signal.slice(side.length + 1)] = cells.slice(from, from + count);
+  }
+  return found;
+}

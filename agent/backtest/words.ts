@@ -1,0 +1,66 @@
+/** A backtest as lines for a terminal. */
+import type { Backtest, Counted, Injected } from './backtest.ts';
+
+/** Alerts shown before the rest is summed up. */
+const MOST_FIRED = 20;
+
+/** The table, without the headline. */
+export function linesOf(result: Backtest): string[] {
+  const { fired, falseAlarms, injected } = result;
+  const lines = [
+    `on the data: ${fired.length === 0 ? 'nothing would have fired' : `${fired.length} alert${fired.length === 1 ? '' : 's'} would have fired`} in ${result.rows} rows`,
+  ];
+  for (const { row, monitor, signal, detector, severity, note } of fired.slice(0, MOST_FIRED)) {
+    lines.push(
+      `  row ${String(row).padStart(8)}  ${severity.padEnd(8)}  ${monitor} on ${signal} (${detector})${note === null ? '' : `: ${note}`}`,
+    );
+  }
+  if (fired.length > MOST_FIRED) lines.push(`  … and ${fired.length - MOST_FIRED} more`);
+  lines.push('', `false alarms on replays of the reference: ${falseAlarmWords(result)}`);
+  if (falseAlarms.count === 0 && injected.length > 0 && injected.every(({ missed }) => missed.share === 1)) {
+    lines.push('  nothing was found either: see the remarks, or `driftline check`');
+  }
+  lines.push('', `changes from one window to the next (${result.runs} each)`);
+  lines.push(
+    `  ${'change'.padEnd(14)}${'size'.padEnd(20)}${'missed'.padStart(8)}   ${'95 % bounds'.padEnd(16)}delay in windows: median, most`,
+  );
+  for (const change of injected) lines.push(`  ${rowOf(change)}`);
+  for (const kind of result.leftOut) lines.push(`  ${kind.padEnd(14)}no column of the kind`);
+  return lines;
+}
+
+function rowOf({ kind, size, missed, delayWindows }: Injected): string {
+  const delay = delayWindows === null ? '–' : `${delayWindows.median}, ${delayWindows.most}`;
+  return `${kind.padEnd(14)}${size.padEnd(20)}${percent(missed.share).padStart(8)}   ${bounds(missed).padEnd(16)}${delay}`;
+}
+
+/** `3 of 1000 windows, 0.3 % (95 %: 0.1 to 0.9 %); 1 % are allowed`. */
+export function falseAlarmWords({ falseAlarms, allowed, blockRows, referenceRows }: Backtest): string {
+  const { count, of, share } = falseAlarms;
+  const of1 = allowed === null ? 'the policy states no budget for a window' : `${percent(allowed)} of windows are allowed`;
+  const blocks = blockRows === 1 ? 'single rows' : `blocks of ${blockRows} rows`;
+  return `${count} of ${of} windows, ${percent(share)} (95 %: ${bounds(falseAlarms)}); ${of1}; drawn in ${blocks} from ${referenceRows}`;
+}
+
+/** `0.1 to 0.9 %`. */
+export function bounds({ low, high }: Counted): string {
+  return `${percent(low).replace(' %', '')} to ${percent(high)}`;
+}
+
+/** Two digits, since more would be chance. */
+export function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(2))} %`;
+}
+
+/** One sentence for all. */
+export function headlineOf({ fired, allowed, falseAlarms }: Backtest): string {
+  const on = fired.length === 0 ? 'nothing fired on the data' : `${fired.length} alert${fired.length === 1 ? '' : 's'} fired on the data`;
+  if (allowed === null) return `${on}; ${percent(falseAlarms.share)} of healthy windows alarm`;
+  const verdict =
+    falseAlarms.low > allowed
+      ? 'more false alarms than allowed'
+      : falseAlarms.high <= allowed
+        ? 'false alarms within the budget'
+        : `no more false alarms than allowed, as far as ${falseAlarms.of} windows can tell`;
+  return `${on}; ${verdict}`;
+}

@@ -1,0 +1,166 @@
+/**
+ * The cuts of ADWIN's window: its borders between two buckets, each with the difference of the means on its sides and the bound ε on it
+ * (the formula is in `adwin.ts`).
+ *
+ * A quick search goes first. It passes over windows without a cut, and a full search in river's order of operations has the last word.
+ *
+ * Cost: O(buckets) a search.
+ */
+import type { AdwinWindow } from './adwin-window.ts';
+
+/** How far below the real bound a cut must lie before the quick search passes over it. */
+const SLACK = 1e-3;
+const ROUNDING = 2 ** -53;
+/** Values in a bucket of each row; looked up, as powers are slow. */
+const SIZES = Float64Array.from({ length: 64 }, (_, row) => 2 ** row);
+/** How far the width may outgrow the one whose logarithm is remembered: by so much it changes L by less than 1 %. */
+const FLOOR_GROWTH = 1.05;
+
+/** Searches one window. */
+export class AdwinCuts {
+  readonly #window: AdwinWindow;
+  readonly #delta: number;
+  /** w of the formula, and the shortest part that a cut may have. */
+  readonly #minWindow: number;
+  readonly #shortest: number;
+  /** |μ0 − μ1| and ε of the last cut that `find` found. */
+  difference = 0;
+  bound = 0;
+  /** A width since which the window has only grown by little, and its L. */
+  #floorWidth = Infinity;
+  #logFloor = 0;
+
+  constructor(window: AdwinWindow, delta: number, minWindow: number, shortest: number) {
+    this.#window = window;
+    this.#delta = delta;
+    this.#minWindow = minWindow;
+    this.#shortest = shortest;
+  }
+
+  /** Whether some cut's means differ by more than ε; keeps `difference` and `bound` of the first that do. */
+  find(): boolean {
+    return this.#mayHold() && this.#search();
+  }
+
+  /**
+   * Whether a cut is possible at all: exact in saying no, quick because it needs neither division nor root.
+   *
+   * With d = u0 − n0 · mean the means differ by d·W/(n0·n1), and m ≥ K/(n0·n1) with K = W − 2w + 2. So a cut needs
+   * d² > c·n0·n1 with c = 2Kσ²L/W² (its second term left out), here with c made smaller by SLACK and L that of a smaller width. The rounding
+   * of d and of the running sums of the full search stays below 4k·2⁻⁵³·W·√(σ² + mean²) for k buckets (each partial sum is at most
+   * W·√(σ² + mean²) by Cauchy–Schwarz); where that is not far below the smallest bound that SLACK leaves, the answer is yes and the full
+   * search decides.
+   */
+  #mayHold(): boolean {
+    const window = this.#window;
+    const width = window.width;
+    const shortest = this.#shortest;
+    const last = width - shortest;
+    if (last < shortest) return false;
+    const mean = window.total / width;
+    const variance = window.squares / width;
+    const cut = (2 * (width - 2 * this.#minWindow + 2) * variance * this.#logFloorFor(width)) / (width * width);
+    const rounding = 4 * ROUNDING * window.rows * window.slots * width;
+    const smallest = (SLACK / 8) ** 2 * cut * shortest * last;
+    if (!(rounding * rounding * (variance + mean * mean) < smallest)) return true;
+
+    const bound = cut * (1 - SLACK);
+    const totals = window.totals;
+    const starts = window.starts;
+    const counts = window.counts;
+    let older = 0;
+    let olderTotal = 0;
+    for (let row = window.rows - 1, size = SIZES[row]!; row >= 0; row--, size /= 2) {
+      const from = starts[row]!;
+      const end = from + counts[row]!;
+      for (let slot = from; slot < end; slot++) {
+        older += size;
+        olderTotal += totals[slot]!;
+        const difference = olderTotal - older * mean;
+        if (difference * difference > bound * older * (width - older) && older >= shortest && older <= last) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether some cut's means differ by more than ε; remembers the first that do. */
+  #search(): boolean {
+    const window = this.#window;
+    const width = window.width;
+    const minWindow = this.#minWindow;
+    const shortest = this.#shortest;
+    const logTerm = this.#logTerm();
+    const variance = window.squares / width;
+    let older = 0;
+    let newer = width;
+    let olderTotal = 0;
+    let newerTotal = window.total;
+    for (let row = window.rows - 1, size = SIZES[row]!; row >= 0; row--, size /= 2) {
+      const from = window.starts[row]!;
+      const end = from + window.counts[row]!;
+      for (let slot = from; slot < end; slot++) {
+        const total = window.totals[slot]!;
+        older += size;
+        newer -= size;
+        olderTotal += total;
+        newerTotal -= total;
+        if (newer < shortest) return false;
+        if (older < shortest) continue;
+        const difference = Math.abs(olderTotal / older - newerTotal / newer);
+        const bound = cutBound(older, newer, minWindow, variance, logTerm);
+        if (difference > bound) {
+          this.difference = difference;
+          this.bound = bound;
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** The cut whose difference is the largest part of its bound, or null where the window has none. */
+  nearest(): { difference: number; bound: number } | null {
+    const window = this.#window;
+    const width = window.width;
+    const minWindow = this.#minWindow;
+    const shortest = this.#shortest;
+    if (width < 2 * shortest) return null;
+    const logTerm = this.#logTerm();
+    const variance = window.squares / width;
+    let nearest: { difference: number; bound: number } | null = null;
+    let older = 0;
+    let olderTotal = 0;
+    for (let row = window.rows - 1; row >= 0; row--) {
+      const from = window.starts[row]!;
+      for (let slot = from; slot < from + window.counts[row]!; slot++) {
+        older += 2 ** row;
+        olderTotal += window.totals[slot]!;
+        const newer = width - older;
+        if (older < shortest || newer < shortest) continue;
+        const difference = Math.abs(olderTotal / older - (window.total - olderTotal) / newer);
+        const bound = cutBound(older, newer, minWindow, variance, logTerm);
+        if (nearest === null || difference * nearest.bound > nearest.difference * bound) nearest = { difference, bound };
+      }
+    }
+    return nearest;
+  }
+
+  /** L of a width at most this and hardly below it: L grows with the width, and logarithms are the dearest part of a quick search. */
+  #logFloorFor(width: number): number {
+    if (width < this.#floorWidth || width > this.#floorWidth * FLOOR_GROWTH) {
+      this.#floorWidth = width;
+      this.#logFloor = this.#logTerm();
+    }
+    return this.#logFloor;
+  }
+
+  #logTerm(): number {
+    return Math.log((2 * Math.log(this.#window.width)) / this.#delta);
+  }
+}
+
+/** ε of the header for one cut. `variance` is per observation. */
+function cutBound(older: number, newer: number, minWindow: number, variance: number, logTerm: number): number {
+  const m = 1 / (older - minWindow + 1) + 1 / (newer - minWindow + 1);
+  return Math.sqrt(2 * m * variance * logTerm) + (2 / 3) * logTerm * m;
+}

@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import t, { type Test } from 'tap';
+import { backtest } from '../../../agent/backtest/backtest.ts';
+import { injectedChanges, summaryOf } from '../../../agent/backtest/changes.ts';
+import { reportOf } from '../../../agent/backtest/report.ts';
+import { readRows } from '../../../agent/backtest/rows.ts';
+import { backtestCommand } from '../../../agent/commands/backtest.ts';
+import { Random } from '../../../detectors/performance/random.ts';
+import { policyOf } from '../../support/policies.ts';
+
+const policyText = (extra = '') => `apiVersion: driftline/v1
+kind: Policy
+metadata: {name: small}
+spec:
+  model: {name: m, prediction: answer}
+  traffic: {upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  falseAlarms: {atMost: 1, per: 100 windows}
+  schema:
+    inputs: [{name: a, type: number}, {name: b, type: categorical}]
+    outputs: [{name: answer, type: integer}]
+  reference: {source: file, path: reference.csv}
+  window: {rows: 100}
+  monitors:
+    - {name: drift, detectors: {numeric: {type: ks, method: asymptotic}, categorical: {type: chi-squared}}}
+${extra}`;
+
+/** Rows whose column a moves at a row, and whose answer is wrong from another one on. */
+function csv(seed: number, rows: number, movesAt = Infinity, wrongFrom = Infinity): string {
+  const random = new Random(seed);
+  const lines = Array.from({ length: rows }, (_, row) => {
+    const truth = Number(random.uniform() < 0.5);
+    const a = random.normal() + (row >= movesAt ? 3 : 0);
+    return `${a},${random.pick(['u', 'v', 'v'])},${row >= wrongFrom ? 1 - truth : truth},${truth}`;
+  });
+  return `a,b,answer,truth\n${lines.join('\n')}\n`;
+}
+
+/** Runs the command here, since a start of the whole program takes a while. */
+async function run(t: Test, ...options: string[]) {
+  const out = t.capture(process.stdout, 'write', () => true);
+  const err = t.capture(process.stderr, 'write', () => true);
+  const before = process.exitCode;
+  process.exitCode = undefined;
+  let thrown: unknown = null;
+  try {
+    await backtestCommand().exitOverride().parseAsync(options, { from: 'user' });
+  } catch (error) {
+    thrown = error;
+  }
+  const status = process.exitCode ?? 0;
+  process.exitCode = before;
+  const text = (calls: ReturnType<typeof out>) => calls.map(({ args }) => String(args[0])).join('');
+  const [stdout, stderr] = [text(out()), text(err())];
+  out.restore();
+  err.restore();
+  return { status, stdout, stderr, thrown };
+}
+
+t.test('what would have fired, at its row, false alarms with bounds, and what is missed; exit 1', async (t) => {
+  const folder = t.testdir({ 'p.yaml': policyText(), 'reference.csv': csv(1, 1_000), 'live.csv': csv(2, 600, 400) });
+  const file = (name: string) => path.join(folder, name);
+  const first = await run(t, file('p.yaml'), file('live.csv'), '--runs', '2', '--json', '--html', file('report.html'));
+  t.equal(first.thrown, null);
+  t.equal(first.status, 1);
+  t.equal(first.stderr, '');
+  const result = JSON.parse(first.stdout);
+  t.match(result.fired, [{ monitor: 'drift', signal: 'inputs.a', detector: 'ks', row: 499, sinceRow: 400 }]);
+  t.equal(result.windows.length, 12);
+  t.match(result.falseAlarms, { of: 100 });
+  t.ok(result.falseAlarms.low <= result.falseAlarms.share && result.falseAlarms.share <= result.falseAlarms.high);
+  t.equal(result.allowed, 0.01);
+  const of = (kind: string, size: string) =>
+    result.injected.find((one: { kind: string; size: string }) => one.kind === kind && one.size === size);
+  t.match(of('mean', '+2 sd'), { missed: { count: 0, of: 2 }, delayWindows: { median: 1 } });
+  t.match(of('missing', '5 %'), { missed: { count: 2 }, delayWindows: null });
+  t.same([...new Set(result.injected.map(({ kind }: { kind: string }) => kind))], ['mean', 'spread', 'category mix', 'missing', 'unit']);
+
+  const page = readFileSync(file('report.html'), 'utf8');
+  t.match(page, /<h1 class="drift">1 alert fired on the data/);
+  t.match(page, /<svg [^>]*aria-label="Share of changes missed/);
+  t.notMatch(page, /<script|https?:|src=|NaN|undefined/);
+
+  const second = await run(t, file('p.yaml'), file('live.csv'), '--runs', '2', '--json');
+  t.equal(second.stdout, first.stdout, 'the same seed gives the same figures');
+  const other = await run(t, file('p.yaml'), file('live.csv'), '--runs', '2', '--json', '--seed', '2');
+  t.same(JSON.parse(other.stdout).fired, result.fired, 'what fires on the data does not depend on the seed');
+});
+
+t.test('healthy data: nothing fires, exit 0, a table', async (t) => {
+  const folder = t.testdir({ 'p.yaml': policyText(), 'reference.csv': csv(1, 1_000), 'live.csv': csv(4, 300) });
+  const { status, stdout, stderr } = await run(t, path.join(folder, 'p.yaml'), path.join(folder, 'live.csv'), '--runs', '1');
+  t.equal(status, 0);
+  t.match(stdout, /^on the data: nothing would have fired in 300 rows\n/);
+  t.match(stdout, /false alarms on replays of the reference: \d+ of 50 windows/);
+  t.match(stdout, / {2}mean {10}\+2 sd /);
+  t.match(stderr, /^small: nothing fired on the data; /);
+});
+
+t.test('labels are told as feedback, row by row', async (t) => {
+  const errors = '    - {name: errors, needs: feedback, detectors: {error: {type: ddm, minErrors: 5}}}\n';
+  const folder = t.testdir({ 'p.yaml': policyText(errors), 'reference.csv': csv(1, 1_000), 'live.csv': csv(2, 500, Infinity, 300) });
+  const { stdout, thrown } = await run(
+    t,
+    path.join(folder, 'p.yaml'),
+    path.join(folder, 'live.csv'),
+    '--runs',
+    '1',
+    '--json',
+    '--label',
+    'truth',
+  );
+  t.equal(thrown, null);
+  const [alert] = JSON.parse(stdout).fired;
+  t.match(alert, { monitor: 'errors', signal: 'feedback.error' });
+  t.ok(alert.row >= 300 && alert.row < 330, `${alert.row}`);
+});
+
+t.test('what cannot serve is said: no label, no columns, no outputs to learn from', async (t) => {
+  const folder = t.testdir({ 'p.yaml': policyText(), 'reference.csv': csv(1, 300), 'live.csv': csv(2, 300), 'odd.csv': 'x\n1\n' });
+  const file = (name: string) => path.join(folder, name);
+  t.match((await run(t, file('p.yaml'), file('live.csv'), '--label', 'none')).thrown, { code: 'unknown-column' });
+  t.match((await run(t, file('p.yaml'), file('odd.csv'))).thrown, { message: /none of the policy’s columns \(a, b, answer\)/ });
+  t.match((await run(t, file('p.yaml'), file('none.csv'))).thrown, { code: 'no-file' });
+  const learning = policyOf(`  model: {name: m}
+  traffic: {upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  schema: {inputs: [{name: a, type: number}]}
+  reference: {source: traffic, learn: {rows: 100}}
+`);
+  const rows = await readRows(learning, [file('live.csv')], null);
+  const options = { policy: learning, referenceFile: new Map(), rows, seed: 1, runs: 1, progress: () => {} };
+  await t.rejects(backtest(options), { code: 'no-outputs' });
+});
+
+t.test('values that are text in every way stay text in the report', async (t) => {
+  const folder = t.testdir({ 'reference.csv': csv(1, 300), 'live.csv': csv(2, 300) });
+  const policy = policyOf(`  model: {name: m}
+  traffic: {upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  schema: {inputs: [{name: a, type: number}]}
+  reference: {source: file, path: ${path.join(folder, 'reference.csv')}}
+  window: {rows: 100}
+`);
+  const rows = await readRows(policy, [path.join(folder, 'live.csv')], null);
+  const result = await backtest({
+    policy,
+    referenceFile: new Map([['inputs.a', rows.columns.get('inputs.a')!]]),
+    rows,
+    seed: 1,
+    runs: 1,
+    progress: () => {},
+  });
+  const page = reportOf({ ...result, policy: '<b>"&', remarks: ['<i>'] });
+  t.notMatch(page, /<b>"&|<i>/);
+});
+
+t.test('each change does what it says and leaves the missing missing', async (t) => {
+  const cells = [1, 2, null, 3, 4];
+  const summary = summaryOf(cells);
+  t.match(summary, { mean: 2.5 });
+  const apply = (kind: string, size: string, on = cells as (number | string | null)[], of = summary) =>
+    injectedChanges.find((change) => change.kind === kind && change.size === size)!.apply(on, of, new Random(1));
+  t.same(apply('mean', '+2 sd', [1, null], { ...summary, deviation: 3 }), [7, null]);
+  t.same(apply('spread', '× 2'), [-0.5, 1.5, null, 3.5, 5.5]);
+  t.same(apply('unit', '× 100'), [100, 200, null, 300, 400]);
+  const missing = apply('missing', '50 %', new Array(1_000).fill(1)).filter((cell) => cell === null).length;
+  t.ok(missing > 440 && missing < 560, `${missing}`);
+  const moved = apply('category mix', '25 points', new Array(1_000).fill('u'), { ...summary, frequent: ['u', 'v'] });
+  const count = moved.filter((cell) => cell === 'v').length;
+  t.ok(count > 200 && count < 300, `${count}`);
+});

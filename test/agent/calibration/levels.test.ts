@@ -1,0 +1,133 @@
+import t from 'tap';
+import { calibrate } from '../../../agent/calibration/calibrate.ts';
+import type { Calibration, CalibrationTask } from '../../../agent/calibration/calibration.ts';
+import { Levels } from '../../../agent/calibration/levels.ts';
+import type { Finding } from '../../../contracts/finding.ts';
+import { Random } from '../../../detectors/performance/random.ts';
+import { exchangeOf, type Line, openLine } from '../../support/line.ts';
+import { policyOf } from '../../support/policies.ts';
+
+function policyWith(falseAlarms: string, traffic = '') {
+  return policyOf(`  model: {name: m}
+  traffic: {protocol: kserve-v1, upstreams: {primary: {url: "http://127.0.0.1:1"}}${traffic}}
+  schema: {inputs: [{name: x, type: number}], outputs: [{name: predictions, type: number}]}
+${falseAlarms}  reference: {source: traffic, learn: {rows: 500}}
+  window: {rows: 100}
+  monitors:
+    - {name: drift, detectors: {numeric: {type: ks, method: asymptotic}}}
+    - {name: mean, features: [x], detectors: {numeric: {type: cusum}}}
+`);
+}
+
+const BUDGET = '  falseAlarms: {atMost: 1, per: 100 windows}\n';
+
+/** Feeds a normal column, 50 rows a call, and commits after each. */
+function feed(line: Line, random: Random, calls: number, shift = 0, from = 0): void {
+  for (let call = from; call < from + calls; call++) {
+    const rows = Array.from({ length: 50 }, () => ({ x: random.normal() + shift }));
+    line.analysis.observe(exchangeOf(`call-${call}`, 1_000 * call, rows));
+    line.commit();
+  }
+}
+
+function findings(line: Line): readonly Finding[] {
+  return line.reader.page<Finding>('windows', 0, 1_000).items;
+}
+
+t.test('the levels come when the reference has been learned, are stored, and a shift is found at them', async (t) => {
+  const folder = t.testdir();
+  const line = await openLine(policyWith(BUDGET), folder);
+  const random = new Random(2);
+  feed(line, random, 10);
+  t.same(
+    findings(line).map(({ level }) => level),
+    ['insufficient', 'insufficient', 'insufficient', 'insufficient', 'stable'],
+  );
+  feed(line, random, 10, 0, 10);
+  const stored = line.reader.state('calibration') as unknown as Calibration;
+  t.same(
+    stored.levels.map(({ monitor, method, share }) => [monitor, method, share]),
+    [
+      ['drift', 'plain', 0.005],
+      ['mean', 'blocks', 0.005],
+    ],
+  );
+  const healthy = findings(line).slice(-5);
+  t.same(
+    healthy.map(({ level, threshold }) => [level, threshold]),
+    healthy.map(() => ['stable', 0.005]),
+  );
+  feed(line, random, 4, 2, 20);
+  t.equal(findings(line).at(-1)?.level, 'drift');
+  const mean = line.reader.monitors().find(({ key }) => key === 'mean/inputs.x/cusum');
+  t.ok(mean !== undefined, 'the streaming detector has begun');
+  line.crash();
+
+  // Nothing has changed: the stored levels serve.
+  const again = await openLine(policyWith(BUDGET), folder);
+  t.same(again.reader.state('calibration'), stored);
+  feed(again, random, 2, 2, 24);
+  t.equal(findings(again).at(-1)?.level, 'drift');
+  again.crash();
+});
+
+t.test('a budget in time waits for the rate of traffic, which the first window shows', async (t) => {
+  const line = await openLine(policyWith('  falseAlarms: {atMost: 1, per: 1d}\n'), t.testdir());
+  feed(line, new Random(1), 14);
+  // 100 rows in the second between two calls: 86,400 windows a day, as measured.
+  t.match(line.reader.state('calibration'), { rate: 'measured', windowsInPeriod: 86_400 });
+  line.crash();
+});
+
+t.test('without a budget nothing is calibrated and the written levels stand', async (t) => {
+  const line = await openLine(policyWith(''), t.testdir());
+  feed(line, new Random(1), 14);
+  t.equal(line.reader.state('calibration'), undefined);
+  t.equal(findings(line).at(-1)?.threshold, 0.05);
+  line.crash();
+});
+
+const task = { columns: { inputs: [], outputs: [] }, cells: new Map(), rowsPerMs: null };
+
+t.test('levels that are worked out elsewhere come later; until then there are none', async (t) => {
+  const policy = policyWith(BUDGET);
+  let changes = 0;
+  let answer: (calibration: Calibration) => void = () => {};
+  let asked: CalibrationTask | null = null;
+  const levels = new Levels({
+    policy,
+    stored: undefined,
+    calibrate: (wanted) => {
+      asked = wanted;
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    },
+    changed: () => changes++,
+    log: () => {},
+  });
+  levels.ask(task);
+  t.equal(levels.current, null);
+  levels.ask(task);
+  answer(calibrate(asked!));
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(changes, 1);
+  t.ok(levels.current !== null);
+  levels.ask(task);
+  t.equal(changes, 1, 'the same task is not asked for twice');
+});
+
+t.test('a calibration that fails is said, and leaves the monitors silent', async (t) => {
+  const said: string[] = [];
+  const levels = new Levels({
+    policy: policyWith(BUDGET),
+    stored: undefined,
+    calibrate: () => Promise.reject(new Error('out of memory')),
+    changed: () => t.fail('nothing changed'),
+    log: (line) => said.push(line),
+  });
+  levels.ask(task);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.match(said, [/calibration: failed \(out of memory\)/]);
+  t.equal(levels.current, null);
+});

@@ -1,0 +1,285 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { checkCommand } from '../../../agent/commands/check.ts';
+import { initCommand } from '../../../agent/commands/init.ts';
+import { readReference } from '../../../agent/reference.ts';
+import { readTable } from '../../../agent/table.ts';
+import { detectors } from '../../../detectors/catalogue.ts';
+import { loadPolicy } from '../../../policies/load.ts';
+import { protocols } from '../../../policies/schema.ts';
+import { parquet } from '../../support/parquet.ts';
+
+const known = new Map(detectors.map((detector) => [detector.type, detector]));
+
+async function run(t: Test, command: ReturnType<typeof initCommand>, words: readonly string[]) {
+  const out = t.capture(process.stdout, 'write', () => true);
+  const err = t.capture(process.stderr, 'write', () => true);
+  const before = process.exitCode;
+  process.exitCode = undefined;
+  try {
+    await command.exitOverride().parseAsync([...words], { from: 'user' });
+    const text = (calls: ReturnType<typeof out>) => calls.map(({ args }) => String(args[0])).join('');
+    return { status: process.exitCode ?? 0, stdout: text(out()), stderr: text(err()) };
+  } finally {
+    process.exitCode = before;
+    out.restore();
+    err.restore();
+  }
+}
+
+const init = (t: Test, ...words: string[]) => run(t, initCommand(), words);
+/** `driftline check` finds no mistake. */
+async function passes(t: Test, file: string) {
+  const { status, stderr } = await run(t, checkCommand(), [file]);
+  t.equal(status, 0, `check ${path.basename(file)}: ${stderr}`);
+}
+
+const CUSTOMERS = [
+  'customer_id,email,age,income,share,region,member,signed_up,country,notes,label',
+  ...Array.from({ length: 400 }, (_, row) =>
+    [
+      `c-${row * 7919}`,
+      `ann${row}@example.org`,
+      18 + ((row * 31) % 60),
+      row % 20 === 0 ? '' : (row * 7919) % 90_001,
+      ((row * 37) % 100) / 100,
+      ['north', 'south', '"east, far"'][row % 3],
+      row % 2 === 0,
+      `2024-03-${10 + (row % 20)}`,
+      'NO',
+      `note about row ${row}`,
+      row % 2,
+    ].join(','),
+  ),
+].join('\n');
+
+t.test('a policy from a data file passes check, with types, ranges, categories, gaps and marks', async (t) => {
+  const folder = t.testdir({ 'Customers 2024.csv': CUSTOMERS });
+  const out = path.join(folder, 'made');
+  const { stdout, stderr } = await init(t, '--from', path.join(folder, 'Customers 2024.csv'), '--target', 'label', '--output', out);
+  const policy = path.join(out, 'policy.yaml');
+  const text = readFileSync(policy, 'utf8');
+  t.equal(stderr, '');
+  t.equal(text.split('\n')[0], '# yaml-language-server: $schema=policy.schema.json');
+  t.same(readdirSync(out).sort(), ['policy.schema.json', 'policy.yaml', 'reference.csv']);
+  await passes(t, policy);
+  const { name, schema, reference, window, monitors } = loadPolicy(policy, { detectors: known });
+  t.match({ name, window }, { name: 'customers-2024', window: { rows: 80 } });
+  t.match(reference, { source: 'file', path: path.join(out, 'reference.csv') });
+  const column = (wanted: string) => schema.inputs.find((one) => one.name === wanted);
+  t.same(
+    schema.inputs.map((one) => `${one.name} ${one.type}`),
+    ['age integer', 'income integer', 'share number', 'region categorical', 'member boolean', 'country categorical', 'notes text'],
+  );
+  t.match(column('age'), { required: true, min: 12, max: 83 });
+  t.match(column('income'), { required: false, maxMissing: 0.11, min: 0 });
+  t.ok(column('income')!.max! >= 90_000 && column('income')!.max! <= 110_000);
+  t.match(column('share'), { min: 0, max: 1 });
+  t.match(column('region'), { values: ['east, far', 'north', 'south'], maxUnseen: 0.01 });
+  t.match(column('country'), { values: ['NO'] });
+  t.same(
+    monitors.map((monitor) => monitor.name),
+    ['input-drift', 'failed-calls'],
+  );
+  t.match(text, /age, .*# REVIEW: seen 18 to 77/);
+  t.match(text, /income, .*5\.0 % missing so far/);
+  t.match(text, /country, .*# REVIEW: .*constant so far/);
+  t.match(stdout, /Next: look at the \d+ lines marked REVIEW in .*policy\.yaml, then\n {2}driftline check .*policy\.yaml\n/);
+  t.match(stdout, 'no schema.json: a policy keeps its columns under `schema` itself');
+});
+
+t.test('what may name a person is in neither schema, monitors nor reference; hash or drop is a comment only', async (t) => {
+  const folder = t.testdir({ 'a.csv': CUSTOMERS });
+  const { stdout } = await init(t, '--from', path.join(folder, 'a.csv'), '--output', folder, '--target', 'label');
+  const text = readFileSync(path.join(folder, 'policy.yaml'), 'utf8');
+  const effective = text.replace(/#.*$/gm, '');
+  for (const name of ['customer_id', 'email', 'signed_up', 'label']) t.notMatch(effective, new RegExp(`\\b${name}\\b`), name);
+  t.notMatch(effective, 'privacy');
+  t.match(text, /# REVIEW: customer_id: .*; hash it/);
+  t.match(text, /# REVIEW: email: its values look like an e-mail address; hash it/);
+  t.match(text, '`privacy` is refused');
+  const { columns, rows } = await readTable(path.join(folder, 'reference.csv'));
+  t.same(columns, ['age', 'income', 'share', 'region', 'member', 'country']);
+  t.equal(rows.length, 400);
+  t.notMatch(readFileSync(path.join(folder, 'reference.csv'), 'utf8'), /@example|note about|c-7919/);
+  t.match(stdout, /email +\(personal\) +left out: its values look like an e-mail address; hash it/);
+});
+
+t.test('the reference reads back as the values of the file: numbers, gaps, quotes, true as 1', async (t) => {
+  const folder = t.testdir({ 'a.csv': CUSTOMERS });
+  await init(t, '--from', path.join(folder, 'a.csv'), '--output', folder, '--target', 'label');
+  const reference = await readReference(loadPolicy(path.join(folder, 'policy.yaml'), { detectors: known }));
+  t.same(reference.get('inputs.age')!.slice(0, 3), [18, 49, 20]);
+  t.same(reference.get('inputs.income')!.slice(0, 2), [null, 7919]);
+  t.same(reference.get('inputs.region')!.slice(0, 3), ['north', 'south', 'east, far']);
+  t.same(reference.get('inputs.member')!.slice(0, 2).map(String), ['1', '0']);
+});
+
+t.test('Parquet, JSON lines and semicolons give the same policy as commas', async (t) => {
+  const rows = Array.from({ length: 200 }, (_, row) => ({ x: (row * 37) % 101, city: ['Oslo', 'Rome'][row % 2]!, ok: row % 3 === 0 }));
+  const folder = t.testdir({
+    'd.csv': `x,city,ok\n${rows.map(({ x, city, ok }) => `${x},${city},${ok}`).join('\n')}`,
+    's.csv': `x;city;ok\n${rows.map(({ x, city, ok }) => `${x};${city};${ok}`).join('\n')}`,
+    'd.ndjson': rows.map((row) => JSON.stringify(row)).join('\n'),
+    'd.parquet': parquet(
+      [
+        { name: 'x', type: 'int64', cells: rows.map(({ x }) => x) },
+        { name: 'city', type: 'text', cells: rows.map(({ city }) => city) },
+        { name: 'ok', type: 'boolean', cells: rows.map(({ ok }) => ok) },
+      ],
+      { codec: 'ZSTD', groupRows: 60 },
+    ),
+  });
+  const made = async (file: string, out: string) => {
+    await init(t, '--from', path.join(folder, file), '--output', path.join(folder, out));
+    const read = (name: string) => readFileSync(path.join(folder, out, name), 'utf8');
+    return {
+      policy: read('policy.yaml')
+        .replace(/from \w\.\w+/, '')
+        .replace(/^( +)name: s\b/gm, '$1name: d'),
+      reference: read('reference.csv'),
+    };
+  };
+  const expected = await made('d.csv', 'one');
+  t.match(expected.reference, /^x,city,ok\n0,Oslo,1\n37,Rome,0\n/);
+  t.same(await made('s.csv', 'four'), expected);
+  t.same(await made('d.ndjson', 'two'), expected);
+  t.same(await made('d.parquet', 'three'), expected);
+});
+
+t.test('every protocol gives a policy that can be loaded', async (t) => {
+  const folder = t.testdir({ 'a.csv': CUSTOMERS });
+  for (const protocol of protocols) {
+    const out = path.join(folder, protocol);
+    await init(t, '--from', path.join(folder, 'a.csv'), '--output', out, '--protocol', protocol, '--upstream', 'http://10.1.2.3:9000');
+    t.match(loadPolicy(path.join(out, 'policy.yaml'), { detectors: known }).traffic, {
+      protocol,
+      upstreams: [{ host: '10.1.2.3', port: 9000 }],
+    });
+  }
+});
+
+t.test('any names and values make a policy that can be loaded', async (t) => {
+  const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 });
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: that is the point
+  const dollar = '${HOME}';
+  const odd = fc.oneof(
+    text,
+    fc.constantFrom('true', 'null', 'a: b', '# x', dollar, '- y', '"', "'", '*', '&a', '1.5', ' sp ', 'é', '\u0085', 'a,b', '~'),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(odd, { minLength: 1, maxLength: 4, selector: (name) => name.trim() }),
+      fc.array(odd, { minLength: 1, maxLength: 3 }),
+      async (names, values) => {
+        const lines = Array.from({ length: 40 }, (_, row) =>
+          JSON.stringify(Object.fromEntries(names.map((name, place) => [name, place === 0 ? row % 7 : values[row % values.length]]))),
+        );
+        const folder = t.testdir({ 'a.ndjson': lines.join('\n') });
+        try {
+          await init(t, '--from', path.join(folder, 'a.ndjson'), '--output', folder);
+        } catch (error) {
+          // A file in which nothing can be watched is told so.
+          if ((error as { code?: string }).code === 'no-columns') return;
+          throw error;
+        }
+        const policy = loadPolicy(path.join(folder, 'policy.yaml'), { detectors: known });
+        const compared = policy.schema.inputs.filter(({ type }) => type !== 'text').map(({ name }) => `inputs.${name}`);
+        t.same([...(await readReference(policy)).keys()].sort(), compared.sort());
+      },
+    ),
+    { seed: 7, numRuns: 40 },
+  );
+});
+
+t.test('a file in which rows resemble the one before gets a higher floor, and is told', async (t) => {
+  const folder = t.testdir({ 'a.csv': `x\n${Array.from({ length: 500 }, (_, row) => Math.sin(row / 40)).join('\n')}` });
+  await init(t, '--from', path.join(folder, 'a.csv'), '--output', folder);
+  t.match(readFileSync(path.join(folder, 'policy.yaml'), 'utf8'), /atLeast: 0\.15[\s\S]*# REVIEW: rows that follow each other are alike/);
+});
+
+t.test('a name cannot end the comment in which it stands', async (t) => {
+  const name = 'e-mail\nspec: {}\u2028# x\u0085y';
+  const lines = Array.from({ length: 40 }, (_, row) => JSON.stringify({ [name]: `ann${row}@example.org`, x: row % 7 }));
+  const folder = t.testdir({ 'a.ndjson': lines.join('\n') });
+  const { stdout } = await init(t, '--from', path.join(folder, 'a.ndjson'), '--output', folder);
+  t.match(
+    readFileSync(path.join(folder, 'policy.yaml'), 'utf8'),
+    '# REVIEW: e-mail spec: {} # x y: its values look like an e-mail address; hash it',
+  );
+  t.notMatch(stdout, name);
+  t.equal(loadPolicy(path.join(folder, 'policy.yaml'), { detectors: known }).schema.inputs.length, 1);
+});
+
+t.test('nothing is overwritten without --force', async (t) => {
+  const folder = t.testdir({ 'a.csv': CUSTOMERS, 'policy.yaml': 'mine' });
+  const words = ['--from', path.join(folder, 'a.csv'), '--output', folder];
+  await t.rejects(init(t, ...words), {
+    code: 'exists',
+    message: /policy\.yaml is there already; choose another --output, or give --force/,
+  });
+  t.equal(readFileSync(path.join(folder, 'policy.yaml'), 'utf8'), 'mine');
+  t.notOk(existsSync(path.join(folder, 'reference.csv')));
+  await init(t, ...words, '--force');
+  await passes(t, path.join(folder, 'policy.yaml'));
+});
+
+t.test('--dry-run prints the policy and writes nothing', async (t) => {
+  const folder = t.testdir({ 'a.csv': CUSTOMERS });
+  const { stdout, stderr } = await init(
+    t,
+    '--from',
+    path.join(folder, 'a.csv'),
+    '--output',
+    path.join(folder, 'out'),
+    '--dry-run',
+    '--yes',
+  );
+  t.match(stdout, /^# yaml-language-server[\s\S]*apiVersion: driftline\/v1\n/);
+  t.match(stderr, /dry run: would write .*policy\.yaml, .*reference\.csv, .*policy\.schema\.json\n$/);
+  t.same(readdirSync(folder), ['a.csv']);
+});
+
+t.test('a model gives inputs and outputs by name and type, a prediction, and no reference', async (t) => {
+  const folder = t.testdir({});
+  const model = fileURLToPath(new URL('../../../agent/demo/elec2.onnx', import.meta.url));
+  const { stdout } = await init(t, '--from', model, '--output', folder);
+  t.same(readdirSync(folder).sort(), ['policy.schema.json', 'policy.yaml']);
+  await passes(t, path.join(folder, 'policy.yaml'));
+  const { schema, model: told, reference, monitors } = loadPolicy(path.join(folder, 'policy.yaml'), { detectors: known });
+  t.same(
+    schema.inputs.map(({ name, type }) => `${name} ${type}`),
+    ['period', 'nswprice', 'nswdemand', 'vicprice', 'vicdemand', 'transfer'].map((name) => `${name} number`),
+  );
+  t.match(schema.outputs, [
+    { name: 'label', type: 'integer' },
+    { name: 'probabilities_0', tensor: 'probabilities', index: 0 },
+    { name: 'probabilities_1', tensor: 'probabilities', index: 1 },
+  ]);
+  t.match({ told, reference }, { told: { prediction: 'label' }, reference: { source: 'traffic' } });
+  t.ok(monitors.some(({ needsFeedback }) => needsFeedback));
+  t.match(stdout, /no reference: a model has no rows/);
+});
+
+t.test('a mistake in the words, or a file that cannot be used, has a remedy', async (t) => {
+  const folder = t.testdir({
+    'a.csv': CUSTOMERS,
+    'ids.csv': `id\n${Array.from({ length: 50 }, (_, row) => row).join('\n')}`,
+    'bad.onnx': 'no model',
+  });
+  const from = (name: string) => ['--from', path.join(folder, name), '--output', path.join(folder, 'out')];
+  for (const [words, message] of [
+    [[...from('a.csv'), '--target', 'lable'], /has no column lable; did you mean label\?/],
+    [[...from('a.csv'), '--protocol', 'kserve'], /--protocol kserve: there is none; did you mean kserve-v1\?|use/],
+    [[...from('a.csv'), '--upstream', 'localhost'], /the policy would be refused: .*upstreams\.primary\.url/],
+    [from('ids.csv'), /has no column to watch \(id: /],
+    [from('none.csv'), /there is no such file/],
+    [from('bad.onnx'), /cannot be loaded|no ONNX/],
+  ] as const) {
+    await t.rejects(init(t, ...words), { message }, words.join(' '));
+    t.notOk(existsSync(path.join(folder, 'out')), 'nothing is left behind');
+  }
+});
