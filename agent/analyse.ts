@@ -139,7 +139,8 @@ export class Analysis {
     const rowsBefore = this.#observedRows;
     const record: DriftlineRecord = { ...decoded, firstRow: decoded.rows > 0 ? rowsBefore : null, violations };
     this.#observedRows += record.rows;
-    if (record.version !== null) this.#modelVersion = record.version;
+    // A mistyped path must not make a new version: only what was answered names one.
+    if (record.version !== null && record.status >= 200 && record.status < 300) this.#modelVersion = record.version;
     this.#accounting.stored(record);
     this.#batch.records.push(record);
     this.#batch.events.push({ kind: 'inference', id: record.id, at: record.at, record });
@@ -175,10 +176,12 @@ export class Analysis {
     if (this.#passed) this.#touched = true;
     this.#passed = false;
     this.#evaluate(now, []);
-    for (const orphan of this.#join.orphans(now)) {
+    // Asked of the store, so not again before the last answer is committed.
+    if (this.#batch.orphaned.length > 0) return;
+    for (const { seq, feedback } of this.#join.orphans(now)) {
       this.#touched = true;
-      this.#batch.settledEarly.push(orphan.id);
-      this.#tellFeedback(orphan, 'orphan', null);
+      this.#batch.orphaned.push(seq);
+      this.#tellFeedback(feedback, 'orphan', null);
     }
   }
 

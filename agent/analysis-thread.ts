@@ -68,8 +68,13 @@ for (let closing = false; !closing; ) {
   const now = Date.now();
   if (now - lastTick >= TICK_MS) {
     lastTick = now;
-    analysis.tick();
-    committer.expire(now - policy.retention.eventsMs, EXPIRE_AT_ONCE);
+    try {
+      analysis.tick();
+      committer.expire(now - policy.retention.eventsMs, EXPIRE_AT_ONCE);
+    } catch (error) {
+      // A locked or full store: the next tick tries again, nothing is lost by waiting.
+      say({ kind: 'log', line: `state: cannot tidy up (${error instanceof Error ? error.message : String(error)}); trying again` });
+    }
   }
   if (closing || done.length > 0 || now - lastCommit >= COMMIT_MS) await commit();
   for (const { token, error } of done) say({ kind: 'done', token, error });

@@ -61,6 +61,7 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
   }
 
   #ask(body: Body): Promise<void> {
+    if (this.#closing) return Promise.reject(new Error('the analysis thread has ended; restart driftline'));
     const token = this.#nextToken++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(token, (error) => (error === null ? resolve() : reject(new Error(error))));

@@ -23,7 +23,7 @@ import { neverReloaded, reloadPolicy } from './reload.ts';
 import type { ScorerProcess } from './scorer.ts';
 import { startScorer } from './scorer.ts';
 import type { Status } from './status.ts';
-import { readStatus } from './status.ts';
+import { readStatus, settledCalls } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
 import { StoredEventLog, StoredOutbox } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
@@ -82,6 +82,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     if (notices.length > NOTICES_KEPT) notices.shift();
   };
   let policy = options.policy;
+  let policyText = textOf(policy);
 
   opened.push(lockState(options.stateDirectory));
   let scorer = await startFallback(policy, log);
@@ -105,6 +106,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   const db = connectState(options.stateDirectory);
   opened.push({ close: () => db.isOpen && db.close() });
   const reader = new StoreReader(db);
+  const settledAtStart = settledCalls(reader);
   const events = new StoredEventLog(db);
   const keepRoute = db.prepare("INSERT OR REPLACE INTO state VALUES ('route', ?)");
   const route = async (to: string) => {
@@ -144,14 +146,22 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   thread.on('committed', wakeAll);
 
   const usePolicy = async (next: Policy) => {
-    await thread.setPolicy(next);
-    if (next.traffic.fallback?.onnx !== policy.traffic.fallback?.onnx) {
-      await scorer?.close();
-      scorer = await startFallback(next, log);
+    // What can fail comes first, and nothing of the old policy ends before the new one stands.
+    const same = JSON.stringify(next.traffic.fallback) === JSON.stringify(policy.traffic.fallback);
+    const before = scorer;
+    const after = same ? before : await startFallback(next, log);
+    try {
+      await thread.setPolicy(next);
+    } catch (error) {
+      if (!same) await after?.close();
+      throw error;
     }
     const { upstreams, maxBodyBytes } = next.traffic;
-    await proxy.configure({ upstreams, fallback: addressOf(scorer), maxBodyBytes });
+    await proxy.configure({ upstreams, fallback: addressOf(after), maxBodyBytes });
+    scorer = after;
     policy = next;
+    policyText = textOf(next);
+    if (!same) await before?.close();
   };
   const reloads =
     options.reload === null
@@ -175,16 +185,19 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
       },
       exporters: deliveries.map((delivery) => delivery.status()),
       notices,
+      captured: proxy.counters().exchanges,
+      settledAtStart,
     });
   const admin = await openAdmin({
     listen: options.admin,
-    token: process.env.DRIFTLINE_ADMIN_TOKEN ?? null,
+    // An unset shell variable or an empty key of a Secret is no token.
+    token: process.env.DRIFTLINE_ADMIN_TOKEN?.trim() || null,
     reader,
     status,
     ready: () => (draining ? { ready: false, why: 'draining' } : { ready: true, why: 'serving' }),
     feedback: (lines) => thread.feedback(lines),
     route,
-    policyText: () => (policy.file === null ? '# no policy file: built-in defaults\n' : readFileSync(policy.file, 'utf8')),
+    policyText: () => policyText,
     explain: (alert) =>
       alertText(alert, {
         policy,
@@ -253,4 +266,9 @@ function flat(counters: object): { [event: string]: number } {
     else for (const [part, count] of Object.entries(value as { [part: string]: number })) flattened[`${name}.${part}`] = count;
   }
   return flattened;
+}
+
+/** The text of the policy in use, whatever becomes of the file. */
+function textOf(policy: Policy): string {
+  return policy.file === null ? '# no policy file: built-in defaults\n' : readFileSync(policy.file, 'utf8');
 }

@@ -7,8 +7,8 @@ import type { Scalar, Tensor } from '../contracts/tensor.ts';
 
 /** Without a schema, a matrix of up to this many values a row becomes that many columns; a wider one (an image) is left alone. */
 const WIDEST_LEARNED_ROW = 64;
-/** Without a schema, at most so many columns are watched on each side. */
-const MOST_LEARNED_COLUMNS = 200;
+/** Without a schema, at most so many columns are kept of each side of a record. */
+export const MOST_LEARNED_COLUMNS = 200;
 
 /** Columns of one side of a record. */
 export interface Extracted {
@@ -33,7 +33,9 @@ export function toCell(value: Scalar): Cell {
 
 function pickColumns(tensors: readonly Tensor[], schema: readonly Column[]): Extracted {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const rows = Math.max(0, ...tensors.map(rowsOf));
+  // Tensors that the schema does not name (parameters, mostly) have a say in the rows only when there are no others.
+  const named = schema.flatMap((column) => byName.get(column.tensor ?? column.name) ?? []);
+  const rows = Math.max(0, ...(named.length > 0 ? named : tensors).map(rowsOf));
   const columns: { [name: string]: Cell[] } = Object.create(null);
   for (const column of schema) {
     const tensor = byName.get(column.tensor ?? column.name) ?? null;
@@ -57,8 +59,9 @@ function learnColumns(tensors: readonly Tensor[]): Extracted {
   return { columns, rows };
 }
 
+/** A tensor without a value has no rows, whatever its shape says. */
 function rowsOf(tensor: Tensor): number {
-  return tensor.shape[0] ?? 1;
+  return tensor.data.length === 0 ? 0 : (tensor.shape[0] ?? 1);
 }
 
 /** Values a row. */

@@ -75,6 +75,6 @@ function retrainingWindow(alert: Alert, { reader, batch, observedRows, at }: Hap
     fromAt: alert.since.at ?? reader.atOfRow(fromRow) ?? alert.startsAt,
     toAt: at,
     rows: toRow - fromRow + 1,
-    labels: reader.cohort(fromRow, toRow).labelled + open.length,
+    labels: reader.labels(fromRow, toRow) + open.length,
   };
 }

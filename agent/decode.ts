@@ -88,7 +88,7 @@ export class Decoder {
     return { bytes: decodeContent(body.bytes, headers, this.#policy.traffic.maxBodyBytes * INFLATE_FACTOR), headers };
   }
 
-  /** The first source of the policy that answers. */
+  /** The first source of the policy that answers, else the version that the policy gives the upstream which did. */
   #version(exchange: Exchange, target: Target, response: Message | null): string | null {
     for (const source of this.#policy.model.version) {
       if (source === 'path') {
@@ -104,7 +104,7 @@ export class Decoder {
         return source.slice('config:'.length);
       }
     }
-    return null;
+    return this.#policy.traffic.upstreams.find((upstream) => upstream.name === exchange.servedBy)?.version ?? null;
   }
 }
 

@@ -7,6 +7,9 @@ import { sameLabel } from './signals.ts';
 import type { JoinedFeedback } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
 
+/** Lines that may wait for their records; a job that labels another model's predictions must not fill the disk. */
+const MOST_EARLY = 100_000;
+
 /** What became of one line, and the join where there was one. */
 export interface Joining {
   readonly fate: FeedbackFate;
@@ -26,12 +29,14 @@ export class FeedbackJoin {
   /** Ids that early feedback waits for. */
   #awaited: Set<string>;
   #recentEarly = new Map<string, Feedback[]>();
+  #earlyCount: number;
 
   constructor(reader: StoreReader, options: { readonly prediction: string | null; readonly ttlMs: number }) {
     this.#reader = reader;
     this.#prediction = options.prediction;
     this.#ttlMs = options.ttlMs;
     this.#awaited = new Set(reader.earlyIds());
+    this.#earlyCount = reader.count('early');
   }
 
   /** Whether a record of this id is live: known, in the store or in the open batch. */
@@ -51,6 +56,7 @@ export class FeedbackJoin {
     for (const id of [record.id, record.requestId]) {
       if (id === null || !this.#awaited.has(id)) continue;
       waiting.push(...this.#reader.early(id), ...(this.#recentEarly.get(id) ?? []));
+      this.#earlyCount -= waiting.length;
       this.#awaited.delete(id);
       this.#recentEarly.delete(id);
     }
@@ -62,6 +68,8 @@ export class FeedbackJoin {
     const found = this.#find(feedback);
     if (found === 'ambiguous') return { fate: 'ambiguous', joined: null };
     if (found === null) {
+      if (this.#earlyCount >= MOST_EARLY) return { fate: 'early-full', joined: null };
+      this.#earlyCount++;
       this.#awaited.add(feedback.id);
       const waiting = this.#recentEarly.get(feedback.id) ?? [];
       waiting.push(feedback);
@@ -91,10 +99,10 @@ export class FeedbackJoin {
     this.#recentEarly = new Map();
   }
 
-  /** Early lines whose time to live is over: nothing ever came that they could be about. */
-  orphans(now: number): Feedback[] {
+  /** Early lines whose time to live is over: nothing ever came that they could be about. To be committed before it is asked again. */
+  orphans(now: number): { readonly seq: number; readonly feedback: Feedback }[] {
     const gone = this.#reader.earlyBefore(now - this.#ttlMs);
-    for (const feedback of gone) this.#awaited.delete(feedback.id);
+    this.#earlyCount -= gone.length;
     return gone;
   }
 

@@ -95,8 +95,9 @@ export class Monitors {
 
   /** A record's values, to the streaming detectors. `byCall` places the signals that have one value a call. */
   record(record: DriftlineRecord, byCall: Place): Finding[] {
+    const failed = requestFailed(record);
     const findings = [
-      ...this.value('request.failed', Number(requestFailed(record)), byCall),
+      ...(failed === null ? [] : this.value('request.failed', Number(failed), byCall)),
       ...this.value('request.latency', record.latencyMs, byCall),
     ];
     for (const [signal, cells] of cellsBySignal(record)) {

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import type { Json } from '../contracts/json.ts';
 import type { Column, Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
+import { MOST_LEARNED_COLUMNS } from './columns.ts';
 import { guessColumn } from './signals.ts';
 import { readTable } from './table.ts';
 
@@ -12,6 +13,9 @@ import { readTable } from './table.ts';
 const LEARNED_ROWS = 1_000;
 /** More reference rows than this are thinned evenly: the tests gain nothing from them. */
 const MOST_ROWS = 100_000;
+
+/** Both sides together, of whatever names came. */
+const MOST_SIGNALS = 2 * MOST_LEARNED_COLUMNS;
 
 /** The reference as it is kept in the store. */
 interface Learned {
@@ -76,6 +80,8 @@ export class Reference {
         const signal = `${side}.${name}`;
         let column = this.#learned.get(signal);
         if (column === undefined) {
+          // Names that change from call to call are no columns, and must not fill the memory.
+          if (this.#learned.size >= MOST_SIGNALS) continue;
           column = new Array<Cell>(this.#learnedRows).fill(null);
           this.#learned.set(signal, column);
         }

@@ -6,7 +6,7 @@
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import type { Policy } from '../contracts/policy.ts';
-import type { DriftlineRecord } from '../contracts/record.ts';
+import type { DriftlineRecord, Violation } from '../contracts/record.ts';
 
 /** A block has at least so many rows, and enough that the policy's share amounts to this many breaching rows. */
 const SMALLEST_BLOCK = 100;
@@ -18,19 +18,20 @@ const QUIET_BLOCKS = 10;
 interface Tally {
   rows: number;
   /** Example for people, from the first breach of the block. */
-  message: string | null;
-  firstBreachRow: number | null;
-  firstBreachAt: number | null;
+  readonly message: string;
+  readonly firstBreachRow: number;
+  readonly firstBreachAt: number;
 }
 
-/** Counts by signal over the open block. */
+/** Counts by signal and kind of breach over the open block. */
 export class SchemaBlocks {
   readonly #minFraction: number;
   readonly #blockRows: number;
-  readonly #maxima: ReadonlyMap<string, number>;
+  /** Shares that the policy allows, by signal and kind. */
+  readonly #allowed: ReadonlyMap<string, number>;
   /** Signals that are worth a finding, with the quiet blocks since their last breach. */
   #active = new Map<string, number>();
-  #tallies = new Map<string, Tally>();
+  #tallies = new Map<string, Map<Violation['kind'], Tally>>();
   #fromRow = 0;
   #fromAt = 0;
   #rows = 0;
@@ -38,7 +39,7 @@ export class SchemaBlocks {
   constructor(policy: Policy, state?: Json) {
     this.#minFraction = policy.schema.onViolation.minFraction;
     this.#blockRows = Math.min(LARGEST_BLOCK, Math.max(SMALLEST_BLOCK, Math.ceil(FEWEST_BREACHES / Math.max(this.#minFraction, 1e-9))));
-    this.#maxima = allowances(policy);
+    this.#allowed = allowances(policy);
     // Counts of an unfinished block are worth little and are begun anew; which columns were in trouble is kept.
     if (Array.isArray(state)) this.#active = new Map(state.map((signal) => [String(signal), 0]));
   }
@@ -60,12 +61,11 @@ export class SchemaBlocks {
     }
     this.#rows += rows;
     for (const violation of violations) {
-      const tally = this.#tallies.get(violation.signal) ?? { rows: 0, message: null, firstBreachRow: null, firstBreachAt: null };
+      const kinds = this.#tallies.get(violation.signal) ?? new Map<Violation['kind'], Tally>();
+      const tally = kinds.get(violation.kind) ?? { rows: 0, message: violation.message, firstBreachRow: rowsBefore, firstBreachAt: at };
       tally.rows += violation.rows;
-      tally.message ??= violation.message;
-      tally.firstBreachRow ??= rowsBefore;
-      tally.firstBreachAt ??= at;
-      this.#tallies.set(violation.signal, tally);
+      kinds.set(violation.kind, tally);
+      this.#tallies.set(violation.signal, kinds);
     }
     return this.#rows >= this.#blockRows ? this.#close(rowsBefore + rows, at) : [];
   }
@@ -73,11 +73,9 @@ export class SchemaBlocks {
   #close(observedRows: number, at: number): Finding[] {
     const findings: Finding[] = [];
     for (const signal of new Set([...this.#active.keys(), ...this.#tallies.keys()])) {
-      const tally = this.#tallies.get(signal);
-      const share = (tally?.rows ?? 0) / this.#rows;
-      const floor = Math.max(this.#minFraction, this.#maxima.get(signal) ?? 0);
-      const broken = tally !== undefined && share >= floor && tally.rows >= Math.min(FEWEST_BREACHES, this.#rows);
-      const quiet = tally === undefined ? (this.#active.get(signal) ?? 0) + 1 : 0;
+      const { tally, share, floor } = this.#worst(signal);
+      const broken = tally !== null && share >= floor && tally.rows >= Math.min(FEWEST_BREACHES, this.#rows);
+      const quiet = tally === null ? (this.#active.get(signal) ?? 0) + 1 : 0;
       if (quiet > QUIET_BLOCKS) this.#active.delete(signal);
       else this.#active.set(signal, quiet);
       findings.push({
@@ -108,16 +106,27 @@ export class SchemaBlocks {
     this.#rows = 0;
     return findings;
   }
+
+  /** The kind of breach that goes furthest beyond its allowance. */
+  #worst(signal: string): { tally: Tally | null; share: number; floor: number } {
+    let worst: { tally: Tally | null; share: number; floor: number } = { tally: null, share: 0, floor: this.#minFraction };
+    for (const [kind, tally] of this.#tallies.get(signal) ?? []) {
+      const share = tally.rows / this.#rows;
+      const floor = Math.max(this.#minFraction, this.#allowed.get(`${signal} ${kind}`) ?? 0);
+      if (worst.tally === null || share / floor > worst.share / worst.floor) worst = { tally, share, floor };
+    }
+    return worst;
+  }
 }
 
-/** Shares that a column may miss or see unseen before it counts as a breach. */
+/** Shares that a column may miss or see unseen before it counts as a breach, by signal and kind. */
 function allowances(policy: Policy): Map<string, number> {
-  const maxima = new Map<string, number>();
+  const allowed = new Map<string, number>();
   for (const side of ['inputs', 'outputs'] as const) {
-    for (const column of policy.schema[side]) {
-      const allowed = Math.max(column.maxMissing ?? 0, column.maxUnseen ?? 0);
-      if (allowed > 0) maxima.set(`${side}.${column.name}`, allowed);
+    for (const { name, maxMissing, maxUnseen } of policy.schema[side]) {
+      if (maxMissing !== null) allowed.set(`${side}.${name} missing`, maxMissing);
+      if (maxUnseen !== null) allowed.set(`${side}.${name} unseen`, maxUnseen);
     }
   }
-  return maxima;
+  return allowed;
 }

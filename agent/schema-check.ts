@@ -4,7 +4,10 @@
 import { Ajv } from 'ajv';
 import type { ValidateFunction } from 'ajv';
 import type { Column, Policy } from '../contracts/policy.ts';
-import type { Cell, Columns, Violation } from '../contracts/record.ts';
+import type { Cell, DriftlineRecord, Violation } from '../contracts/record.ts';
+
+/** What of a record is looked at. */
+type CheckedRecord = Pick<DriftlineRecord, 'rows' | 'status' | 'outcome' | 'undecoded' | 'inputs' | 'outputs'>;
 
 /** Checks records by one policy. */
 export class SchemaCheck {
@@ -31,11 +34,11 @@ export class SchemaCheck {
     return this.#sides.flatMap(({ side, columns }) => columns.map((column) => `${side}.${column.name}`));
   }
 
-  /** A side whose body was not decoded has no columns at all, and nothing to check. */
-  check(record: { readonly rows: number; readonly inputs: Columns; readonly outputs: Columns }): Violation[] {
+  /** A side whose body was not decoded has nothing to check; one that was decoded and has none of the columns breaches all that are required. */
+  check(record: CheckedRecord): Violation[] {
     const violations: Violation[] = [];
     for (const { side, columns, structure } of this.#sides) {
-      if (Object.keys(record[side]).length === 0) continue;
+      if (!isDecoded(record, side)) continue;
       if (!structure(record[side])) {
         for (const { keyword, params, instancePath, message } of structure.errors ?? []) {
           const missing = keyword === 'required' ? `.${params.missingProperty}` : '';
@@ -74,6 +77,11 @@ function structureOf(columns: readonly Column[]) {
   };
 }
 
+function isDecoded({ undecoded, outcome, status }: CheckedRecord, side: 'inputs' | 'outputs'): boolean {
+  if (side === 'inputs') return undecoded === null || undecoded.startsWith('response');
+  return undecoded === null && outcome === 'answered' && status >= 200 && status < 300;
+}
+
 function checkColumn(
   signal: string,
   column: Column,
@@ -99,7 +107,7 @@ function checkColumn(
     }
   }
   for (const [kind, { rows, first }] of breaches) {
-    violations.push({ signal, kind, rows, message: `${expectation(column, kind)}, came ${shown(first)}` });
+    violations.push({ signal, kind, rows, message: `${expectation(column, kind)}, came ${shown(column, first)}` });
   }
 }
 
@@ -142,7 +150,9 @@ function expectation(column: Column, kind: Violation['kind']): string {
   }
 }
 
-/** Numbers help to see the mistake; text may be a person's, so only its length is told. */
-function shown(cell: Cell): string {
-  return typeof cell === 'string' && !isNumeric(cell) && cell !== 'NaN' ? `text of ${cell.length} characters` : String(cell ?? 'nothing');
+/** Numbers of a number column help to see the mistake; text may be a person's, digits a card's, so only their length is told. */
+function shown(column: Column, cell: Cell): string {
+  const isFigure = typeof cell === 'number' && (column.type === 'number' || column.type === 'integer');
+  if (isFigure || typeof cell === 'boolean') return String(cell);
+  return cell === null || cell === 'NaN' ? 'nothing' : `text of ${String(cell).length} characters`;
 }

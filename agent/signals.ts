@@ -80,16 +80,26 @@ export function guessColumn(name: string, cells: readonly Cell[]): Column {
   };
 }
 
-/** Whether the primary failed this call: it did not answer, or answered 5xx. A client's own mistakes (4xx) do not count. */
-export function requestFailed(record: DriftlineRecord): boolean {
+/** Reasons that are no failure of the model server: the client's own mistakes, and ours. */
+const NOT_THE_PRIMARY: ReadonlySet<string> = new Set(['bad-request', 'request-timeout', 'loop', 'internal']);
+
+/** Whether the primary failed this call: it did not answer, or answered 5xx. A client's own mistakes (4xx) do not count. Null: it was not asked. */
+export function requestFailed(record: DriftlineRecord): boolean | null {
+  // The route chose another: the primary was not asked, which is no news of it.
+  if (record.reason === 'route') return null;
+  if (record.reason !== null && NOT_THE_PRIMARY.has(record.reason)) return false;
   return record.outcome === 'failed' || record.reason !== null || record.status >= 500;
 }
 
-/** Whether two values name the same class: `1`, `1.0` and `"1"` do. */
+/** Whether two values name the same class: `1`, `1.0`, `"1"` and `true` do. */
 export function sameLabel(left: unknown, right: unknown): boolean {
   if (left === null || left === undefined || right === null || right === undefined) return false;
-  const a = String(left).trim();
-  const b = String(right).trim();
+  const a = labelText(left);
+  const b = labelText(right);
   if (a === b) return true;
   return a !== '' && b !== '' && Number(a) === Number(b);
+}
+
+function labelText(label: unknown): string {
+  return typeof label === 'boolean' ? String(Number(label)) : String(label).trim();
 }

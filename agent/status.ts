@@ -4,6 +4,7 @@
 import type { Alert, Severity } from '../contracts/alert.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Policy } from '../contracts/policy.ts';
+import type { DeliveryStatus } from '../exporters/delivery.ts';
 import type { Counts } from './accounting.ts';
 import { Accounting } from './accounting.ts';
 import type { StoreReader } from './store/read.ts';
@@ -17,16 +18,6 @@ export interface Verdict {
   readonly decision: 'pass' | 'fail' | 'inconclusive';
   readonly because: string;
   readonly since: number | null;
-}
-
-export interface ExporterStatus {
-  readonly name: string;
-  readonly up: boolean;
-  readonly lastError: string | null;
-  readonly accepted: number;
-  readonly delivered: number;
-  readonly dropped: { readonly [reason: string]: number };
-  readonly queued: number;
 }
 
 export interface Status {
@@ -53,14 +44,14 @@ export interface Status {
   /** `accepted = stored + dropped + queued`. */
   readonly accounting: Counts & { readonly queued: number };
   readonly rows: { readonly observed: number; readonly windows: number };
-  readonly reference: { readonly source: string; readonly ready: boolean };
+  readonly reference: { readonly source: string; readonly kind: string | null; readonly ready: boolean };
   /** Newest performance estimate and what labels say of the newest window, each null before it is known. */
   readonly quality: {
     readonly estimate: Finding['estimate'];
     readonly measured: { readonly labelled: number; readonly rows: number; readonly accuracy: number | null } | null;
   };
   readonly alerts: readonly Pick<Alert, 'id' | 'monitor' | 'signal' | 'kind' | 'severity' | 'state'>[];
-  readonly exporters: readonly ExporterStatus[];
+  readonly exporters: readonly DeliveryStatus[];
   /** What went wrong without stopping anything (state set aside, scorer restarts …). */
   readonly notices: readonly string[];
 }
@@ -73,8 +64,30 @@ export interface LiveFacts {
   readonly policy: Policy;
   readonly reloads: { readonly done: number; readonly failed: number; readonly lastError: string | null };
   readonly proxy: Status['proxy'];
-  readonly exporters: readonly ExporterStatus[];
+  readonly exporters: readonly DeliveryStatus[];
   readonly notices: readonly string[];
+  /** Calls that the data thread handed to the ring since the process began. */
+  readonly captured: number;
+  /** What `settledCalls` gave when the process began. */
+  readonly settledAtStart: number;
+}
+
+/** Calls that came out of the ring and were decided on, over the state's whole life. */
+export function settledCalls(reader: StoreReader): number {
+  const counts = readCounts(reader);
+  return counts.accepted - (counts.dropped['ring-full'] ?? 0) + counts.notPredictions;
+}
+
+function readCounts(reader: StoreReader): Counts {
+  // What `Accounting` snapshots are counts.
+  return new Accounting(reader.state('accounting')).snapshot() as unknown as Counts;
+}
+
+/** Calls in the ring or in the batch that is not committed yet are accepted, and wait. */
+function withQueued(counts: Counts, { captured, settledAtStart }: LiveFacts): Counts & { readonly queued: number } {
+  const settled = counts.accepted - (counts.dropped['ring-full'] ?? 0) + counts.notPredictions - settledAtStart;
+  const queued = Math.max(0, captured - settled);
+  return { ...counts, accepted: counts.accepted + queued, queued };
 }
 
 /** Puts the status together from the store and the live facts. */
@@ -101,9 +114,9 @@ export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
     },
     verdict: judge(alerts, windows),
     proxy: facts.proxy,
-    accounting: { ...(new Accounting(reader.state('accounting')).snapshot() as unknown as Counts), queued: 0 },
+    accounting: withQueued(readCounts(reader), facts),
     rows: { observed: progress.observedRows ?? 0, windows: progress.windows ?? 0 },
-    reference: { source: policy.reference.source, ready },
+    reference: { source: policy.reference.source, kind: policy.reference.kind ?? null, ready },
     quality: { estimate, measured: measured(reader, windows) },
     alerts: alerts.map(({ id, monitor, signal, kind, severity, state }) => ({ id, monitor, signal, kind, severity, state })),
     exporters: facts.exporters,

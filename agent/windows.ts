@@ -3,6 +3,10 @@
  */
 import type { RowRange } from '../contracts/finding.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
+import { MOST_LEARNED_COLUMNS } from './columns.ts';
+
+/** Columns of a window, both sides together; a schema's are never so many that names without end could push them out. */
+const MOST_SIGNALS = 2 * MOST_LEARNED_COLUMNS;
 
 /** A full window: cells by signal, all of equal length. */
 export interface ClosedWindow {
@@ -43,6 +47,7 @@ export class Windows {
       for (const [signal, cells] of signals) {
         let column = this.#columns.get(signal);
         if (column === undefined) {
+          if (this.#columns.size >= MOST_SIGNALS) continue;
           // A column that appears in mid-window was missing until now.
           column = new Array<Cell>(this.#rows).fill(null);
           this.#columns.set(signal, column);

@@ -9,6 +9,7 @@ const BENCHES: { readonly [name: string]: () => Promise<Report> } = {
   demo: async () => (await import('./demo.ts')).benchDemo(),
   detectors: async () => (await import('./detectors.ts')).benchDetectors(),
   windowed: async () => (await import('./windowed.ts')).benchWindowed(),
+  'false-alarms': async () => (await import('./false-alarms.ts')).benchFalseAlarms(),
   proxy: async () => (await import('./proxy.ts')).benchProxy(),
 };
 

@@ -64,5 +64,5 @@ export interface Feedback {
   readonly receivedAt: number;
 }
 
-/** What became of a line of feedback. `early` waits for its record; `orphan` waited in vain. */
-export type FeedbackFate = 'joined' | 'early' | 'late' | 'duplicate' | 'contradicting' | 'ambiguous' | 'orphan' | 'unusable';
+/** What became of a line of feedback. `early` waits for its record, `early-full` found too many waiting; `orphan` waited in vain. */
+export type FeedbackFate = 'joined' | 'early' | 'early-full' | 'late' | 'duplicate' | 'contradicting' | 'ambiguous' | 'orphan' | 'unusable';

@@ -129,11 +129,7 @@ export function exportersSchema(): JsonSchema {
         },
         { required: ['nodes'] },
       ),
-      otlp: map(
-        'OpenTelemetry.',
-        { fromEnv: choice('Configured by the `OTEL_*` variables.', [true]) },
-        { required: ['fromEnv'] },
-      ),
+      otlp: map('OpenTelemetry.', { fromEnv: choice('Configured by the `OTEL_*` variables.', [true]) }, { required: ['fromEnv'] }),
     },
     { default: {} },
   );
@@ -152,7 +148,7 @@ export function metadataSchema(): JsonSchema {
     'What the policy is.',
     {
       name: reference('Names the policy in alerts; part of every alert’s id.'),
-      labels: words('For sorting and finding.'),
+      labels: words('Become labels of Alertmanager webhooks; for sorting and finding.'),
       annotations: words('For people: `runbook_url` and `dashboard_url` become links in alerts.'),
     },
     { required: ['name'] },

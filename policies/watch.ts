@@ -41,7 +41,7 @@ const ABSENT = 'absent';
 /**
  * Watches until the signal aborts. The timers and the watcher do not keep the process alive.
  *
- * @param load throws ConfigError when the file is no policy; anything else it throws is a bug and stays loud
+ * @param load throws ConfigError when the file is no policy; anything else it throws is told as a policy that is broken, too
  */
 export function watchPolicy(
   file: string,
@@ -70,10 +70,12 @@ export function watchPolicy(
     try {
       policy = load(file);
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
+      // Reading a policy must never end the proxy, not even by a fault of ours.
+      const failure =
+        error instanceof ConfigError ? error : new ConfigError('policy-fault', `policy: ${file}: ${String(error)}`, [], error);
       state.broken++;
-      state.failure = error;
-      handlers.onBroken(error);
+      state.failure = failure;
+      handlers.onBroken(failure);
       return;
     }
     // Between the two readings it may have changed again.

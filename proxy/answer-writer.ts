@@ -58,8 +58,9 @@ export class AnswerWriter {
   }
 
   /** Begins the final answer, which came framed as `incoming`. Nothing is sent before `write`. */
-  open(answer: OutgoingAnswer, incoming: AnswerFraming, servedBy: string, mayKeep: boolean): void {
+  open(answer: OutgoingAnswer, incoming: AnswerFraming, server: { servedBy: string; reason: Reason | null }, mayKeep: boolean): void {
     const { head } = answer;
+    const { servedBy, reason } = server;
     const modern = this.#request.minorVersion === 1;
     this.answer = answer;
     this.status = head.status;
@@ -73,7 +74,9 @@ export class AnswerWriter {
     else if (head.contentLength !== null && head.status !== 204) text += `Content-Length: ${head.contentLength}\r\n`;
     const connection = this.#connectionField();
     if (connection !== null) text += `Connection: ${connection}\r\n`;
-    this.#head = `${text}x-driftline-id: ${this.#id}\r\nx-driftline-served-by: ${servedBy}\r\n\r\n`;
+    // Where the primary did not serve, the caller is told why.
+    const why = reason === null ? '' : `x-driftline-reason: ${reason}\r\n`;
+    this.#head = `${text}x-driftline-id: ${this.#id}\r\nx-driftline-served-by: ${servedBy}\r\n${why}\r\n`;
   }
 
   /** Sends body bytes, and the end of the body when `done`. Returns false when the client should be waited for. */

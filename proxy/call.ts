@@ -155,7 +155,7 @@ export class Call implements UpstreamUser {
     }
     if (writer.answer === null) {
       // `pool` was set by the attempt that is being answered.
-      writer.open(reader.final, reader.framing, this.#pool!.label, this.#mayKeep);
+      writer.open(reader.final, reader.framing, { servedBy: this.#pool!.label, reason: this.#reason }, this.#mayKeep);
     }
     const flowing = writer.write(pieces, progress === 'done', reader.trailers);
     if (progress === 'done') {

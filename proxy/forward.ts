@@ -32,7 +32,7 @@ export interface OutgoingAnswer {
 const HOP_BY_HOP = ['connection', 'proxy-connection', 'keep-alive', 'te', 'transfer-encoding', 'upgrade', 'http2-settings', 'proxy'];
 /** Written anew below or by the call; what a caller sends under these names goes no further. */
 const DROPPED_FROM_REQUESTS = new Set([...HOP_BY_HOP, 'content-length', 'x-driftline-id', 'x-driftline-hop', 'traceparent']);
-const DROPPED_FROM_ANSWERS = new Set([...HOP_BY_HOP, 'content-length', 'x-driftline-id', 'x-driftline-served-by']);
+const DROPPED_FROM_ANSWERS = new Set([...HOP_BY_HOP, 'content-length', 'x-driftline-id', 'x-driftline-served-by', 'x-driftline-reason']);
 const GUARDED = new Set([...DROPPED_FROM_REQUESTS, 'host', 'expect', 'trailer', 'tracestate', 'x-request-id', 'ce-id', 'authorization']);
 /** Not removable by naming them in Connection: the message would change its meaning. */
 const IMMUNE = new Set(['host', 'expect']);

@@ -58,7 +58,8 @@ function isKnownHost(host: string | undefined, hosts: readonly string[]): boolea
 
 /** Compares hashes, so that neither length nor prefix shows in the time it takes. */
 function bearer(request: FastifyRequest, token: string): boolean {
-  const given = request.headers.authorization?.replace(/^Bearer\s+/i, '') ?? '';
+  const given = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (given === undefined) return false;
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(token));
 }

@@ -21,7 +21,7 @@ export function readFeedback(text: string, receivedAt: number): { accepted: Feed
   const accepted: Feedback[] = [];
   const rejected: RejectedLine[] = [];
   for (const { line, value } of lines(text)) {
-    const read = value instanceof SyntaxError ? `not JSON: ${value.message}` : readLine(value, receivedAt);
+    const read = value instanceof SyntaxError ? 'not JSON' : readLine(value, receivedAt);
     if (typeof read === 'string') rejected.push({ line, reason: read });
     else accepted.push(read);
   }

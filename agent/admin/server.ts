@@ -45,13 +45,22 @@ const PAGE_FOLDER = ['../page', '../../../agent/page']
   .map((folder) => path.join(path.dirname(fileURLToPath(import.meta.url)), folder))
   .find((folder) => existsSync(folder));
 const MOST_ITEMS = 1_000;
+/** An id of 128 characters, each percent-encoded. */
+const LONGEST_PARAM = 3 * 128;
+/** Browsers that may follow live at once. */
+const MOST_FOLLOWERS = 32;
 const DEFAULT_ITEMS = 100;
 /** The page is told of changes at most so often. */
 const LIVE_MS = 1_000;
 
 /** @throws ConfigError `port-in-use` with a remedy. */
 export async function openAdmin(deps: AdminDeps): Promise<Admin> {
-  const app = fastify({ logger: false, bodyLimit: FEEDBACK_BODY_BYTES, forceCloseConnections: true });
+  const app = fastify({
+    logger: false,
+    routerOptions: { maxParamLength: LONGEST_PARAM },
+    bodyLimit: FEEDBACK_BODY_BYTES,
+    forceCloseConnections: true,
+  });
   // Bodies stay text: feedback decides line by line what is readable.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -112,7 +121,9 @@ function lists(app: FastifyInstance, deps: AdminDeps): void {
   app.get<{ Querystring: Query & { readonly fromRow?: string } }>('/v1/records', async (request, reply) =>
     page(request.query, reply, (after, limit) => {
       // A retraining pipeline begins at a row and follows `next` from there.
-      const first = request.query.fromRow === undefined ? 0 : reader.placeOfRow(Number(request.query.fromRow) || 0);
+      const { fromRow } = request.query;
+      if (fromRow !== undefined && !/^\d+$/.test(fromRow)) return reply.code(400).send({ error: 'fromRow must be a whole number from 0' });
+      const first = fromRow === undefined ? 0 : reader.placeOfRow(Number(fromRow));
       const { items, next } = reader.page<DriftlineRecord>('records', Math.max(after, first), limit);
       return { items: items.map((record) => ({ ...record, feedback: reader.feedbackOf(record.id) })), next };
     }),
@@ -154,7 +165,11 @@ function writes(app: FastifyInstance, deps: AdminDeps): void {
     if (accepted.length === 0) {
       return reply.code(400).send({ accepted: 0, rejected: rejected.length > 0 ? rejected : [{ line: 1, reason: 'the body is empty' }] });
     }
-    await deps.feedback(accepted);
+    try {
+      await deps.feedback(accepted);
+    } catch (error) {
+      return reply.code(503).send({ error: error instanceof Error ? error.message : String(error) });
+    }
     return reply.code(202).send({ accepted: accepted.length, rejected });
   });
   app.post('/v1/routes', async (request, reply) => {
@@ -175,7 +190,10 @@ function writes(app: FastifyInstance, deps: AdminDeps): void {
 
 /** Server-sent events: `changed` whenever the store holds more, no faster than the page can use. */
 function live(app: FastifyInstance, deps: AdminDeps): void {
+  let followers = 0;
   app.get('/v1/events', (request, reply) => {
+    if (followers >= MOST_FOLLOWERS) return reply.code(503).send({ error: `${MOST_FOLLOWERS} followers are connected already` });
+    followers++;
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
@@ -189,7 +207,11 @@ function live(app: FastifyInstance, deps: AdminDeps): void {
       }, LIVE_MS);
     };
     deps.changes.on('committed', tell);
+    let stopped = false;
     const stop = () => {
+      if (stopped) return;
+      stopped = true;
+      followers--;
       deps.changes.off('committed', tell);
       if (pending !== null) clearTimeout(pending);
     };

@@ -21,20 +21,19 @@ import { type Dependence, FEWEST_BLOCKS, findDependence } from '../../detectors/
 import { type NullLaw, nullLaw, scoreOf } from '../../detectors/null-law.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import { categoryOf, numberOf } from '../signals.ts';
-import { type StreamingWatch, watchList } from '../watch-list.ts';
+import { watchList } from '../watch-list.ts';
 import {
   type Calibration,
   type CalibrationTask,
   calibrationFingerprint,
   isOptionSet,
   isQSet,
-  levelOptionOf,
   type MonitorLevel,
   windowsInPeriod,
 } from './calibration.ts';
 import { proportionInterval } from './intervals.ts';
 import { type Replays, replayTests, type Watched } from './replays.ts';
-import { levelFor, streamShare } from './stream-level.ts';
+import { keptStream, type LevelBase, NOTHING, rowsInWords, streamLevel } from './streams.ts';
 
 /** Tests that a monitor's replays may take, so that wide tables take no longer than narrow ones. */
 const MOST_TESTS = 15_000;
@@ -129,14 +128,10 @@ export function replaysOf(task: CalibrationTask, watched: readonly Watched[], bl
   return replayTests(watched, { blockRows, windowRows: policy.window.rows, minSamples: policy.minSamples, size }, new Random(seed));
 }
 
-type LevelBase = Pick<MonitorLevel, 'monitor' | 'kind' | 'signal' | 'detector' | 'option'>;
-
 function ofFamily({ monitor, watched }: Family): LevelBase {
   const detector = [...new Set(watched.map(({ watch }) => watch.choice.type))].join(', ');
   return { monitor: monitor.name, kind: 'windowed', signal: null, detector, option: 'q' };
 }
-
-const NOTHING = { value: null, share: null, shareAtMost: null, blockRows: null, extrapolated: false, laws: {} };
 
 /** A q that stands: how often it alarms in replays, its floor and its `for` included. */
 function keptLevel(task: CalibrationTask, family: Family): MonitorLevel {
@@ -261,95 +256,8 @@ function familyLevel(task: CalibrationTask, family: Family, part: number | null)
   return { ...base, method: 'blocks', why, value: q, share, shareAtMost: null, blockRows, extrapolated, laws };
 }
 
-function ofStream({ monitor, signal, choice }: StreamingWatch, option: string): LevelBase {
-  return { monitor: monitor.name, kind: 'streaming', signal, detector: choice.type, option };
-}
-
-interface Stream {
-  readonly values: Float64Array;
-  readonly blockRows: number;
-  readonly why: string;
-}
-
-/** A signal's reference as a stream; text when it cannot serve. */
-function streamOf({ policy, cells }: CalibrationTask, { signal }: StreamingWatch): Stream | string {
-  const values = Float64Array.from((cells.get(signal) ?? []).map(numberOf).filter((value) => value !== null));
-  if (values.length < 100) return `there is no reference of ${signal} to replay`;
-  const middle = values.toSorted()[Math.floor(values.length / 2)]!;
-  const found = findDependence([values, values.map((value) => Math.abs(value - middle))], policy.window.rows);
-  const blockRows = policy.falseAlarms?.blockRows ?? found.blockRows;
-  if (blockRows === null) return `rows of ${signal} depend on each other beyond what blocks of its reference keep`;
-  if (values.length / blockRows < FEWEST_BLOCKS)
-    return `the reference of ${signal} has fewer than ${FEWEST_BLOCKS} blocks of ${rowsInWords(blockRows)}`;
-  return {
-    values,
-    blockRows,
-    why: found.dependent ? `replays in blocks of ${rowsInWords(blockRows)}` : 'replays of single rows, which are independent',
-  };
-}
-
-function keptStream(task: CalibrationTask, watch: StreamingWatch): MonitorLevel {
-  const { options, value } = ofOptions(watch);
-  const base = { ...ofStream(watch, options), value, extrapolated: false, laws: {} };
-  const stream = streamOf(task, watch);
-  const isBudgeted = (task.policy.falseAlarms ?? null) !== null;
-  if (typeof stream === 'string')
-    return { ...base, method: 'unknown', why: `${stream}: its share is not known`, share: null, shareAtMost: null, blockRows: null };
-  const { drifts, values } = streamShare(watch, {}, stream, new Random(task.seed));
-  const perWindow = task.policy.window.rows / values;
-  const [, most] = proportionInterval(drifts, values);
-  return {
-    ...base,
-    method: isBudgeted ? 'written' : 'default',
-    why: `${isBudgeted ? 'written out' : 'the default or written out'}; its share by ${stream.why}`,
-    share: drifts * perWindow,
-    shareAtMost: most * values * perWindow,
-    blockRows: stream.blockRows,
-  };
-}
-
-function streamLevel(task: CalibrationTask, watch: StreamingWatch, part: number | null): MonitorLevel {
-  const base = ofStream(watch, ofOptions(watch).options);
-  const stream = streamOf(task, watch);
-  // Without a reference (labels, calls) the default serves: it is better watched by the book than not at all.
-  if (typeof stream === 'string')
-    return {
-      ...base,
-      ...NOTHING,
-      method: 'unknown',
-      why: `${stream}: the default serves, and its share is not known`,
-      value: ofOptions(watch).value,
-    };
-  const refuse = (why: string): MonitorLevel => ({ ...base, ...NOTHING, method: 'insufficient', why });
-  if (part === null) return refuse('the rate of traffic is not known yet: a budget in time says nothing of a window');
-  if (part <= 0) return refuse('the levels written out use up the whole budget');
-  const found = levelFor(watch, stream, part / task.policy.window.rows, new Random(task.seed));
-  if (found === null) return refuse(`no ${base.option} keeps ${watch.choice.type} on ${watch.signal} within its share`);
-  return {
-    ...base,
-    ...NOTHING,
-    method: 'blocks',
-    why: stream.why,
-    value: found.value,
-    share: part,
-    blockRows: stream.blockRows,
-    extrapolated: found.extrapolated,
-  };
-}
-
-function ofOptions({ choice, definition }: StreamingWatch): { options: string; value: number | null } {
-  const option = levelOptionOf(choice.type)?.option ?? null;
-  const schema = option === null ? undefined : definition.options[option];
-  const value = option === null ? undefined : (choice.options[option] ?? schema?.default);
-  return { options: option ?? 'its options', value: typeof value === 'number' ? value : null };
-}
-
 function testInWords({ test, pValue }: Dependence): string {
   if (test === null) return 'nothing varies';
   const name = test === 'ljung-box' ? 'Ljung–Box' : 'Kruskal–Wallis between windows';
   return `${name} p ${pValue < 1e-4 ? '< 0.0001' : pValue.toFixed(4)}`;
-}
-
-function rowsInWords(rows: number): string {
-  return rows === 1 ? 'single rows' : `${rows} rows`;
 }

@@ -35,6 +35,7 @@ export class Levels {
   readonly #options: LevelsOptions;
   #current: Calibration | null;
   #asked: string | null = null;
+  #compared = false;
 
   constructor(options: LevelsOptions) {
     this.#options = options;
@@ -58,12 +59,17 @@ export class Levels {
 
   /** Sees to it that the levels fit. Without a budget there is nothing to do. */
   ask(task: Omit<CalibrationTask, 'policy' | 'seed'>): void {
-    const { policy, calibrate, log } = this.#options;
+    const { policy, calibrate, changed, log } = this.#options;
     if ((policy.falseAlarms ?? null) === null) return;
     const whole: CalibrationTask = { ...task, policy, seed: SEED };
-    const { rate } = windowsInPeriod(policy, task.rowsPerMs);
-    if (rate === 'unknown') return;
     const fingerprint = calibrationFingerprint(whole);
+    if (this.#current !== null && !this.#compared && this.#current.fingerprint !== fingerprint) {
+      // Stored for another policy or reference. Later changes only add to what the levels rest on, and the old ones serve meanwhile.
+      this.#current = null;
+      changed();
+    }
+    this.#compared = true;
+    if (windowsInPeriod(policy, task.rowsPerMs).rate === 'unknown') return;
     if (this.#current?.fingerprint === fingerprint || this.#asked === fingerprint) return;
     this.#asked = fingerprint;
     const answer = calibrate(whole);

@@ -30,9 +30,9 @@ const MOST_SD = 16;
 const FEW_VALUES = 20;
 const STEPS = 7;
 
-/** The power of one test of a monitor whose level is known. */
+/** The power of one test of a monitor whose level is known; null also for a column that never varied, which has no measure of a change. */
 export function powerOf(task: CalibrationTask, level: MonitorLevel, { watch, cells }: Watched, tests: number): Power | null {
-  if (level.value === null || level.blockRows === null) return null;
+  if (level.value === null || level.blockRows === null || new Set(cells).size < 2) return null;
   const { policy, seed } = task;
   const { definition, choice, monitor } = watch;
   const random = new Random(seed);

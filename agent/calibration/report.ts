@@ -78,7 +78,7 @@ export function alarmLines({ calibration, period, expected, allowed, power }: Al
   const without = unknown === 0 ? '' : `; without ${unknown} level${unknown === 1 ? '' : 's'} whose share is not known`;
   const windows = calibration.windowsInPeriod ?? 100;
   return [
-    `  alarms     ${expected === null ? 'not known' : figure(Number(expected.toPrecision(3)))} false ${expected === 1 ? 'alarm' : 'alarms'} expected in ${period}${of}${without}`,
+    `  alarms     ${expected === null ? 'an unknown number of' : figure(Number(expected.toPrecision(3)))} false ${expected === 1 ? 'alarm' : 'alarms'} expected in ${period}${of}${without}`,
     ...levels.map((level) => `  level      ${levelInWords(level, windows, period)}`),
     ...[...Map.groupBy(power, ({ monitor }) => monitor)].map(
       ([monitor, tests]) => `  power      ${monitor}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,

@@ -35,6 +35,8 @@ export interface Batch {
   early: Feedback[];
   /** Early feedback that is settled: ids to remove. */
   settledEarly: string[];
+  /** Early feedback that waited in vain: places to remove. */
+  orphaned: number[];
   monitors: Map<string, MonitorRow>;
   windows: Finding[];
   alerts: Alert[];
@@ -49,6 +51,7 @@ export function emptyBatch(): Batch {
     joined: [],
     early: [],
     settledEarly: [],
+    orphaned: [],
     monitors: new Map(),
     windows: [],
     alerts: [],
@@ -65,6 +68,7 @@ export class Committer {
   readonly #insertFeedback: StatementSync;
   readonly #insertEarly: StatementSync;
   readonly #deleteEarly: StatementSync;
+  readonly #deleteOrphan: StatementSync;
   readonly #putMonitor: StatementSync;
   readonly #insertWindow: StatementSync;
   readonly #putAlert: StatementSync;
@@ -80,6 +84,7 @@ export class Committer {
     );
     this.#insertEarly = db.prepare('INSERT INTO early (id, received_at, body) VALUES (?, ?, ?)');
     this.#deleteEarly = db.prepare('DELETE FROM early WHERE id = ?');
+    this.#deleteOrphan = db.prepare('DELETE FROM early WHERE seq = ?');
     this.#putMonitor = db.prepare('INSERT OR REPLACE INTO monitors VALUES (?, ?, ?, ?)');
     this.#insertWindow = db.prepare('INSERT INTO windows (monitor, signal, at, body) VALUES (?, ?, ?, ?)');
     this.#putAlert = db.prepare(
@@ -98,6 +103,7 @@ export class Committer {
         this.#insertRecord.run(record.id, record.requestId, record.at, record.firstRow, record.rows, JSON.stringify(record));
       }
       for (const id of batch.settledEarly) this.#deleteEarly.run(id);
+      for (const seq of batch.orphaned) this.#deleteOrphan.run(seq);
       for (const early of batch.early) this.#insertEarly.run(early.id, early.receivedAt, JSON.stringify(early));
       for (const { recordId, row, dataRow, feedback, error } of batch.joined) {
         const wrong = error === null ? null : Number(error);
@@ -135,14 +141,19 @@ export class Committer {
   /** Removes what is older than `before`, at most `limit` rows of a kind, so that no call is long. */
   expire(before: number, limit: number): void {
     this.#db.exec('BEGIN IMMEDIATE');
-    for (const [table, column] of [
-      ['records', 'at'],
-      ['feedback', 'received_at'],
-      ['events', 'at'],
-      ['windows', 'at'],
-    ] as const) {
-      this.#db.prepare(`DELETE FROM ${table} WHERE seq IN (SELECT seq FROM ${table} WHERE ${column} < ? LIMIT ?)`).run(before, limit);
+    try {
+      for (const [table, column] of [
+        ['records', 'at'],
+        ['feedback', 'received_at'],
+        ['events', 'at'],
+        ['windows', 'at'],
+      ] as const) {
+        this.#db.prepare(`DELETE FROM ${table} WHERE seq IN (SELECT seq FROM ${table} WHERE ${column} < ? LIMIT ?)`).run(before, limit);
+      }
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#db.exec('ROLLBACK');
+      throw error;
     }
-    this.#db.exec('COMMIT');
   }
 }

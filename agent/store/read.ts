@@ -127,10 +127,11 @@ export class StoreReader {
       .map((row) => String(row.id));
   }
 
-  earlyBefore(receivedBefore: number): Feedback[] {
-    return this.#prepare('SELECT body FROM early WHERE received_at < ? LIMIT 1000')
+  /** Early lines that came before, oldest first, with their places. */
+  earlyBefore(receivedBefore: number): { seq: number; feedback: Feedback }[] {
+    return this.#prepare('SELECT seq, body FROM early WHERE received_at < ? ORDER BY seq LIMIT 1000')
       .all(receivedBefore)
-      .map((row) => JSON.parse(String(row.body)));
+      .map((row) => ({ seq: Number(row.seq), feedback: JSON.parse(String(row.body)) }));
   }
 
   /** Rows that `fromRow` … `toRow` (both included) have labels for, and how many of these predictions were wrong. */
@@ -139,6 +140,15 @@ export class StoreReader {
       "SELECT count(*) AS labelled, coalesce(sum(error), 0) AS wrong FROM feedback WHERE kind = 'label' AND data_row BETWEEN ? AND ? AND error IS NOT NULL",
     ).get(fromRow, toRow);
     return { labelled: Number(row?.labelled ?? 0), wrong: Number(row?.wrong ?? 0) };
+  }
+
+  /** Rows from `fromRow` to `toRow`, both included, that have a label, judged or not. */
+  labels(fromRow: number, toRow: number): number {
+    const row = this.#prepare("SELECT count(*) AS labels FROM feedback WHERE kind = 'label' AND data_row BETWEEN ? AND ?").get(
+      fromRow,
+      toRow,
+    );
+    return Number(row?.labels ?? 0);
   }
 
   openAlerts(): Alert[] {
@@ -168,7 +178,7 @@ export class StoreReader {
       .map((row) => JSON.parse(String(row.body)));
   }
 
-  count(table: 'records' | 'events' | 'feedback'): number {
+  count(table: 'records' | 'events' | 'feedback' | 'early'): number {
     return Number(this.#prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0);
   }
 

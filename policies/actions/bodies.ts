@@ -45,6 +45,8 @@ export function alertmanager(request: BodyRequest): string {
   const { alert, context } = request;
   const status = alert.state === 'resolved' ? 'resolved' : 'firing';
   const labels: { [name: string]: string } = {
+    // The policy's own first: a name of ours is never another's.
+    ...context.policy.labels,
     alertname: alert.monitor,
     severity: alert.severity,
     kind: alert.kind,

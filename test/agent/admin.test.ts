@@ -29,6 +29,8 @@ async function open(t: Test, token: string | null = null) {
       proxy: { address: '', route: 'primary', upstreams: ['primary'], fallback: 'none', counters: { requests: 5 } },
       exporters: [],
       notices: [],
+      captured: 7,
+      settledAtStart: 0,
     });
   const admin = await openAdmin({
     listen: { host: '127.0.0.1', port: 0 },
@@ -85,12 +87,18 @@ t.test('lists are paged: next leads from page to page to the end', async (t) => 
   );
   t.equal((await fetch(`${url}/v1/records?limit=0`)).status, 400);
   t.equal((await fetch(`${url}/v1/records?after=x`)).status, 400);
+  t.equal((await fetch(`${url}/v1/records?fromRow=x`)).status, 400);
 });
 
 t.test('a record by its id carries its feedback, an unknown one is 404', async (t) => {
   const { url } = await open(t);
   t.match(await (await fetch(`${url}/v1/records/id-3`)).json(), { id: 'id-3', rows: 2, feedback: [] });
   t.equal((await fetch(`${url}/v1/records/none`)).status, 404);
+  t.match(
+    await (await fetch(`${url}/v1/records/${'%61'.repeat(128)}`)).json(),
+    { error: /no record of this id/ },
+    'ids have up to 128 characters',
+  );
   t.equal((await fetch(`${url}/v1/alerts/none`)).status, 404);
   t.equal((await fetch(`${url}/v1/nothing`)).status, 404);
 });
@@ -175,4 +183,9 @@ t.test('a second admin on the same port is a clear mistake', async (t) => {
     code: 'port-in-use',
     message: /--admin/,
   });
+});
+
+t.test('what was captured and is not on record yet is queued', async (t) => {
+  const { url } = await open(t);
+  t.match(await (await fetch(`${url}/v1/status`)).json(), { accounting: { accepted: 7, stored: 5, dropped: {}, queued: 2 } });
 });

@@ -195,3 +195,34 @@ t.test('a fault of our own costs one record, counted and said, and the line goes
   t.match(line.log, [/record a failed/]);
   line.crash();
 });
+
+t.test('names that change from call to call are no columns, and fill no memory', async (t) => {
+  const open = policyOf(`  model: {name: m}
+  traffic: {protocol: kserve-v1, upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  reference: {source: traffic, learn: {rows: 100}}
+  window: {type: tumbling, rows: 100}
+`);
+  const line = await openLine(open, t.testdir());
+  for (let i = 0; i < 100; i++) {
+    const row = Object.fromEntries(Array.from({ length: 50 }, (_, k) => [`n${i}-${k}`, k]));
+    line.analysis.observe(exchangeOf(`id-${i}`, i, [row]));
+  }
+  line.commit();
+  const { columns } = line.reader.state('reference') as { columns: object };
+  t.equal(Object.keys(columns).length, 400);
+  line.crash();
+});
+
+t.test('only an answered call names the model version, and an upstream may name its own', async (t) => {
+  const versioned = policyOf(`  model: {name: m, version: "header:x-version"}
+  traffic: {protocol: kserve-v1, upstreams: {primary: {url: "http://127.0.0.1:1", version: v41}}}
+`);
+  const line = await openLine(versioned, t.testdir());
+  line.analysis.observe(exchangeOf('a', 1, [{ x: 1 }]));
+  line.analysis.observe(exchangeOf('b', 2, [{ x: 1 }], [0], { responseHeaders: [['X-Version', 'v42']] }));
+  line.analysis.observe(exchangeOf('c', 3, [{ x: 1 }], [0], { status: 404, requestHeaders: [['x-version', 'v99']] }));
+  line.commit();
+  t.match(line.reader.page('records', 0, 10).items, [{ version: 'v41' }, { version: 'v42' }, { version: 'v99', status: 404 }]);
+  t.equal(line.reader.state('modelVersion'), 'v42');
+  line.crash();
+});

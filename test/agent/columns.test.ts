@@ -45,3 +45,16 @@ t.test('a column named like a member of every object is a column like any other'
   t.same(Object.entries(extractColumns(tensors, []).columns), [['__proto__', [7]]]);
   t.end();
 });
+
+t.test('a tensor that the schema does not name makes no rows', (t) => {
+  const policy = policyOf(`${base}  schema:
+    inputs: [{name: age, type: integer}]
+`);
+  const tensors = [
+    { name: 'age', datatype: 'INT64', shape: [1], data: [30] },
+    { name: 'temperature', datatype: 'FP32', shape: [100], data: new Array(100).fill(0) },
+  ];
+  t.same(extractColumns(tensors, policy.schema.inputs), { rows: 1, columns: { age: [30] } });
+  t.same(extractColumns([{ name: 'x', datatype: 'FP32', shape: [65536, 0], data: [] }], []), { rows: 0, columns: {} });
+  t.end();
+});

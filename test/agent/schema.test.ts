@@ -14,8 +14,10 @@ const policy = policyOf(`  model: {name: m}
     onViolation: {severity: warning, minFraction: 0.05, for: 1 window}
 `);
 const check = new SchemaCheck(policy, (signal) => (signal === 'inputs.channel' ? ['web', 'app', null] : null));
+const answered = { status: 200, outcome: 'answered', undecoded: null } as const;
 const inputs = (columns: { [name: string]: Cell[] }) =>
   check.check({
+    ...answered,
     rows: 3,
     inputs: { age: [20, 30, 40], region: ['north', 'north', 'north'], channel: ['web', 'web', 'app'], ...columns },
     outputs: {},
@@ -41,7 +43,7 @@ t.test('each breach names its column, its kind and how many rows it took', (t) =
 });
 
 t.test('a required column that is not in the body at all is a breach of its structure', (t) => {
-  const violations = check.check({ rows: 3, inputs: { region: ['north', 'north', 'north'] }, outputs: {} });
+  const violations = check.check({ ...answered, rows: 3, inputs: { region: ['north', 'north', 'north'] }, outputs: {} });
   t.match(violations, [{ signal: 'inputs.age', kind: 'structure', rows: 3 }]);
   t.end();
 });
@@ -75,5 +77,35 @@ t.test('a column without trouble is not reported on, and one that recovered is f
   let reported = 0;
   for (let block = 0; block < 30; block++) reported += blocks.observe(block * 100, { rows: 100, at: block, violations: [] }).length;
   t.equal(reported, 11);
+  t.end();
+});
+
+t.test('a body that has none of the columns breaches all that are required, one that was not decoded breaches nothing', (t) => {
+  const record = { ...answered, rows: 3, inputs: {}, outputs: {} };
+  t.match(check.check(record), [{ signal: 'inputs.age', kind: 'structure', rows: 3 }]);
+  t.same(check.check({ ...record, undecoded: 'not-json' }), []);
+  t.end();
+});
+
+t.test('digits of a card are not told where no number is expected', (t) => {
+  t.match(inputs({ region: ['4111111111111111', 'north', 'north'] })[0]?.message, /came text of 16 characters/);
+  t.end();
+});
+
+t.test('what may be missing does not excuse what is out of range', (t) => {
+  const lenient = policyOf(`  model: {name: m}
+  traffic: {protocol: kserve-v2, upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  schema:
+    inputs: [{name: age, type: number, min: 0, max: 1, maxMissing: 0.3}]
+    onViolation: {severity: warning, minFraction: 0.01}
+`);
+  const level = (kind: 'range' | 'missing', breaching: number) => {
+    const blocks = new SchemaBlocks(lenient);
+    const violations = [{ signal: 'inputs.age', kind, rows: breaching, message: 'm' }];
+    return blocks.observe(0, { rows: 500, at: 0, violations })[0]?.level;
+  };
+  t.equal(level('range', 125), 'drift', '25 % out of range, 1 % allowed');
+  t.equal(level('missing', 125), 'stable', '25 % missing, 30 % allowed');
+  t.equal(level('missing', 160), 'drift');
   t.end();
 });

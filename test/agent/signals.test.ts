@@ -15,6 +15,8 @@ t.test('labels are the same class whether they come as number or text', (t) => {
   t.ok(sameLabel(1, '1'));
   t.ok(sameLabel('1.0', 1));
   t.ok(sameLabel('cat', 'cat'));
+  t.ok(sameLabel(true, 1));
+  t.notOk(sameLabel(false, 1));
   t.notOk(sameLabel('cat', 'dog'));
   t.notOk(sameLabel(null, null), 'a missing label equals nothing');
   t.notOk(sameLabel('', 0));
@@ -39,6 +41,9 @@ t.test("the primary's failures count, a client's own mistakes do not", (t) => {
     requestFailed({ outcome: 'answered', reason: null, status: 200, ...part } as DriftlineRecord);
   t.notOk(record({}));
   t.notOk(record({ status: 404 }));
+  t.notOk(record({ status: 400, outcome: 'failed', reason: 'bad-request' }), 'a caller could turn the route');
+  t.notOk(record({ status: 408, outcome: 'failed', reason: 'request-timeout' }));
+  t.equal(record({ reason: 'route' }), null, 'the primary was not asked');
   t.ok(record({ status: 500 }));
   t.ok(record({ status: 200, reason: 'reset' }), 'answered by the fallback');
   t.ok(record({ status: 502, outcome: 'failed', reason: 'connect-refused' }));

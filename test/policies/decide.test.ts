@@ -266,3 +266,12 @@ t.test('the Alertmanager body has exactly the keys that Alertmanager sends', (t)
   t.match(send(alertWith({ state: 'resolved', endsAt: AT })).alerts[0], { status: 'resolved', endsAt: new Date(AT).toISOString() });
   t.end();
 });
+
+t.test('the policy’s labels go along with Alertmanager’s, and take no name of ours', (t) => {
+  const action = webhookWith({ name: 'ticket', purpose: 'alert', format: 'alertmanager-v4' });
+  const given = circumstances([action], { changes: [alertWith()] });
+  const policy = { ...given.policy, labels: { team: 'credit-ml', alertname: 'not this' } };
+  const { commonLabels } = JSON.parse(String(decide({ ...given, policy })[0]!.payload)) as { commonLabels: object };
+  t.match(commonLabels, { team: 'credit-ml', alertname: 'input-drift' });
+  t.end();
+});

@@ -83,10 +83,8 @@ const broken: [string, string, string, string[]][] = [
   [
     'a key of a later issue',
     '  minSamples: 50',
-    '  minSamples: 50\n  falseAlarms: {atMost: 1, per: 30d}',
-    [
-      'p.yaml:21:3 spec.falseAlarms `falseAlarms` is not supported yet — remove it and write the thresholds out (`correction.q`, `effect.atLeast`, the detectors’ options)',
-    ],
+    '  minSamples: 50\n  privacy: {default: drop}',
+    ['p.yaml:21:3 spec.privacy `privacy` is not supported yet — remove it, and leave columns that must not be stored out of `schema`'],
   ],
   [
     'a value of a later issue',

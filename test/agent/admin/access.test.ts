@@ -22,6 +22,13 @@ t.test('another machine gets in with the token, by whatever name it knows us', a
   t.equal(await call('POST', '/v1/feedback', AWAY, { authorization: 'Bearer wrong' }), 401);
 });
 
+t.test('no token is not a token: an empty one lets nobody in', async (t) => {
+  const call = port('');
+  for (const headers of [{}, { authorization: '' }, { authorization: 'Bearer ' }, { authorization: 'Bearer' }]) {
+    t.equal(await call('POST', '/v1/feedback', AWAY, headers), 401);
+  }
+});
+
 t.test('without a token another machine reaches the probes and the metrics only', async (t) => {
   const call = port(null);
   t.equal(await call('GET', '/v1/status', AWAY), 403);

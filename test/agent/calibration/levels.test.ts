@@ -1,8 +1,10 @@
 import t from 'tap';
 import { calibrate } from '../../../agent/calibration/calibrate.ts';
 import type { Calibration, CalibrationTask } from '../../../agent/calibration/calibration.ts';
-import { Levels } from '../../../agent/calibration/levels.ts';
+import { Levels, withLevels } from '../../../agent/calibration/levels.ts';
 import type { Finding } from '../../../contracts/finding.ts';
+import { watchList } from '../../../agent/watch-list.ts';
+import { detectorOf } from '../../../detectors/catalogue.ts';
 import { Random } from '../../../detectors/performance/random.ts';
 import { exchangeOf, type Line, openLine } from '../../support/line.ts';
 import { policyOf } from '../../support/policies.ts';
@@ -71,6 +73,25 @@ t.test('the levels come when the reference has been learned, are stored, and a s
   again.crash();
 });
 
+t.test('where rows depend on each other a window’s p-value is read by the replays', async (t) => {
+  const line = await openLine(policyWith('  falseAlarms: {atMost: 1, per: 100 windows, blocks: 20}\n'), t.testdir());
+  const random = new Random(3);
+  let x = 0;
+  for (let call = 0; call < 20; call++) {
+    const rows = Array.from({ length: 50 }, () => {
+      x = 0.7 * x + random.normal();
+      return { x };
+    });
+    line.analysis.observe(exchangeOf(`call-${call}`, 1_000 * call, rows));
+    line.commit();
+  }
+  const { levels } = line.reader.state('calibration') as unknown as Calibration;
+  t.match(levels[0], { method: 'blocks', value: 0.005 });
+  const judged = findings(line).slice(-5);
+  for (const { pValue, adjustedP } of judged) t.ok(adjustedP! > pValue!, `${pValue} is read as ${adjustedP}`);
+  line.crash();
+});
+
 t.test('a budget in time waits for the rate of traffic, which the first window shows', async (t) => {
   const line = await openLine(policyWith('  falseAlarms: {atMost: 1, per: 1d}\n'), t.testdir());
   feed(line, new Random(1), 14);
@@ -79,12 +100,52 @@ t.test('a budget in time waits for the rate of traffic, which the first window s
   line.crash();
 });
 
+t.test('stored levels of another policy are dropped at the start, and worked out anew once the rate is measured', async (t) => {
+  const folder = t.testdir();
+  const before = await openLine(policyWith('  falseAlarms: {atMost: 1, per: 1d}\n'), folder);
+  feed(before, new Random(1), 14);
+  before.crash();
+  const after = await openLine(policyWith('  falseAlarms: {atMost: 864, per: 1d}\n'), folder);
+  feed(after, new Random(2), 4, 0, 14);
+  t.match(after.reader.state('calibration'), { rate: 'measured', budget: 0.01 });
+  t.match(findings(after).at(-2), { level: 'insufficient', note: 'its level is still being calibrated' });
+  t.equal(findings(after).at(-1)?.threshold, 0.005);
+  after.crash();
+});
+
 t.test('without a budget nothing is calibrated and the written levels stand', async (t) => {
   const line = await openLine(policyWith(''), t.testdir());
   feed(line, new Random(1), 14);
   t.equal(line.reader.state('calibration'), undefined);
   t.equal(findings(line).at(-1)?.threshold, 0.05);
   line.crash();
+});
+
+t.test('a streaming detector waits for its level, then has it; one that is written out needs none', async (t) => {
+  const policy = policyOf(`  model: {name: m}
+  traffic: {upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  schema: {inputs: [{name: x, type: number}]}
+${BUDGET}  monitors:
+    - {name: set, detectors: {numeric: {type: cusum}}}
+    - {name: own, detectors: {numeric: {type: cusum, threshold: 30}}}
+`);
+  const watches = watchList(policy, policy.schema, detectorOf);
+  const thresholds = (calibration: Calibration | null) =>
+    withLevels(policy, watches, calibration).map(({ monitor, choice }) => [
+      monitor.name,
+      'options' in choice ? choice.options.threshold : null,
+    ]);
+  t.same(thresholds(null), [['own', 30]]);
+  const random = new Random(1);
+  const cells = new Map([['inputs.x', Array.from({ length: 1_000 }, () => random.normal())]]);
+  const calibration = calibrate({ policy, columns: policy.schema, cells, rowsPerMs: null, seed: 1 });
+  const level = calibration.levels.find(({ monitor }) => monitor === 'set')!;
+  t.same(thresholds(calibration), [
+    ['set', level.value],
+    ['own', 30],
+  ]);
+  const none = { ...calibration, levels: calibration.levels.map((one) => ({ ...one, value: null })) };
+  t.same(thresholds(none), [['own', 30]], 'no level is to be had');
 });
 
 const task = { columns: { inputs: [], outputs: [] }, cells: new Map(), rowsPerMs: null };

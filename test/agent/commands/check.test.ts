@@ -156,6 +156,16 @@ t.test('a budget: what is expected, the level of each monitor and why, and what 
   t.ok(Number(sd) > 0.45 && Number(sd) < 0.9, `${sd}`);
 });
 
+t.test('a budget in time without a rate of traffic: a warning, and no level yet', async (t) => {
+  const text = budgeted('    - {name: drift, detectors: {numeric: {type: ks}}}\n').replace(', expectedRows: {count: 4800, per: 1d}', '');
+  const folder = t.testdir({ 'p.yaml': text, 'reference.csv': reference });
+  const { status, stdout, stderr } = await check(t, path.join(folder, 'p.yaml'));
+  t.equal(status, 0);
+  t.match(stderr, /p\.yaml:7:\d+ spec\.falseAlarms\.per the rate of traffic is not known.* \(warning\)$/m);
+  t.match(stdout, /^ {2}alarms {5}an unknown number of false alarms expected/m);
+  t.match(stdout, /^ {2}level {6}drift \(ks\): no level \[insufficient\]; the rate of traffic is not known yet/m);
+});
+
 t.test('levels written out beyond the budget: exit 1 with the number', async (t) => {
   const folder = t.testdir({
     'p.yaml': budgeted('    - {name: old, detectors: {numeric: {type: ks, method: asymptotic}}, correction: {q: 0.05}}\n'),
