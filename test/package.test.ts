@@ -18,7 +18,9 @@ async function installed(folder: string): Promise<string> {
   mkdirSync(copy);
   for (const name of [...SOURCES, ...FILES]) cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
-  await runTool(process.execPath, [path.join(root, 'node_modules/.bin/tsc'), '-p', 'tsconfig.build.json'], { cwd: copy });
+  // tap gives every process its own loader, which the compiler does not bear.
+  const compiler = ['-u', 'NODE_OPTIONS', process.execPath, path.join(root, 'node_modules/.bin/tsc')];
+  await runTool('env', [...compiler, '-p', 'tsconfig.build.json'], { cwd: copy });
   await runTool('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: copy });
   const modules = path.join(folder, 'app/node_modules');
   mkdirSync(modules, { recursive: true });
