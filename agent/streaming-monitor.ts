@@ -8,6 +8,7 @@ import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
 import type { MonitorRow } from './store/commit.ts';
+import { type Direction, directionOf } from './direction.ts';
 import type { StreamingWatch } from './watch-list.ts';
 
 /** Where an observation stands, for the finding that it may cause. */
@@ -35,6 +36,8 @@ export class StreamingMonitor {
   readonly #detector: StreamingDetector;
   /** Why it started fresh although there was a state, or null. */
   readonly startedFresh: string | null;
+  /** Null for a signal of which every change is of interest. */
+  readonly #direction: Direction | null;
   #level: Level;
   #changed = true;
 
@@ -48,11 +51,14 @@ export class StreamingMonitor {
       .slice(0, 16);
     let startedFresh: string | null = null;
     let detector: StreamingDetector | null = null;
+    let direction: Json | undefined;
     if (stored !== undefined) {
       if (stored.fingerprint !== this.#fingerprint) startedFresh = `${this.key}: starts fresh, its options changed`;
       else {
         try {
-          detector = watch.definition.create(options, { state: stored.state });
+          const state = stored.state as { detector?: Json; direction?: Json } | null;
+          detector = watch.definition.create(options, { state: state?.detector ?? null });
+          direction = state?.direction;
         } catch (error) {
           if (!(error instanceof SnapshotError)) throw error;
           startedFresh = `${this.key}: starts fresh, its stored state does not fit (${error.message})`;
@@ -61,15 +67,18 @@ export class StreamingMonitor {
     }
     this.#detector = detector ?? watch.definition.create(options);
     this.startedFresh = startedFresh;
+    this.#direction = directionOf(watch.signal, direction);
     this.#level = this.#detector.level;
   }
 
-  /** @param value finite; 0 or 1 for a detector that observes bits */
+  /** A change for the better of a signal that has a better side is no finding. @param value finite; 0 or 1 for a detector that observes bits */
   observe(value: number, place: Place): Finding | null {
     const level = this.#detector.update(value);
+    this.#direction?.see(value);
     this.#changed = true;
     const before = this.#level;
     this.#level = level;
+    if (level === 'drift' && this.#direction?.fell(this.#detector.changedFor) === true) return null;
     if (level === 'warming-up' || (level === before && level !== 'drift') || (level === 'stable' && before === 'warming-up')) return null;
     const changedFor = level === 'drift' ? this.#detector.changedFor : null;
     const change = changedFor === null ? null : place.back(Math.max(1, changedFor));
@@ -114,7 +123,7 @@ export class StreamingMonitor {
         statistic: this.#detector.statistic,
         threshold: this.#detector.threshold,
       },
-      state: this.#detector.snapshot(),
+      state: { detector: this.#detector.snapshot(), direction: this.#direction?.snapshot() ?? null },
     };
   }
 }
