@@ -8,7 +8,7 @@ import { FEATURES, withFault } from './stream.ts';
 /** Labels come so many rows after their prediction. */
 export const LABEL_DELAY_ROWS = 200;
 /** Labels are sent in parcels, as a job that joins them would. */
-const LABELS_AT_ONCE = 20;
+const LABELS_AT_ONCE = 50;
 /** Every so many rows the same call also goes straight to the model server, to see what the sidecar adds. */
 const DIRECT_EVERY = 50;
 
@@ -46,6 +46,7 @@ export async function feed(options: FeedOptions): Promise<FeedResult> {
   const due: { id: string; label: number }[] = [];
   let failed = 0;
   let labelsAccepted = 0;
+  let sending = Promise.resolve();
   const sendLabels = async (until: number) => {
     const lines = due.splice(0, until).map((label) => JSON.stringify(label));
     if (lines.length === 0) return;
@@ -67,9 +68,14 @@ export async function feed(options: FeedOptions): Promise<FeedResult> {
       throughMs.push(answer.ms);
       directMs.push((await call(agent, `${options.modelUrl}/v2/models/elec2/infer`, body)).ms);
     }
-    if (due.length >= LABEL_DELAY_ROWS + LABELS_AT_ONCE) await sendLabels(LABELS_AT_ONCE);
+    if (due.length >= LABEL_DELAY_ROWS + LABELS_AT_ONCE) {
+      // Predictions go on meanwhile; the answer comes only when the labels are on disk.
+      await sending;
+      sending = sendLabels(LABELS_AT_ONCE);
+    }
     options.onProgress(index + 1);
   }
+  await sending;
   while (due.length > 0) await sendLabels(LABEL_DELAY_ROWS);
   agent.destroy();
   return { predictions: right.length, failed, servedBy, right, labelsAccepted, throughMs, directMs };
