@@ -22,6 +22,23 @@ export interface Counts {
   skippedValues: { [signal: string]: number };
 }
 
+/** The counts as `Accounting` snapshots them; zero for what is not there. */
+export function readCounts(state: Json | undefined): Counts {
+  const kept = (state ?? {}) as Partial<Counts>;
+  return {
+    accepted: kept.accepted ?? 0,
+    notPredictions: kept.notPredictions ?? 0,
+    stored: kept.stored ?? 0,
+    dropped: { ...kept.dropped },
+    outcomes: { ...kept.outcomes },
+    servedBy: { ...kept.servedBy },
+    undecoded: { ...kept.undecoded },
+    violations: { ...kept.violations },
+    feedback: { ...kept.feedback },
+    skippedValues: { ...kept.skippedValues },
+  };
+}
+
 /** Counts one state directory's life; a restart goes on with the last committed figures. */
 export class Accounting {
   readonly #counts: Counts;
@@ -29,19 +46,7 @@ export class Accounting {
   #ringFullSeen = 0;
 
   constructor(state: Json | undefined) {
-    const kept = (state ?? {}) as Partial<Counts>;
-    this.#counts = {
-      accepted: kept.accepted ?? 0,
-      notPredictions: kept.notPredictions ?? 0,
-      stored: kept.stored ?? 0,
-      dropped: { ...kept.dropped },
-      outcomes: { ...kept.outcomes },
-      servedBy: { ...kept.servedBy },
-      undecoded: { ...kept.undecoded },
-      violations: { ...kept.violations },
-      feedback: { ...kept.feedback },
-      skippedValues: { ...kept.skippedValues },
-    };
+    this.#counts = readCounts(state);
   }
 
   get accepted(): number {

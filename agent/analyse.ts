@@ -20,6 +20,7 @@ import { type Calibrate, Levels } from './calibration/levels.ts';
 import { decideAndTell } from './decisions.ts';
 import { FeedbackJoin } from './feedback.ts';
 import { Monitors } from './monitors.ts';
+import { placeOfCall, placeOfFeedback, type Surroundings } from './places.ts';
 import { Reference } from './reference.ts';
 import { SchemaBlocks } from './schema-blocks.ts';
 import { SchemaCheck } from './schema-check.ts';
@@ -150,7 +151,10 @@ export class Analysis {
       this.#monitors.resolve(storedMonitors(this.#options.reader));
       this.#askForLevels(null);
     }
-    this.#judge(record.at, [...this.#blocks.observe(rowsBefore, record), ...this.#monitors.record(record, this.#placeOfCall(record))]);
+    this.#judge(record.at, [
+      ...this.#blocks.observe(rowsBefore, record),
+      ...this.#monitors.record(record, placeOfCall(record, this.#surroundings())),
+    ]);
     for (const window of this.#windows.add(record)) this.#closeWindow(window);
     for (const early of this.#join.add(record)) this.#settleEarly(early);
   }
@@ -163,7 +167,7 @@ export class Analysis {
     this.#tellFeedback(feedback, fate, joined?.error ?? null);
     if (joined === null) return fate;
     this.#batch.joined.push(joined);
-    const place = this.#placeOfFeedback(feedback);
+    const place = placeOfFeedback(feedback, this.#surroundings());
     const findings = joined.error === null ? [] : this.#monitors.value('feedback.error', Number(joined.error), place);
     if (feedback.kind === 'reward') findings.push(...this.#monitors.value('feedback.reward', numberOf(feedback.value as Cell), place));
     this.#judge(feedback.receivedAt, findings);
@@ -257,6 +261,10 @@ export class Analysis {
     batch.events.push(...told.events);
   }
 
+  #surroundings(): Surroundings {
+    return { batch: this.#batch, reader: this.#options.reader, observedRows: this.#observedRows };
+  }
+
   #settleEarly(early: Feedback): void {
     this.#batch.early = this.#batch.early.filter((waiting) => waiting.id !== early.id);
     this.#batch.settledEarly.push(early.id);
@@ -267,27 +275,6 @@ export class Analysis {
     this.#accounting.feedback(fate);
     const id = `${feedback.id}:${feedback.row ?? ''}:${feedback.kind}:${feedback.receivedAt}:${fate}`;
     this.#batch.events.push({ kind: 'feedback', id, at: feedback.receivedAt, feedback, fate, error });
-  }
-
-  /** The newest calls are in the batch, those before in the store. */
-  #placeOfCall(record: DriftlineRecord) {
-    const { records } = this.#batch;
-    const observedRows = this.#observedRows;
-    const back = (k: number) => {
-      const found = records[records.length - k] ?? this.#options.reader.recordBack(k - records.length);
-      return found === null ? null : { row: found.firstRow ?? observedRows, at: found.at };
-    };
-    return { at: record.at, observedRows, back };
-  }
-
-  #placeOfFeedback(feedback: Feedback) {
-    const { joined } = this.#batch;
-    const { reader } = this.#options;
-    const back = (k: number) => {
-      const row = joined[joined.length - k]?.dataRow ?? reader.labelRowBack(feedback.kind, k - joined.length);
-      return row === null ? null : { row, at: reader.atOfRow(row) ?? feedback.receivedAt };
-    };
-    return { at: feedback.receivedAt, observedRows: this.#observedRows, back };
   }
 }
 

@@ -19,6 +19,7 @@ import type { Proxy as DataPath } from '../proxy/proxy.ts';
 import { openProxy } from '../proxy/proxy.ts';
 import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
+import { mappingOf } from './mapping.ts';
 import { neverReloaded, reloadPolicy } from './reload.ts';
 import type { ScorerProcess } from './scorer.ts';
 import { startScorer } from './scorer.ts';
@@ -236,11 +237,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
 async function startFallback(policy: Policy, log: (line: string) => void): Promise<ScorerProcess | null> {
   const { fallback, protocol } = policy.traffic;
   if (fallback === null) return null;
-  const mapping = {
-    inputs: policy.schema.inputs.flatMap(({ name, path }) => (path === null ? [] : [{ name, path }])),
-    outputs: policy.schema.outputs.flatMap(({ name, path }) => (path === null ? [] : [{ name, path }])),
-  };
-  return startScorer({ model: fallback.onnx, provider: fallback.provider, protocol, mapping, log });
+  return startScorer({ model: fallback.onnx, provider: fallback.provider, protocol, mapping: mappingOf(policy), log });
 }
 
 function addressOf(scorer: ScorerProcess | null): { host: string; port: number } | null {

@@ -9,6 +9,7 @@ import type { DriftlineRecord } from '../contracts/record.ts';
 import { protocolsFor } from '../proxy/catalogue.ts';
 import { decodeContent } from '../proxy/protocols/content.ts';
 import { extractColumns } from './columns.ts';
+import { mappingOf } from './mapping.ts';
 
 /** Inflated bodies larger than this many times the capture limit are left alone. */
 const INFLATE_FACTOR = 20;
@@ -106,10 +107,4 @@ export class Decoder {
     }
     return this.#policy.traffic.upstreams.find((upstream) => upstream.name === exchange.servedBy)?.version ?? null;
   }
-}
-
-function mappingOf(policy: Policy) {
-  const paths = (columns: Policy['schema']['inputs']) =>
-    columns.flatMap((column) => (column.path === null ? [] : [{ name: column.name, path: column.path }]));
-  return { inputs: paths(policy.schema.inputs), outputs: paths(policy.schema.outputs) };
 }

@@ -6,7 +6,7 @@ import type { Finding } from '../contracts/finding.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { DeliveryStatus } from '../exporters/delivery.ts';
 import type { Counts } from './accounting.ts';
-import { Accounting } from './accounting.ts';
+import { readCounts } from './accounting.ts';
 import type { StoreReader } from './store/read.ts';
 
 /** How a model as a whole is doing; `insufficient` before anything could be judged. */
@@ -74,13 +74,8 @@ export interface LiveFacts {
 
 /** Calls that came out of the ring and were decided on, over the state's whole life. */
 export function settledCalls(reader: StoreReader): number {
-  const counts = readCounts(reader);
+  const counts = readCounts(reader.state('accounting'));
   return counts.accepted - (counts.dropped['ring-full'] ?? 0) + counts.notPredictions;
-}
-
-function readCounts(reader: StoreReader): Counts {
-  // What `Accounting` snapshots are counts.
-  return new Accounting(reader.state('accounting')).snapshot() as unknown as Counts;
 }
 
 /** Calls in the ring or in the batch that is not committed yet are accepted, and wait. */
@@ -114,7 +109,7 @@ export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
     },
     verdict: judge(alerts, windows),
     proxy: facts.proxy,
-    accounting: withQueued(readCounts(reader), facts),
+    accounting: withQueued(readCounts(reader.state('accounting')), facts),
     rows: { observed: progress.observedRows ?? 0, windows: progress.windows ?? 0 },
     reference: { source: policy.reference.source, kind: policy.reference.kind ?? null, ready },
     quality: { estimate, measured: measured(reader, windows) },

@@ -10,7 +10,7 @@ import type { Event, EventKind } from '../contracts/event.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import type { DriftlineRecord } from '../contracts/record.ts';
-import { parseTraceparent } from './trace-context.ts';
+import { parseTraceparent } from '../contracts/trace-context.ts';
 
 /** What every document says of its sender. */
 export interface Sender {

@@ -21,10 +21,10 @@ import { DeliveryError } from '../contracts/errors.ts';
 import type { Event } from '../contracts/event.ts';
 import type { Exporter, Verdict } from '../contracts/exporter.ts';
 import type { DriftlineRecord } from '../contracts/record.ts';
+import { isSampled, parseTraceparent } from '../contracts/trace-context.ts';
 import { checkEnvironment, isOff, namesService, type Signal } from './opentelemetry-environment.ts';
 import { Instruments, isFailure, spanAttributes, toLogRecord } from './opentelemetry-events.ts';
 import { PartialSuccess, PullReader, RecentIds, RecordIds } from './opentelemetry-parts.ts';
-import { parseTraceparent } from './trace-context.ts';
 
 export interface OpenTelemetryOptions {
   /** `service.name` unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` say otherwise. */
@@ -234,10 +234,10 @@ class Pipeline {
     // The record is the call that its `traceparent` announced to the model server, so a sampled one takes that identity.
     // Otherwise the sampler of OTEL_TRACES_SAMPLER sees the unsampled parent and decides.
     const parent =
-      upstream === null || upstream.sampled
+      upstream === null || isSampled(upstream)
         ? ROOT_CONTEXT
         : trace.setSpanContext(ROOT_CONTEXT, { traceId: upstream.traceId, spanId: upstream.spanId, traceFlags: 0, isRemote: true });
-    this.#ids.next = upstream?.sampled ? upstream : null;
+    this.#ids.next = upstream !== null && isSampled(upstream) ? upstream : null;
     const span = trace
       .getTracer('driftline', this.#version)
       .startSpan(spanName(record), { kind: SpanKind.CLIENT, startTime: record.at, attributes: spanAttributes(record) }, parent);

@@ -3,8 +3,8 @@
  *
  * Everything here depends on the incoming head alone, so the result is remembered with it: callers repeat their heads.
  */
+import { parseTraceparent, type TraceContext } from '../contracts/trace-context.ts';
 import type { AnswerHead, RequestHead } from './framing.ts';
-import { parseTraceparent, type TraceContext } from './trace-context.ts';
 
 /** A request head made ready for any number of equal requests. */
 export interface OutgoingRequest {

@@ -8,6 +8,7 @@ import { readRows } from '../../../agent/backtest/rows.ts';
 import { backtestCommand } from '../../../agent/commands/backtest.ts';
 import { Random } from '../../../detectors/performance/random.ts';
 import { policyOf } from '../../support/policies.ts';
+import { runCommand } from '../../support/run-command.ts';
 
 const policyText = (extra = '') => `apiVersion: driftline/v1
 kind: Policy
@@ -36,25 +37,8 @@ function csv(seed: number, rows: number, movesAt = Infinity, wrongFrom = Infinit
   return `a,b,answer,truth\n${lines.join('\n')}\n`;
 }
 
-/** Runs the command here, since a start of the whole program takes a while. */
-async function run(t: Test, ...options: string[]) {
-  const out = t.capture(process.stdout, 'write', () => true);
-  const err = t.capture(process.stderr, 'write', () => true);
-  const before = process.exitCode;
-  process.exitCode = undefined;
-  let thrown: unknown = null;
-  try {
-    await backtestCommand().exitOverride().parseAsync(options, { from: 'user' });
-  } catch (error) {
-    thrown = error;
-  }
-  const status = process.exitCode ?? 0;
-  process.exitCode = before;
-  const text = (calls: ReturnType<typeof out>) => calls.map(({ args }) => String(args[0])).join('');
-  const [stdout, stderr] = [text(out()), text(err())];
-  out.restore();
-  err.restore();
-  return { status, stdout, stderr, thrown };
+function run(t: Test, ...options: string[]) {
+  return runCommand(t, backtestCommand(), options);
 }
 
 t.test('what would have fired, at its row, false alarms with bounds, and what is missed; exit 1', async (t) => {

@@ -7,26 +7,10 @@ import { packageFile } from '../../../agent/package-file.ts';
 import { detectors } from '../../../detectors/catalogue.ts';
 import { Random } from '../../../detectors/performance/random.ts';
 import { parsePolicy } from '../../../policies/load.ts';
+import { runCommand } from '../../support/run-command.ts';
 
-/** Runs the command here, since a start of the whole program takes a while. */
-async function check(t: Test, ...options: string[]) {
-  const out = t.capture(process.stdout, 'write', () => true);
-  const err = t.capture(process.stderr, 'write', () => true);
-  const before = process.exitCode;
-  process.exitCode = undefined;
-  let thrown: unknown = null;
-  try {
-    await checkCommand().exitOverride().parseAsync(options, { from: 'user' });
-  } catch (error) {
-    thrown = error;
-  }
-  const status = process.exitCode ?? 0;
-  process.exitCode = before;
-  const text = (calls: ReturnType<typeof out>) => calls.map(({ args }) => String(args[0])).join('');
-  const [stdout, stderr] = [text(out()), text(err())];
-  out.restore();
-  err.restore();
-  return { status, stdout, stderr, thrown };
+function check(t: Test, ...options: string[]) {
+  return runCommand(t, checkCommand(), options);
 }
 
 const sound = `apiVersion: driftline/v1

@@ -6,22 +6,13 @@ import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { compareCommand } from '../../../agent/commands/compare.ts';
 import { parquet } from '../../support/parquet.ts';
+import { runCommand } from '../../support/run-command.ts';
 
-/** Runs the command here, since a start of the whole program takes a while. */
+/** What the command line would have told is thrown. */
 async function compare(t: Test, ...words: string[]) {
-  const out = t.capture(process.stdout, 'write', () => true);
-  const err = t.capture(process.stderr, 'write', () => true);
-  const before = process.exitCode;
-  process.exitCode = undefined;
-  try {
-    await compareCommand().exitOverride().parseAsync(words, { from: 'user' });
-    const text = (calls: ReturnType<typeof out>) => calls.map(({ args }) => String(args[0])).join('');
-    return { status: process.exitCode ?? 0, stdout: text(out()), stderr: text(err()) };
-  } finally {
-    process.exitCode = before;
-    out.restore();
-    err.restore();
-  }
+  const ran = await runCommand(t, compareCommand(), words);
+  if (ran.thrown !== null) throw ran.thrown;
+  return ran;
 }
 
 const sine = (count: number, shift: number) => Array.from({ length: count }, (_, row) => Math.sin(row * row) + shift);

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import type { Command } from 'commander';
 import t, { type Test } from 'tap';
 import { checkCommand } from '../../../agent/commands/check.ts';
 import { initCommand } from '../../../agent/commands/init.ts';
@@ -11,23 +12,15 @@ import { detectors } from '../../../detectors/catalogue.ts';
 import { loadPolicy } from '../../../policies/load.ts';
 import { protocols } from '../../../policies/schema.ts';
 import { parquet } from '../../support/parquet.ts';
+import { runCommand } from '../../support/run-command.ts';
 
 const known = new Map(detectors.map((detector) => [detector.type, detector]));
 
-async function run(t: Test, command: ReturnType<typeof initCommand>, words: readonly string[]) {
-  const out = t.capture(process.stdout, 'write', () => true);
-  const err = t.capture(process.stderr, 'write', () => true);
-  const before = process.exitCode;
-  process.exitCode = undefined;
-  try {
-    await command.exitOverride().parseAsync([...words], { from: 'user' });
-    const text = (calls: ReturnType<typeof out>) => calls.map(({ args }) => String(args[0])).join('');
-    return { status: process.exitCode ?? 0, stdout: text(out()), stderr: text(err()) };
-  } finally {
-    process.exitCode = before;
-    out.restore();
-    err.restore();
-  }
+/** What the command line would have told is thrown. */
+async function run(t: Test, command: Command, words: readonly string[]) {
+  const ran = await runCommand(t, command, words);
+  if (ran.thrown !== null) throw ran.thrown;
+  return ran;
 }
 
 const init = (t: Test, ...words: string[]) => run(t, initCommand(), words);

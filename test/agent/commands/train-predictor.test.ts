@@ -5,6 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { trainPredictorCommand } from '../../../agent/commands/train-predictor.ts';
 import { loadPredictor } from '../../../detectors/performance/predictor.ts';
+import { runCommand } from '../../support/run-command.ts';
 
 const demo = fileURLToPath(new URL('../../../agent/demo/', import.meta.url));
 const model = path.join(demo, 'elec2.onnx');
@@ -15,17 +16,8 @@ const [header, ...lines] = gunzipSync(readFileSync(path.join(demo, 'elec2.csv.gz
 // The rows that the demo's training kept from its model.
 const held = lines.slice(0, 9062).filter((_, row) => row % 4 === 3);
 
-async function train(t: Test, ...options: string[]) {
-  const out = t.capture(process.stdout, 'write', () => true);
-  let thrown: unknown = null;
-  try {
-    await trainPredictorCommand().exitOverride().parseAsync(options, { from: 'user' });
-  } catch (error) {
-    thrown = error;
-  }
-  const calls = out();
-  out.restore();
-  return { stdout: calls.map(({ args }) => String(args[0])).join(''), thrown };
+function train(t: Test, ...options: string[]) {
+  return runCommand(t, trainPredictorCommand(), options);
 }
 
 function files(t: Test, rows: readonly string[] = held, first = header) {
