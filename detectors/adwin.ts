@@ -158,6 +158,7 @@ class Adwin implements StreamingDetector {
     this.#observedBefore += this.#tick;
     this.#tick = 0;
     this.#window.clear();
+    this.#cuts.forget();
   }
 
   #restore(from: SnapshotReader): void {
