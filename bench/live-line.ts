@@ -2,7 +2,7 @@
  * What a record costs the live line's statistics: `node bench/live-line.ts`, in a process of its own.
  *
  * The agent's own code from a decoded record on: streaming detectors, the open window, and full windows judged; not decoding, checking,
- * storing or exporting. Prints {adwinKs, mixed} as JSON: microseconds of CPU per record of one row, one number a run, windows' share included.
+ * storing or exporting. Prints {numbers, mixed} as JSON: microseconds of CPU per record of one row, one number a run, windows' share included.
  */
 import { Monitors } from '../agent/monitors.ts';
 import { Reference } from '../agent/reference.ts';
@@ -11,7 +11,7 @@ import type { Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import { detectors } from '../detectors/catalogue.ts';
 import { parsePolicy } from '../policies/load.ts';
-import { cpuNs, uniforms } from './measure.ts';
+import { categories, cpuNs, numbers } from './measure.ts';
 
 const SIGNALS = 20;
 const WINDOW = 5_000;
@@ -51,14 +51,8 @@ spec:
   return policy;
 }
 
-/** Exponential numbers and ten categories, without a drift. */
 function columnsOf(isNumber: (column: number) => boolean, rows: number, seed: number): Map<string, Cell[]> {
-  return new Map(
-    Array.from({ length: SIGNALS }, (_, k) => [
-      name(k),
-      Array.from(uniforms(rows, seed + k), (u) => (isNumber(k) ? -Math.log(1 - u) : `category ${Math.floor(u * u * 10)}`)),
-    ]),
-  );
+  return new Map(Array.from({ length: SIGNALS }, (_, k) => [name(k), (isNumber(k) ? numbers : categories)(seed + k, rows)]));
 }
 
 function recordOf(columns: ReadonlyMap<string, readonly Cell[]>, row: number): Mutable<DriftlineRecord> {
@@ -94,4 +88,4 @@ function microsecondsPerRecord(isNumber: (column: number) => boolean): number[] 
   return Array.from({ length: RUNS }, () => cpuNs(oneWindow) / WINDOW / 1_000);
 }
 
-process.stdout.write(JSON.stringify({ adwinKs: microsecondsPerRecord(() => true), mixed: microsecondsPerRecord((k) => k % 2 === 0) }));
+process.stdout.write(JSON.stringify({ numbers: microsecondsPerRecord(() => true), mixed: microsecondsPerRecord((k) => k % 2 === 0) }));
