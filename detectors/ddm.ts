@@ -82,7 +82,8 @@ class Ddm implements StreamingDetector {
 
   /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
   update(value: number): Level {
-    if (this.#state.level === 'drift') this.#reset();
+    const settled = this.#state.level === 'stable';
+    if (!settled && this.#state.level === 'drift') this.#reset();
     const state = this.#state;
     // True of 0 and 1 only, and without a branch for either.
     const error = value * (1 - value) === 0 ? value : bitOf('ddm', value);
@@ -96,7 +97,7 @@ class Ddm implements StreamingDetector {
     const toLimit = this.#limit - rate;
     const toLowest = state.lowestSum - rate;
     const isBelow = toLimit > 0 && square * NEARLY < toLimit * toLimit;
-    if (isBelow && (toLowest < 0 || square > toLowest * toLowest * NEARLY) && state.level === 'stable') return 'stable';
+    if (isBelow && (toLowest < 0 || square > toLowest * toLowest * NEARLY) && settled) return 'stable';
     return this.#judge(error);
   }
 

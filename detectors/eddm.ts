@@ -51,8 +51,8 @@ const fresh = (observedBefore = 0) => ({
   /** −1 until the first error after the warm-up. */
   best: -1,
   bestAt: 0,
-  /** (m + 2s) / best at the last judgement, or −1 before the first. */
-  ratio: -1,
+  /** m + 2s at the last judgement, or −1 before the first. */
+  reach: -1,
   /** Count at the first observation of the present run of warnings, or 0. */
   warningFrom: 0,
 });
@@ -98,11 +98,12 @@ class Eddm implements StreamingDetector {
   }
 
   get statistic(): number | null {
-    return this.#state.ratio < 0 ? null : 1 - this.#state.ratio;
+    const { reach, best } = this.#state;
+    return reach < 0 ? null : 1 - reach / best;
   }
 
   get threshold(): number | null {
-    return this.#state.ratio < 0 ? null : 1 - this.#beta;
+    return this.#state.reach < 0 ? null : 1 - this.#beta;
   }
 
   get changedFor(): number | null {
@@ -125,14 +126,14 @@ class Eddm implements StreamingDetector {
       state.best = reach;
       state.bestAt = count;
       if (judged) {
-        state.ratio = 1;
+        state.reach = reach;
         if (state.level === 'warming-up') state.level = 'stable';
       }
       return state.level;
     }
     if (!judged) return state.level;
+    state.reach = reach;
     const ratio = reach / state.best;
-    state.ratio = ratio;
     if (ratio < this.#beta) {
       state.level = 'drift';
     } else if (ratio < this.#alpha) {

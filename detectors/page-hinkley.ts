@@ -79,7 +79,8 @@ class PageHinkley implements StreamingDetector {
 
   /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (this.#state.level === 'drift') this.#reset();
+    const settled = this.#state.level === 'stable';
+    if (!settled && this.#state.level === 'drift') this.#reset();
     const taken = this.#scale.take(value);
     if (Number.isNaN(taken)) return this.#learned();
     const state = this.#state;
@@ -100,9 +101,9 @@ class PageHinkley implements StreamingDetector {
       state.highestFall = fall;
       state.highestAt = count;
     }
-    if (count < this.#minInstances) return state.level;
-    if (rise - state.lowestRise > this.#riseLimit || state.highestFall - fall > this.#fallLimit) state.level = 'drift';
-    else if (state.level !== 'stable') state.level = 'stable';
+    if (!settled && count < this.#minInstances) return state.level;
+    const isDrift = rise - state.lowestRise > this.#riseLimit || state.highestFall - fall > this.#fallLimit;
+    if (isDrift || !settled) state.level = isDrift ? 'drift' : 'stable';
     return state.level;
   }
 

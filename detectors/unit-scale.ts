@@ -57,7 +57,7 @@ export class UnitScale {
   /** The value as it is to be taken; NaN where it was only learned from. @throws RangeError when the value is not finite. */
   take(value: number): number {
     const placed = (value - this.#mean) * this.#factor;
-    return placed >= -this.#most && placed <= this.#most ? placed : this.#look(value);
+    return Math.abs(placed) <= this.#most ? placed : this.#look(value);
   }
 
   /** Learns and decides anew. */
