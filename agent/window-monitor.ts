@@ -8,6 +8,7 @@ import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
 import type { MonitorPolicy, Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
+import { countsOf } from '../detectors/categories-against.ts';
 import { calibratedP } from '../detectors/null-law.ts';
 import { adjustBenjaminiHochberg, adjustBonferroni } from '../detectors/benjamini-hochberg.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
@@ -210,8 +211,8 @@ function summarise(watch: WindowedWatch, cells: readonly Cell[], values: readonl
   }
   let most = '';
   let count = 0;
-  for (const [category, rows] of Map.groupBy(values, String)) {
-    if (rows.length > count) [most, count] = [category, rows.length];
+  for (const [category, rows] of countsOf(values)) {
+    if (rows > count) [most, count] = [String(category), rows];
   }
   return { values: values.length, missing, centre: `${most} in ${percent(count / values.length)}` };
 }
