@@ -156,20 +156,22 @@ export class Analysis {
       ...this.#monitors.record(record, placeOfCall(record, this.#surroundings())),
     ]);
     for (const window of this.#windows.add(record)) this.#closeWindow(window);
+    this.#judgeTraffic(this.#options.now(), this.#monitors.came(record, this.#options.now()));
     for (const early of this.#join.add(record)) this.#settleEarly(early);
   }
 
   /** One line of feedback, as it comes. */
   feedback(feedback: Feedback): FeedbackFate {
     this.#touched = true;
-    const { fate, joined } = this.#join.join(feedback);
+    const { fate, joined, record } = this.#join.join(feedback);
     if (fate === 'early') this.#batch.early.push(feedback);
     this.#tellFeedback(feedback, fate, joined?.error ?? null);
-    if (joined === null) return fate;
+    if (joined === null || record === null) return fate;
     this.#batch.joined.push(joined);
     const place = placeOfFeedback(feedback, this.#surroundings());
-    const findings = joined.error === null ? [] : this.#monitors.value('feedback.error', Number(joined.error), place);
-    if (feedback.kind === 'reward') findings.push(...this.#monitors.value('feedback.reward', numberOf(feedback.value as Cell), place));
+    const watch = (signal: string, value: number | null) => this.#monitors.feedback(signal, value, place, record, joined.row);
+    const findings = joined.error === null ? [] : watch('feedback.error', Number(joined.error));
+    if (feedback.kind === 'reward') findings.push(...watch('feedback.reward', numberOf(feedback.value as Cell)));
     this.#judge(feedback.receivedAt, findings);
     return fate;
   }
@@ -179,7 +181,9 @@ export class Analysis {
     const now = this.#options.now();
     if (this.#passed) this.#touched = true;
     this.#passed = false;
-    this.#evaluate(now, []);
+    const findings = this.#monitors.tick(now);
+    this.#judgeTraffic(now, findings);
+    if (findings.length === 0) this.#evaluate(now, []);
     // Asked of the store, so not again before the last answer is committed.
     if (this.#batch.orphaned.length > 0) return;
     for (const { seq, feedback } of this.#join.orphans(now)) {
@@ -218,20 +222,35 @@ export class Analysis {
   #closeWindow(window: ClosedWindow): void {
     this.#closedWindows++;
     const findings = this.#monitors.window(window);
+    this.#tellJudgements(findings, String(window.range.fromRow));
+    this.#batch.state.set('slices', this.#monitors.sliced);
+    this.#evaluate(window.range.toAt, findings);
+    const { fromAt, toAt } = window.range;
+    if (this.#levels.wantsRate && toAt > fromAt) this.#askForLevels(this.#options.policy.window.rows / (toAt - fromAt));
+  }
+
+  /** Judgements of the clock and not of rows. */
+  #judgeTraffic(at: number, findings: readonly Finding[]): void {
+    if (findings.length === 0) return;
+    this.#touched = true;
+    this.#tellJudgements(findings, `at ${at}`);
+    this.#evaluate(at, findings);
+  }
+
+  /** @param place what tells this judgement of a signal from the ones before; the same when it is made again after a crash */
+  #tellJudgements(findings: readonly Finding[], place: string): void {
     const { policy } = this.#options;
     this.#batch.windows.push(...findings);
     for (const finding of findings) {
-      const id = `${policy.name}:${finding.monitor}:${finding.signal}:${finding.detector}:${window.range.fromRow}`;
+      const slice = finding.slice === null ? '' : `:${finding.slice}`;
+      const id = `${policy.name}:${finding.monitor}:${finding.signal}${slice}:${finding.detector}:${place}`;
       this.#batch.events.push({ kind: 'window', id, at: finding.at, finding, model: policy.model.name, modelVersion: this.#modelVersion });
     }
-    this.#evaluate(window.range.toAt, findings);
-    const { fromAt, toAt } = window.range;
-    if (this.#levels.wantsRate && toAt > fromAt) this.#askForLevels(policy.window.rows / (toAt - fromAt));
   }
 
   #askForLevels(rowsPerMs: number | null): void {
     if ((this.#options.policy.falseAlarms ?? null) === null) return;
-    this.#levels.ask({ columns: this.#monitors.columns, cells: this.#monitors.referenceCells, rowsPerMs });
+    this.#levels.ask({ ...this.#monitors.task, rowsPerMs });
   }
 
   #useLevels(): void {

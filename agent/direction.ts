@@ -4,6 +4,7 @@
  * Two-sided detectors call both a drift. An alarm over good news would start the very action that the bad news before it was for.
  */
 import type { Json } from '../contracts/json.ts';
+import { isPerRow } from '../contracts/quality.ts';
 
 /** Signals whose fall is an improvement. */
 const LOWER_IS_BETTER: ReadonlySet<string> = new Set(['request.failed', 'request.latency', 'feedback.error']);
@@ -52,5 +53,5 @@ export class Direction {
 
 /** Null for a signal that may drift either way. */
 export function directionOf(signal: string, state?: Json): Direction | null {
-  return LOWER_IS_BETTER.has(signal) ? new Direction(state) : null;
+  return LOWER_IS_BETTER.has(signal) || isPerRow(signal) ? new Direction(state) : null;
 }

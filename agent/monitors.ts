@@ -4,9 +4,8 @@
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import type { Column, Policy } from '../contracts/policy.ts';
-import type { Cell, DriftlineRecord } from '../contracts/record.ts';
-import { detectorOf } from '../detectors/catalogue.ts';
-import type { Calibration } from './calibration/calibration.ts';
+import type { DriftlineRecord } from '../contracts/record.ts';
+import type { Calibration, CalibrationTask } from './calibration/calibration.ts';
 import { withLevels } from './calibration/levels.ts';
 import { PerformanceMonitor } from './performance-monitor.ts';
 import type { Reference } from './reference.ts';
@@ -15,7 +14,8 @@ import { RowPlace } from './row-place.ts';
 import type { MonitorRow } from './store/commit.ts';
 import type { Place } from './streaming-monitor.ts';
 import { keyOf, StreamingMonitor } from './streaming-monitor.ts';
-import { watchList } from './watch-list.ts';
+import { TrafficMonitor } from './traffic-monitor.ts';
+import { WatchedSignals } from './watched-signals.ts';
 import { WindowMonitor } from './window-monitor.ts';
 import type { ClosedWindow } from './windows.ts';
 import { cellsBySignal } from './windows.ts';
@@ -33,8 +33,12 @@ export class Monitors {
   readonly #levels: () => Calibration | null;
   #streaming = new Map<string, StreamingMonitor[]>();
   #performance: PerformanceMonitor[] = [];
+  #traffic: TrafficMonitor[] = [];
+  #watched: WatchedSignals;
   #windowed: WindowMonitor | null = null;
   #rows = new Map<string, MonitorRow>();
+  /** How the newest window's rows fell to the slices. */
+  #sliced: Json = null;
 
   /** @param options.levels those that the budget of false alarms sets, when they are there */
   constructor(options: {
@@ -49,6 +53,7 @@ export class Monitors {
     this.#log = options.log;
     this.#skipped = options.skipped;
     this.#levels = options.levels;
+    this.#watched = new WatchedSignals(options.policy, this.columns, options.reference);
   }
 
   /** The schema's columns, or those found in traffic; empty while there are neither. */
@@ -61,15 +66,14 @@ export class Monitors {
     };
   }
 
-  /** The reference of every watched signal that has one. */
-  get referenceCells(): Map<string, readonly Cell[]> {
-    const cells = new Map<string, readonly Cell[]>();
-    for (const watch of watchList(this.#policy, this.columns, detectorOf)) {
-      if (watch.kind === 'performance') continue;
-      const known = this.#reference.cells(watch.signal);
-      if (known !== null) cells.set(watch.signal, known);
-    }
-    return cells;
+  /** What the levels depend on. */
+  get task(): Pick<CalibrationTask, 'columns' | 'cells' | 'slices'> {
+    return this.#watched.task();
+  }
+
+  /** Slices that are judged, and of each entry of the policy the rows of the newest window that fell outside them. */
+  get sliced(): Json {
+    return { slices: this.#watched.slices.slices.map(({ name }) => name), others: this.#sliced };
   }
 
   /**
@@ -79,7 +83,8 @@ export class Monitors {
    * @throws ConfigError when a predictor's file cannot be used.
    */
   resolve(stored: StoredMonitors): void {
-    const watches = withLevels(this.#policy, watchList(this.#policy, this.columns, detectorOf), this.#levels());
+    this.#watched = new WatchedSignals(this.#policy, this.columns, this.#reference);
+    const watches = withLevels(this.#policy, this.#watched.watches, this.#levels());
     const running = new Map([...this.#streaming.values()].flat().map((monitor) => [monitor.key, monitor]));
     this.#streaming = new Map();
     for (const watch of watches) {
@@ -90,8 +95,11 @@ export class Monitors {
     this.#performance = watches
       .filter((watch) => watch.kind === 'performance')
       .map((watch) => new PerformanceMonitor(this.#policy, watch, stored));
-    const windowed = watches.filter((watch) => watch.kind === 'windowed');
-    this.#windowed = new WindowMonitor(this.#policy, windowed, this.#reference, new Map([...stored, ...this.#rows]), this.#levels());
+    const listening = new Map(this.#traffic.map((monitor) => [monitor.key, monitor]));
+    this.#traffic = watches
+      .filter((watch) => watch.kind === 'traffic')
+      .map((watch) => listening.get(keyOf(watch)) ?? new TrafficMonitor(watch, stored.get(keyOf(watch))));
+    this.#windowed = new WindowMonitor(this.#policy, this.#watched, new Map([...stored, ...this.#rows]), this.#levels());
   }
 
   /** A record's values, to the streaming detectors. `byCall` places the signals that have one value a call. */
@@ -101,8 +109,10 @@ export class Monitors {
       ...(failed === null ? [] : this.value('request.failed', Number(failed), byCall)),
       ...this.value('request.latency', record.latencyMs, byCall),
     ];
+    const columns = new Map(cellsBySignal(record));
+    const derived = this.#watched.derived(this.#streaming.keys(), (signal) => columns.get(signal) ?? null, record.rows);
     const place = new RowPlace(record, byCall.observedRows);
-    for (const [signal, cells] of cellsBySignal(record)) {
+    for (const [signal, cells] of [...columns, ...derived]) {
       const monitors = this.#streaming.get(signal);
       if (monitors === undefined) continue;
       for (place.row = 0; place.row < cells.length; place.row++)
@@ -111,19 +121,41 @@ export class Monitors {
     return findings;
   }
 
-  /** One value of a signal; a missing one is counted and goes no further. */
-  value(signal: string, value: number | null, place: Place): Finding[] {
+  /** One value of a signal; a missing one is counted and goes no further. @param slice the slice it is in; null = of all rows */
+  value(signal: string, value: number | null, place: Place, slice: string | null = null): Finding[] {
     const findings: Finding[] = [];
-    const monitors = this.#streaming.get(signal);
-    if (monitors !== undefined) this.#observe(monitors, signal, value, place, findings);
+    const monitors = this.#streaming.get(signal)?.filter(({ watch }) => (watch.slice?.name ?? null) === slice) ?? [];
+    if (monitors.length > 0) this.#observe(monitors, signal, value, place, findings);
     return findings;
+  }
+
+  /** One value that came for a row of a record, to the detectors of all rows and to those of the row's slices. */
+  feedback(signal: string, value: number | null, place: Place, record: DriftlineRecord, row: number): Finding[] {
+    const findings = this.value(signal, value, place);
+    if (this.#streaming.get(signal)?.some(({ watch }) => watch.slice !== null) !== true) return findings;
+    const columns = new Map([...cellsBySignal(record)].map(([name, cells]) => [name, [cells[row] ?? null]]));
+    const { rows } = this.#watched.slices.cut((name) => columns.get(name) ?? null, 1);
+    // How far back an observation of a slice lies is not kept: its change has no row.
+    for (const slice of rows.keys()) findings.push(...this.value(signal, value, { ...place, back: () => null }, slice));
+    return findings;
+  }
+
+  /** Rows that came, to those that watch for their coming. */
+  came(record: DriftlineRecord, now: number): Finding[] {
+    return this.#traffic.flatMap((monitor) => monitor.record(record, now));
+  }
+
+  /** Lets time pass. */
+  tick(now: number): Finding[] {
+    return this.#traffic.flatMap((monitor) => monitor.tick(now));
   }
 
   /** A full window, to the windowed tests and the performance estimates. */
   window(window: ClosedWindow): Finding[] {
-    const judged = this.#windowed?.judge(window) ?? { findings: [], rows: [] };
-    const findings = [...judged.findings];
-    for (const row of judged.rows) this.#rows.set(row.key, row);
+    const judged = this.#windowed?.judge(window);
+    const findings = [...(judged?.findings ?? [])];
+    for (const row of judged?.rows ?? []) this.#rows.set(row.key, row);
+    if (judged !== undefined) this.#sliced = Object.fromEntries(judged.sliced.others);
     for (const monitor of this.#performance) {
       const { finding, row } = monitor.judge(window);
       findings.push(finding);
@@ -136,7 +168,7 @@ export class Monitors {
   take(): MonitorRow[] {
     const rows = [...this.#rows.values()];
     this.#rows.clear();
-    for (const monitor of [...this.#streaming.values()].flat()) {
+    for (const monitor of [...this.#streaming.values(), this.#traffic].flat()) {
       const row = monitor.take();
       if (row !== null) rows.push(row);
     }

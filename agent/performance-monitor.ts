@@ -48,6 +48,7 @@ export class PerformanceMonitor {
     const finding: Finding = {
       monitor: this.#watch.monitor.name,
       signal: 'outputs',
+      slice: null,
       kind: 'performance',
       detector: 'performance',
       level,
@@ -73,6 +74,7 @@ export class PerformanceMonitor {
       fingerprint: 'performance',
       shown: {
         name: 'outputs',
+        slice: null,
         monitor: this.#watch.monitor.name,
         detector: 'performance',
         observed: this.#observed,

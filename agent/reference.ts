@@ -65,6 +65,12 @@ export class Reference {
     return this.#file.get(signal) ?? (this.#frozen ? (this.#learned.get(signal) ?? null) : null);
   }
 
+  /** The columns that lie row by row beside this signal's reference: those of the file, or those learned; null while there are none. */
+  beside(signal: string): ReadonlyMap<string, readonly Cell[]> | null {
+    if (this.#file.has(signal)) return this.#file;
+    return this.#frozen && this.#learned.has(signal) ? this.#learned : null;
+  }
+
   /** Short hash of a signal's reference, for fingerprints. */
   hash(signal: string): string {
     const cells = this.cells(signal);

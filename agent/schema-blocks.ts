@@ -81,6 +81,7 @@ export class SchemaBlocks {
       findings.push({
         monitor: 'schema',
         signal,
+        slice: null,
         kind: 'schema',
         detector: 'schema',
         level: broken ? 'drift' : 'stable',

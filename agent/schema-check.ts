@@ -4,6 +4,7 @@
 import { Ajv } from 'ajv';
 import type { ValidateFunction } from 'ajv';
 import type { Column, Policy } from '../contracts/policy.ts';
+import type { CellCheck } from '../contracts/quality.ts';
 import type { Cell, DriftlineRecord, Violation } from '../contracts/record.ts';
 
 /** What of a record is looked at. */
@@ -96,22 +97,28 @@ function checkColumn(
     else seen.rows++;
   };
   for (const cell of cells) {
-    if (cell === null || cell === 'NaN') {
-      if (column.required || column.maxMissing !== null) breach('missing', cell);
-    } else if (!fitsType(column, cell)) {
-      breach('type', cell);
-    } else if (isOutOfRange(column, cell)) {
-      breach('range', cell);
-    } else if (values !== null && !values.has(String(cell))) {
-      breach('unseen', cell);
-    }
+    const kind = breachOf(column, cell, values);
+    if (kind !== null) breach(kind, cell);
   }
   for (const [kind, { rows, first }] of breaches) {
     violations.push({ signal, kind, rows, message: `${expectation(column, kind)}, came ${shown(column, first)}` });
   }
 }
 
-function fitsType(column: Column, cell: Cell): boolean {
+/** What of the schema a cell breaches first, or null. @param values categories that are no breach; null = any */
+export function breachOf(column: Column, cell: Cell, values: ReadonlySet<string> | null): CellCheck | null {
+  if (isMissing(cell)) return column.required || column.maxMissing !== null ? 'missing' : null;
+  if (!fitsType(column, cell)) return 'type';
+  if (isOutOfRange(column, cell)) return 'range';
+  return values !== null && !values.has(String(cell)) ? 'unseen' : null;
+}
+
+export function isMissing(cell: Cell): boolean {
+  return cell === null || cell === 'NaN';
+}
+
+/** Whether a value that is there is of the column's type. */
+export function fitsType(column: Column, cell: Cell): boolean {
   switch (column.type) {
     case 'number':
       return isNumeric(cell);

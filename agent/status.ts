@@ -3,6 +3,7 @@
  */
 import type { Alert, Severity } from '../contracts/alert.ts';
 import type { Finding } from '../contracts/finding.ts';
+import type { Json } from '../contracts/json.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { DeliveryStatus } from '../exporters/delivery.ts';
 import type { Counts } from './accounting.ts';
@@ -50,7 +51,9 @@ export interface Status {
     readonly estimate: Finding['estimate'];
     readonly measured: { readonly labelled: number; readonly rows: number; readonly accuracy: number | null } | null;
   };
-  readonly alerts: readonly Pick<Alert, 'id' | 'monitor' | 'signal' | 'kind' | 'severity' | 'state'>[];
+  readonly alerts: readonly Pick<Alert, 'id' | 'monitor' | 'signal' | 'slice' | 'kind' | 'severity' | 'state'>[];
+  /** Slices that are judged, and the newest window's rows outside them; null before the first window. */
+  readonly slices: Json;
   readonly exporters: readonly DeliveryStatus[];
   /** What went wrong without stopping anything (state set aside, scorer restarts …). */
   readonly notices: readonly string[];
@@ -113,7 +116,8 @@ export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
     rows: { observed: progress.observedRows ?? 0, windows: progress.windows ?? 0 },
     reference: { source: policy.reference.source, kind: policy.reference.kind ?? null, ready },
     quality: { estimate, measured: measured(reader, windows) },
-    alerts: alerts.map(({ id, monitor, signal, kind, severity, state }) => ({ id, monitor, signal, kind, severity, state })),
+    alerts: alerts.map(({ id, monitor, signal, slice, kind, severity, state }) => ({ id, monitor, signal, slice, kind, severity, state })),
+    slices: reader.state('slices') ?? null,
     exporters: facts.exporters,
     notices: facts.notices,
   };
@@ -126,8 +130,9 @@ export function judge(alerts: readonly Alert[], windows: readonly Finding[]): Ve
   const worst = firing.toSorted((a, b) => rank.indexOf(b.severity) - rank.indexOf(a.severity))[0];
   if (worst !== undefined && worst.severity !== 'info') {
     const more = firing.length > 1 ? ` and ${firing.length - 1} more` : '';
+    const inSlice = (worst.slice ?? null) === null ? '' : ` in ${worst.slice}`;
     const decision = worst.severity === 'critical' ? 'fail' : 'inconclusive';
-    return { verdict: worst.severity, decision, because: `${worst.monitor} on ${worst.signal}${more}`, since: worst.startsAt };
+    return { verdict: worst.severity, decision, because: `${worst.monitor} on ${worst.signal}${inSlice}${more}`, since: worst.startsAt };
   }
   if (!windows.some((finding) => finding.level !== 'insufficient')) {
     return { verdict: 'insufficient', decision: 'inconclusive', because: 'no window could be judged yet', since: null };

@@ -24,8 +24,10 @@ export function keyOf(watch: {
   readonly monitor: { readonly name: string };
   readonly signal: string;
   readonly choice: { readonly type: string };
+  readonly slice?: { readonly name: string } | null;
 }): string {
-  return `${watch.monitor.name}/${watch.signal}/${watch.choice.type}`;
+  const slice = watch.slice?.name;
+  return `${watch.monitor.name}/${watch.signal}/${watch.choice.type}${slice === undefined ? '' : `/${slice}`}`;
 }
 
 /** Continues from the stored state if signal, detector and options are unchanged; else starts fresh. */
@@ -85,7 +87,8 @@ export class StreamingMonitor {
     return {
       monitor: this.watch.monitor.name,
       signal: this.watch.signal,
-      kind: this.watch.signal === 'request.failed' ? 'failure' : 'drift',
+      slice: this.watch.slice?.name ?? null,
+      kind: this.watch.finds,
       detector: this.watch.choice.type,
       level,
       at: place.at,
@@ -116,6 +119,7 @@ export class StreamingMonitor {
       fingerprint: this.#fingerprint,
       shown: {
         name: this.watch.signal,
+        slice: this.watch.slice?.name ?? null,
         monitor: this.watch.monitor.name,
         detector: this.watch.choice.type,
         observed: this.#detector.observed,

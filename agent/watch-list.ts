@@ -2,15 +2,24 @@
  * Which signals the policy watches with what: its monitors, resolved against the columns.
  */
 import type { DetectorDefinition, StreamingDefinition, WindowedDefinition } from '../contracts/detector.ts';
-import type { Column, DetectorChoice, MonitorPolicy, Policy, PredictorChoice } from '../contracts/policy.ts';
+import type { FindingKind } from '../contracts/finding.ts';
+import type { Column, DetectorChoice, MonitorPolicy, Policy, PredictorChoice, QualityChoice } from '../contracts/policy.ts';
+import { columnCheckOf, type ColumnCheck, isPerRow, ROW_SIGNALS, rowCheckOf } from '../contracts/quality.ts';
+import { constantValue, shareRise } from '../detectors/data-quality.ts';
+import { type BothSides, checksOf } from './quality-signals.ts';
 import type { SignalType } from './signals.ts';
 import { signalType } from './signals.ts';
+import type { Slice } from './slices.ts';
 
 /** One signal watched by one streaming detector. */
 export interface StreamingWatch {
   readonly kind: 'streaming';
   readonly monitor: MonitorPolicy;
   readonly signal: string;
+  /** Null = all rows. */
+  readonly slice: Slice | null;
+  /** What a finding is about. */
+  readonly finds: FindingKind;
   readonly definition: StreamingDefinition;
   readonly choice: DetectorChoice;
 }
@@ -20,6 +29,10 @@ export interface WindowedWatch {
   readonly kind: 'windowed';
   readonly monitor: MonitorPolicy;
   readonly signal: string;
+  /** Null = all rows. */
+  readonly slice: Slice | null;
+  /** What a finding is about. */
+  readonly finds: FindingKind;
   readonly definition: WindowedDefinition;
   readonly choice: DetectorChoice;
 }
@@ -33,7 +46,18 @@ export interface PerformanceWatch {
   readonly choice: PredictorChoice;
 }
 
-export type Watch = StreamingWatch | WindowedWatch | PerformanceWatch;
+/** The coming of rows: silence, or far more or fewer than usual. */
+export interface TrafficWatch {
+  readonly kind: 'traffic';
+  readonly monitor: MonitorPolicy;
+  readonly signal: string;
+  readonly choice: QualityChoice;
+}
+
+export type Watch = StreamingWatch | WindowedWatch | PerformanceWatch | TrafficWatch;
+
+/** Tests of slices a window, over all monitors; slices beyond it are left out, the last ones first. */
+export const MOST_SLICE_TESTS = 2_000;
 
 /** Signals that are no column. */
 const REQUEST_SIGNALS: ReadonlyMap<string, SignalType> = new Map([
@@ -60,8 +84,11 @@ export function watchList(
     const add = (signal: string, choice: DetectorChoice | null) => {
       const definition = choice === null ? null : detectorOf(choice.type);
       if (choice === null || definition === null) return;
-      if (definition.kind === 'streaming') watches.push({ kind: 'streaming', monitor, signal, definition, choice });
-      else watches.push({ kind: 'windowed', monitor, signal, definition, choice });
+      const watched = { monitor, signal, slice: null, choice };
+      if (definition.kind === 'windowed') watches.push({ kind: 'windowed', ...watched, finds: findsOn(signal, types), definition });
+      // What has no value with each row is judged by windows only.
+      else if (types.has(signal) || signal.startsWith('feedback.') || isPerRow(signal))
+        watches.push({ kind: 'streaming', ...watched, finds: findsOn(signal, types), definition });
     };
     if (monitor.predictor !== null) {
       watches.push({ kind: 'performance', monitor, signals: namedSignals(monitor, types), choice: monitor.predictor });
@@ -77,16 +104,85 @@ export function watchList(
       const type = types.get(signal);
       if (type === 'number') add(signal, monitor.numeric);
       if (type === 'category') add(signal, monitor.categorical);
+      if (type === undefined && isShare(signal)) add(signal, monitor.numeric);
     }
+    if (monitor.quality !== null) watches.push(...qualityWatches(monitor, monitor.quality, signals, columns, types));
   }
   return watches;
 }
 
-/** A bare name is a column, inputs before outputs; a name with a dot is a signal. */
+/**
+ * The watches and the same for each slice: tests of windows, and streaming detectors of feedback, whose record knows its slices.
+ *
+ * A column is not tested in slices that it cuts itself: there it has one value.
+ */
+export function withSlices(watches: readonly Watch[], slices: readonly Slice[]): Watch[] {
+  const sliced: Watch[] = [];
+  for (const slice of slices) {
+    const more = watches.flatMap((watch): Watch[] => {
+      const isSliced = watch.kind === 'windowed' || (watch.kind === 'streaming' && watch.signal.startsWith('feedback.'));
+      return isSliced && !slice.by.some((signal) => signal === watch.signal || watch.signal.startsWith(`${signal}.`))
+        ? [{ ...watch, slice }]
+        : [];
+    });
+    if (sliced.length + more.length > MOST_SLICE_TESTS) break;
+    sliced.push(...more);
+  }
+  return [...watches, ...sliced];
+}
+
+/** The data-quality checks of a monitor: of the columns it names (all their checks), of the signals it names, of whole rows. */
+function qualityWatches(
+  monitor: MonitorPolicy,
+  quality: QualityChoice,
+  signals: readonly string[],
+  columns: BothSides,
+  types: ReadonlyMap<string, SignalType>,
+): Watch[] {
+  const choice: DetectorChoice = { type: quality.type, options: {}, effectAtLeast: quality.effectAtLeast };
+  const watched = new Set<string>();
+  for (const signal of signals) {
+    if (!types.has(signal)) watched.add(signal);
+    const column = columnOf(signal, columns);
+    if (column === null) continue;
+    const checks: readonly ColumnCheck[] = [...checksOf(column), 'constant'];
+    // A real column of such a name wins.
+    for (const check of checks) if (quality.checks.includes(check) && !types.has(`${signal}.${check}`)) watched.add(`${signal}.${check}`);
+  }
+  for (const [check, signal] of Object.entries(ROW_SIGNALS))
+    if (quality.checks.some((chosen) => chosen === check) && !types.has(signal)) watched.add(signal);
+  return [...watched].map((signal): Watch => {
+    if (signal === ROW_SIGNALS.freshness || signal === ROW_SIGNALS.rows) return { kind: 'traffic', monitor, signal, choice: quality };
+    const definition = isShare(signal) ? shareRise : constantValue;
+    return { kind: 'windowed', monitor, signal, slice: null, finds: 'quality', definition, choice };
+  });
+}
+
+function columnOf(signal: string, columns: BothSides): Column | null {
+  const [, side, name] = /^(inputs|outputs)\.(.+)$/s.exec(signal) ?? [];
+  return side === undefined ? null : (columns[side as keyof BothSides].find((column) => column.name === name) ?? null);
+}
+
+/** Whether a signal of data quality is a 0 or 1 a row, of which a window has a share. */
+function isShare(signal: string): boolean {
+  return isPerRow(signal) || signal === ROW_SIGNALS.duplicates;
+}
+
+function findsOn(signal: string, types: ReadonlyMap<string, SignalType>): FindingKind {
+  if (signal === 'request.failed') return 'failure';
+  return types.has(signal) || signal.startsWith('feedback.') ? 'drift' : 'quality';
+}
+
+/** A bare name is a column, inputs before outputs; a name with a dot is a signal, or one of data quality. */
 function namedSignals(monitor: MonitorPolicy, types: ReadonlyMap<string, SignalType>): string[] {
   if (monitor.features === '*') return [...types.keys()].filter((signal) => signal.startsWith('outputs.'));
   return monitor.features.flatMap((name) => {
     const found = [name, `inputs.${name}`, `outputs.${name}`].find((signal) => types.has(signal));
-    return found === undefined ? [] : [found];
+    if (found !== undefined) return [found];
+    if (rowCheckOf(name) !== null) return [name];
+    const derived = columnCheckOf(name);
+    if (derived === null) return [];
+    const column = [derived.column, `inputs.${derived.column}`, `outputs.${derived.column}`].find((signal) => types.has(signal));
+    return column === undefined ? [] : [`${column}.${derived.check}`];
   });
 }

@@ -10,14 +10,16 @@ import type { MonitorPolicy, Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
 import { countsOf } from '../detectors/categories-against.ts';
 import { calibratedP } from '../detectors/null-law.ts';
-import { adjustBenjaminiHochberg, adjustBonferroni } from '../detectors/benjamini-hochberg.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
-import { windowedLevel } from './calibration/levels.ts';
-import type { Reference } from './reference.ts';
+import { lawKey, windowedLevel } from './calibration/levels.ts';
+import { correct } from './correction.ts';
+import type { CellsOf } from './quality-signals.ts';
 import { categoriesOf, numbersOf } from './signals.ts';
+import type { Sliced } from './slices.ts';
 import type { MonitorRow } from './store/commit.ts';
 import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
+import { cellsAt, type WatchedSignals } from './watched-signals.ts';
 import type { ClosedWindow } from './windows.ts';
 
 interface Prepared {
@@ -40,54 +42,70 @@ interface Summary {
 export class WindowMonitor {
   readonly #policy: Policy;
   readonly #watches: readonly WindowedWatch[];
-  readonly #reference: Reference;
+  readonly #watched: WatchedSignals;
   readonly #calibration: Calibration | null;
   readonly #observed: Map<string, number>;
   #prepared = new Map<string, Prepared>();
 
   constructor(
     policy: Policy,
-    watches: readonly WindowedWatch[],
-    reference: Reference,
+    watched: WatchedSignals,
     stored: ReadonlyMap<string, { readonly fingerprint: string; readonly state: Json }>,
     calibration: Calibration | null = null,
   ) {
     this.#policy = policy;
-    this.#watches = watches;
-    this.#reference = reference;
+    this.#watched = watched;
+    this.#watches = watched.watches.filter((watch) => watch.kind === 'windowed');
     this.#calibration = calibration;
     this.#observed = new Map();
-    for (const watch of watches) {
+    for (const watch of this.#watches) {
       const state = stored.get(keyOf(watch))?.state;
       if (typeof state === 'object' && state !== null && 'observed' in state) this.#observed.set(keyOf(watch), Number(state.observed));
     }
   }
 
-  /** Findings of the window, one a watched signal, and the monitors' new rows for the store. */
-  judge(window: ClosedWindow): { findings: Finding[]; rows: MonitorRow[] } {
+  /** Findings of the window, one a watched signal and slice, how its rows were cut, and the monitors' new rows for the store. */
+  judge(window: ClosedWindow): { findings: Finding[]; sliced: Sliced; rows: MonitorRow[] } {
+    const rows = window.range.toRow - window.range.fromRow + 1;
+    const table: CellsOf = (signal) => window.columns.get(signal) ?? null;
+    const sliced = this.#watched.slices.cut(table, rows);
+    const derived = this.#watched.derived(new Set(this.#watches.map(({ signal }) => signal)), table, rows);
+    const cellsOf = ({ signal, slice }: WindowedWatch) => {
+      const cells = derived.get(signal) ?? table(signal) ?? [];
+      return slice === null ? cells : cellsAt(cells, sliced.rows.get(slice.name) ?? []);
+    };
     const findings: Finding[] = [];
     const byMonitor = Map.groupBy(this.#watches, (watch) => watch.monitor);
-    for (const [monitor, watches] of byMonitor) findings.push(...this.#judgeTogether(monitor, watches, window));
-    return { findings, rows: this.#watches.map((watch) => this.#row(watch, findings)) };
+    for (const [monitor, watches] of byMonitor) findings.push(...this.#judgeTogether(monitor, watches, window, cellsOf));
+    const byKey = new Map(this.#watches.map((watch) => [keyOf(watch), watch]));
+    const found = new Map(findings.map((finding) => [keyOfFinding(finding), finding]));
+    return { findings, sliced, rows: [...byKey].map(([key, watch]) => this.#row(watch, found.get(key))) };
   }
 
-  #judgeTogether(monitor: MonitorPolicy, watches: readonly WindowedWatch[], window: ClosedWindow): Finding[] {
+  #judgeTogether(
+    monitor: MonitorPolicy,
+    watches: readonly WindowedWatch[],
+    window: ClosedWindow,
+    cellsOf: (watch: WindowedWatch) => readonly Cell[],
+  ): Finding[] {
     const level = windowedLevel(this.#policy, monitor, this.#calibration);
-    const tested = watches.map((watch) => atLevel(this.#test(watch, window.columns.get(watch.signal) ?? []), level));
-    const pValues = tested.flatMap(({ result }) => (result === null ? [] : [result.calibratedP]));
+    const tested = watches.map((watch) => atLevel(this.#test(watch, cellsOf(watch)), level));
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
-    const adjusted = method === 'none' ? pValues : method === 'bonferroni' ? adjustBonferroni(pValues) : adjustBenjaminiHochberg(pValues);
-    let next = 0;
-    return tested.map(({ watch, result, n, note }) => {
-      const adjustedP = result === null ? null : (adjusted[next++] ?? 1);
+    const corrected = correct(
+      monitor.correction,
+      tested.map(({ watch, result }) => ({ pValue: result?.calibratedP ?? null, slice: watch.slice?.name ?? null })),
+    );
+    return tested.map(({ watch, result, n, note }, index) => {
+      const adjustedP = corrected.adjusted[index] ?? null;
       const floor = watch.choice.effectAtLeast;
       const isLarge = result !== null && result.effect >= (floor ?? 0);
       const level = result === null ? 'insufficient' : adjustedP !== null && adjustedP <= q && isLarge ? 'drift' : 'stable';
       return {
         monitor: monitor.name,
         signal: watch.signal,
-        kind: 'drift',
+        slice: watch.slice?.name ?? null,
+        kind: watch.finds,
         detector: watch.choice.type,
         level,
         at: window.range.toAt,
@@ -97,7 +115,7 @@ export class WindowMonitor {
         threshold: q,
         pValue: result?.pValue ?? null,
         adjustedP,
-        tests: method === 'none' ? null : pValues.length,
+        tests: method === 'none' ? null : (corrected.tests[index] ?? 0),
         effect: result?.effect ?? null,
         effectAtLeast: floor,
         n,
@@ -115,11 +133,20 @@ export class WindowMonitor {
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
     const prepared = this.#prepare(watch);
     if (prepared === null) return { watch, result: null, n: values.length, note: 'the reference is still being learned' };
-    if (values.length < this.#policy.minSamples) {
-      return { watch, result: null, n: values.length, note: `${values.length} values, ${this.#policy.minSamples} are needed` };
+    const minSamples = minSamplesOf(this.#policy, watch);
+    if (watch.slice !== null && prepared.reference.values < minSamples) {
+      return {
+        watch,
+        result: null,
+        n: values.length,
+        note: `${prepared.reference.values} values in the reference, ${minSamples} are needed`,
+      };
     }
+    if (values.length < minSamples)
+      return { watch, result: null, n: values.length, note: `${values.length} values, ${minSamples} are needed` };
     const result = prepared.test.test(values);
     if (result === null) return { watch, result, n: values.length, note: 'nothing to compare' };
+    if (watch.choice.type === 'data-quality') return { watch, result, n: values.length, note: result.note };
     const now = summarise(watch, cells, values);
     const parts = [`${now.centre} (reference ${prepared.reference.centre})`];
     if (result.note !== null) parts.push(result.note);
@@ -132,16 +159,18 @@ export class WindowMonitor {
     const key = keyOf(watch);
     const ready = this.#prepared.get(key);
     if (ready !== undefined) return ready;
-    const cells = this.#reference.cells(watch.signal);
+    const cells = this.#watched.cellsIn(watch.slice?.name ?? null, watch.signal);
     if (cells === null) return null;
     const values = valuesOf(watch, cells);
-    if (values.length === 0) return null;
+    // A slice that the reference does not have is known to be too small; a signal without values may be one still being learned.
+    if (values.length === 0 && watch.slice === null) return null;
     const options = withDefaults(watch.definition.options, watch.choice.options);
+    const isFew = (n: number) => watch.slice !== null && n < minSamplesOf(this.#policy, watch);
     const prepared: Prepared = {
       watch,
       key,
-      fingerprint: this.#reference.hash(watch.signal),
-      test: watch.definition.prepare(options, values),
+      fingerprint: this.#watched.hash(watch.signal),
+      test: isFew(values.length) ? NOTHING_TO_TEST : watch.definition.prepare(options, values),
       reference: summarise(watch, cells, values),
       observed: 0,
     };
@@ -149,15 +178,15 @@ export class WindowMonitor {
     return prepared;
   }
 
-  #row(watch: WindowedWatch, findings: readonly Finding[]): MonitorRow {
+  #row(watch: WindowedWatch, finding: Finding | undefined): MonitorRow {
     const key = keyOf(watch);
-    const finding = findings.find((candidate) => candidate.monitor === watch.monitor.name && candidate.signal === watch.signal);
     const observed = this.#observed.get(key) ?? 0;
     return {
       key,
       fingerprint: this.#prepared.get(key)?.fingerprint ?? 'none',
       shown: {
         name: watch.signal,
+        slice: watch.slice?.name ?? null,
         monitor: watch.monitor.name,
         detector: watch.choice.type,
         observed,
@@ -170,6 +199,9 @@ export class WindowMonitor {
     };
   }
 }
+
+/** Stands for a test whose reference is too small. */
+const NOTHING_TO_TEST: WindowedTest = { test: () => null };
 
 interface Tested {
   readonly watch: WindowedWatch;
@@ -188,9 +220,18 @@ function atLevel(
   if (level === null || (level !== 'pending' && level.method === 'plain'))
     return { ...tested, result: { ...result, calibratedP: result.pValue } };
   if (level === 'pending') return { ...tested, result: null, note: 'its level is still being calibrated' };
-  const law = level.laws[tested.watch.signal];
+  const law = level.laws[lawKey(tested.watch)];
   if (level.value === null || law === undefined) return { ...tested, result: null, note: `no level: ${level.why}` };
   return { ...tested, result: { ...result, calibratedP: calibratedP(law, result.pValue) } };
+}
+
+/** Values that window and reference must have of a watched signal. */
+export function minSamplesOf(policy: Policy, { slice }: WindowedWatch): number {
+  return slice?.minSamples ?? policy.minSamples;
+}
+
+function keyOfFinding({ monitor, signal, detector, slice }: Finding): string {
+  return keyOf({ monitor: { name: monitor }, signal, choice: { type: detector }, slice: slice === null ? null : { name: slice } });
 }
 
 /** What a test sees of a column: what is present, as numbers or as categories. */

@@ -11,12 +11,12 @@ import { proportionInterval } from '../agent/calibration/intervals.ts';
 import { drawRows } from '../agent/calibration/replays.ts';
 import { readStream } from '../agent/demo/stream.ts';
 import { Reference } from '../agent/reference.ts';
-import { watchList } from '../agent/watch-list.ts';
+import { WatchedSignals } from '../agent/watched-signals.ts';
 import { WindowMonitor } from '../agent/window-monitor.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
-import { detectorOf, detectors } from '../detectors/catalogue.ts';
+import { detectors } from '../detectors/catalogue.ts';
 import { Random } from '../detectors/performance/random.ts';
 import { parsePolicy } from '../policies/load.ts';
 import type { Figure, Report } from './figure.ts';
@@ -165,9 +165,9 @@ spec:
 /** What the analysis would have: the reference, its levels and the tests. */
 function monitorOf(policy: Policy, reference: Columns, seed: number): { judge: (columns: Columns) => Finding[]; calibration: Calibration } {
   const { schema } = policy;
-  const calibration = calibrate({ policy, columns: schema, cells: reference, rowsPerMs: null, seed });
-  const watches = watchList(policy, schema, detectorOf).filter((watch) => watch.kind === 'windowed');
-  const monitor = new WindowMonitor(policy, watches, new Reference(policy, reference), new Map(), calibration);
+  const watched = new WatchedSignals(policy, schema, new Reference(policy, reference));
+  const calibration = calibrate({ policy, ...watched.task(), rowsPerMs: null, seed });
+  const monitor = new WindowMonitor(policy, watched, new Map(), calibration);
   const range = { fromRow: 0, toRow: WINDOW_ROWS - 1, fromAt: 0, toAt: 0 };
   return { judge: (columns) => monitor.judge({ range, columns }).findings, calibration };
 }

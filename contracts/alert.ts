@@ -11,9 +11,9 @@ export type AlertState = 'inactive' | 'pending' | 'firing' | 'resolved' | 'insuf
 
 /** One episode of one monitor on one signal. A new document is written at each change of state. */
 export interface Alert {
-  /** Deterministic: policy, monitor, signal, model version and episode; the same from every replica. */
+  /** Deterministic: policy, monitor, signal, slice, model version and episode; the same from every replica. */
   readonly id: string;
-  /** The same for all episodes of policy, monitor, signal and model version. */
+  /** The same for all episodes of policy, monitor, signal, slice and model version. */
   readonly fingerprint: string;
   /** Counts the episodes of a fingerprint from 1. */
   readonly episode: number;
@@ -24,6 +24,8 @@ export interface Alert {
   readonly policyHash: string;
   readonly monitor: string;
   readonly signal: string;
+  /** The part of the rows it is about (`region=north`, or a slice's name); null = all. */
+  readonly slice: string | null;
   readonly kind: FindingKind;
   readonly detector: string;
   readonly severity: Severity;

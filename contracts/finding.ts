@@ -4,7 +4,7 @@
 import type { Level } from './detector.ts';
 
 /** What sort of trouble a finding or an alert is about. */
-export type FindingKind = 'drift' | 'schema' | 'performance' | 'failure';
+export type FindingKind = 'drift' | 'quality' | 'schema' | 'performance' | 'failure';
 
 /** A stretch of rows, both ends included, as numbered since the state began. */
 export interface RowRange {
@@ -19,6 +19,8 @@ export interface Finding {
   readonly monitor: string;
   /** `inputs.income`, `outputs.p`, `feedback.error`, `request.failed`, `outputs` for a performance estimate. */
   readonly signal: string;
+  /** The part of the rows it is about (`region=north`, or a slice's name); null = all. */
+  readonly slice: string | null;
   readonly kind: FindingKind;
   /** `ks`, `ddm`, `schema`, `performance` … */
   readonly detector: string;

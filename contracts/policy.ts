@@ -3,6 +3,7 @@
  * The YAML that users write is described by `policies/schema.ts`.
  */
 import type { Severity } from './alert.ts';
+import type { QualityCheck } from './quality.ts';
 
 /** `windows` counts closed windows, `ms` elapsed time. */
 export type Span = { readonly unit: 'windows'; readonly count: number } | { readonly unit: 'ms'; readonly count: number };
@@ -60,8 +61,15 @@ export interface MonitorPolicy {
   readonly categorical: DetectorChoice | null;
   readonly error: DetectorChoice | null;
   readonly predictor: PredictorChoice | null;
+  readonly quality: QualityChoice | null;
   /** `written`: the user chose q, and `falseAlarms` leaves it alone. */
-  readonly correction: { readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none'; readonly q: number; readonly written?: boolean };
+  readonly correction: {
+    readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none';
+    /** Tests that are corrected together: all of a window, slices included, or those of each slice by themselves. */
+    readonly family: 'window' | 'slice';
+    readonly q: number;
+    readonly written?: boolean;
+  };
   readonly for: Span;
   readonly clear: { readonly effectBelow: number | null; readonly for: Span };
   readonly severity: Severity;
@@ -75,6 +83,38 @@ export interface PredictorChoice {
   readonly dropAtLeast: number;
   /** Whether the whole interval must lie below (`certain`), or only the estimate (`suspect`). */
   readonly require: 'certain' | 'suspect';
+}
+
+/** Checks of the data's quality at the end of each window, and of its coming. */
+export interface QualityChoice {
+  readonly type: 'data-quality';
+  readonly checks: readonly QualityCheck[];
+  /** Smallest rise of a share that matters, in [0, 1]. */
+  readonly effectAtLeast: number;
+  /** Longest silence that is fine; null = what a week of history shows. */
+  readonly freshnessWithinMs: number | null;
+  readonly rows: {
+    /** Length of the unit in which rows are counted. */
+    readonly perMs: number;
+    /** Fewest and most rows of a unit that are fine; null = by the factor. */
+    readonly atLeast: number | null;
+    readonly atMost: number | null;
+    /** So many times fewer or more rows than usual are a finding; above 1. */
+    readonly factor: number;
+  };
+}
+
+/** A part of the rows that is judged by itself: one for each value of its columns, or those for which a condition holds. */
+export interface SlicePolicy {
+  readonly name: string;
+  /** Columns whose values make the slices; empty with `where`. */
+  readonly by: readonly string[];
+  /** Condition in CEL over the row's columns; null with `by`. */
+  readonly where: string | null;
+  /** Values that window and reference must have of a signal inside a slice. */
+  readonly minSamples: number;
+  /** Most frequent values that become slices; the others are counted together. */
+  readonly maxValues: number;
 }
 
 export interface Guard {
@@ -159,6 +199,7 @@ export interface Policy {
   };
   readonly window: { readonly rows: number };
   readonly minSamples: number;
+  readonly slices: readonly SlicePolicy[];
   /** Absent or null: every level is as written or its default. */
   readonly falseAlarms?: FalseAlarms | null;
   readonly monitors: readonly MonitorPolicy[];

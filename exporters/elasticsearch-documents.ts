@@ -169,6 +169,7 @@ function alert(alert: Alert, text: string): { readonly event: JsonObject; readon
         state: alert.state,
         monitor: alert.monitor,
         signal: alert.signal,
+        slice: alert.slice,
         kind: alert.kind,
         detector: alert.detector,
         severity: alert.severity,
@@ -213,6 +214,7 @@ function findingFields(finding: Finding): JsonObject {
   return {
     monitor: { name: finding.monitor },
     feature: { name: finding.signal },
+    slice: { name: finding.slice },
     detector: {
       name: finding.detector,
       kind: finding.kind,

@@ -86,6 +86,7 @@ function alertAttributes(alert: Alert): Attributes {
     'driftline.alert.state': alert.state,
     'driftline.alert.monitor': alert.monitor,
     'driftline.alert.signal': alert.signal,
+    'driftline.alert.slice': alert.slice,
     'driftline.alert.kind': alert.kind,
     'driftline.alert.detector': alert.detector,
     'driftline.alert.severity': alert.severity,
@@ -187,7 +188,8 @@ export class Instruments {
   }
 
   #recordFinding(finding: Finding, model: Attributes): void {
-    const attributes = { ...model, monitor: finding.monitor, feature: finding.signal, detector: finding.detector };
+    const slice = present({ slice: finding.slice ?? null });
+    const attributes = { ...model, monitor: finding.monitor, feature: finding.signal, ...slice, detector: finding.detector };
     const score = finding.effect ?? finding.statistic;
     const pValue = finding.adjustedP ?? finding.pValue;
     if (score !== null) this.#score.record(score, attributes);

@@ -2,9 +2,19 @@
  * From the checked document to the policy that the program uses: absolute paths, milliseconds, null where nothing was said.
  */
 import path from 'node:path';
-import type { ActionPolicy, Column, DetectorChoice, FalseAlarms, Guard, MonitorPolicy, Policy, Upstream } from '../contracts/policy.ts';
+import type {
+  ActionPolicy,
+  Column,
+  DetectorChoice,
+  FalseAlarms,
+  Guard,
+  MonitorPolicy,
+  Policy,
+  QualityChoice,
+  Upstream,
+} from '../contracts/policy.ts';
 import { upstreamAddress } from './addresses.ts';
-import type { ActionDocument, ColumnDocument, DetectorDocument, MonitorDocument, PolicyDocument } from './document.ts';
+import type { ActionDocument, ColumnDocument, DetectorDocument, MonitorDocument, PolicyDocument, QualityDocument } from './document.ts';
 import { parseDuration, parseSize, parseSpan } from './durations.ts';
 import { at } from './mistakes.ts';
 
@@ -46,6 +56,13 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
     reference: source === 'file' ? { source, path: locate(table!), kind } : { source, rows: learn!.rows, kind },
     window: { rows: spec.window.rows },
     minSamples: spec.minSamples ?? Math.min(100, spec.window.rows),
+    slices: spec.slices.map(({ name, by, where, minSamples, maxValues }) => ({
+      name,
+      by: [...(by ?? [])],
+      where: where ?? null,
+      minSamples,
+      maxValues,
+    })),
     falseAlarms: falseAlarms(spec.falseAlarms),
     monitors: spec.monitors.map((one, index) => monitor(one, at(written, ['spec', 'monitors', index]), locate)),
     feedback: { ttlMs: parseDuration(spec.feedback.join.ttl) },
@@ -105,8 +122,8 @@ function column(document: ColumnDocument): Column {
 }
 
 function monitor(document: MonitorDocument, written: unknown, locate: (relative: string) => string): MonitorPolicy {
-  const { numeric, categorical, error, predictor } = document.detectors;
-  const { method, q } = document.correction;
+  const { numeric, categorical, error, predictor, quality } = document.detectors;
+  const { method, family, q } = document.correction;
   return {
     name: document.name,
     features: typeof document.features === 'object' ? [...document.features] : '*',
@@ -118,10 +135,21 @@ function monitor(document: MonitorDocument, written: unknown, locate: (relative:
       predictor === undefined
         ? null
         : { type: predictor.type, model: locate(predictor.model), dropAtLeast: predictor.dropAtLeast, require: predictor.require },
-    correction: { method, q, written: at(written, ['correction', 'q']) !== undefined },
+    quality: quality === undefined ? null : qualityChoice(quality),
+    correction: { method, family, q, written: at(written, ['correction', 'q']) !== undefined },
     for: parseSpan(document.for),
     clear: { effectBelow: document.clear.effectBelow ?? null, for: parseSpan(document.clear.for) },
     severity: document.severity,
+  };
+}
+
+function qualityChoice({ type, checks, effect, freshness, rows }: QualityDocument): QualityChoice {
+  return {
+    type,
+    checks: [...checks],
+    effectAtLeast: effect.atLeast,
+    freshnessWithinMs: freshness.within === undefined ? null : parseDuration(freshness.within),
+    rows: { perMs: parseDuration(rows.per), atLeast: rows.atLeast ?? null, atMost: rows.atMost ?? null, factor: rows.factor },
   };
 }
 

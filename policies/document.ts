@@ -3,6 +3,7 @@
  */
 import type { ColumnType } from '../contracts/policy.ts';
 import type { Severity } from '../contracts/alert.ts';
+import type { QualityCheck } from '../contracts/quality.ts';
 
 export interface PolicyDocument {
   readonly metadata: { readonly name: string; readonly labels: Words; readonly annotations: Words };
@@ -29,6 +30,7 @@ export interface PolicyDocument {
     };
     readonly window: { readonly rows: number };
     readonly minSamples?: number;
+    readonly slices: readonly SliceDocument[];
     readonly monitors: readonly MonitorDocument[];
     readonly feedback: { readonly join: { readonly ttl: string } };
     readonly alerts: { readonly routes: readonly RouteDocument[]; readonly maxActive: number };
@@ -89,11 +91,32 @@ export interface MonitorDocument {
       readonly dropAtLeast: number;
       readonly require: 'certain' | 'suspect';
     };
+    readonly quality?: QualityDocument;
   };
-  readonly correction: { readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none'; readonly q: number };
+  readonly correction: {
+    readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none';
+    readonly family: 'window' | 'slice';
+    readonly q: number;
+  };
   readonly for: string;
   readonly clear: { readonly effectBelow?: number; readonly for: string };
   readonly severity: Severity;
+}
+
+export interface QualityDocument {
+  readonly type: 'data-quality';
+  readonly checks: readonly QualityCheck[];
+  readonly effect: { readonly stat: 'share'; readonly atLeast: number };
+  readonly freshness: { readonly within?: string };
+  readonly rows: { readonly per: string; readonly atLeast?: number; readonly atMost?: number; readonly factor: number };
+}
+
+export interface SliceDocument {
+  readonly name: string;
+  readonly by?: readonly string[];
+  readonly where?: string;
+  readonly minSamples: number;
+  readonly maxValues: number;
 }
 
 export interface RouteDocument {

@@ -8,13 +8,16 @@
  *   neither drift nor between the effect floor and `effectBelow`. Thin windows (`insufficient`) count for neither.
  * - A streaming monitor speaks when it fires. Its alarm counts as lasting until `clear.for` has passed without another one; further
  *   ones extend the episode and are returned as `retriggered`, each with a revision of its own.
- * - A firing schema alert inhibits drift of its signal (and one on `inputs` as a whole that of all columns). Windows that reach back
- *   into rows which breached the schema neither fire nor clear afterwards: they still show the breach.
+ * - A firing schema alert inhibits drift and loss of quality of its signal, in its slices too (and one on `inputs` as a whole that of all
+ *   columns). Windows that reach back into rows which breached the schema neither fire nor clear afterwards: they still show the breach.
+ * - A firing alert of all rows inhibits the same monitor's alerts on the same signal in slices: one fault is one page. When it ends, a
+ *   slice that still drifts fires by itself.
  */
 import type { Alert, AlertState } from '../contracts/alert.ts';
 import { SnapshotError } from '../contracts/errors.ts';
 import type { Finding, FindingKind } from '../contracts/finding.ts';
 import type { Policy } from '../contracts/policy.ts';
+import { ROW_SIGNALS } from '../contracts/quality.ts';
 import { type Episode, type Mark, nextState, type OpenState, observe, termsFor } from './episode.ts';
 import { alertId, fingerprintOf } from './identity.ts';
 import { openSummary, summaryFinding } from './summary.ts';
@@ -58,8 +61,10 @@ const EPISODES_KEPT = 10_000;
 export function evaluate(policy: Policy, state: AlertsState, moment: Moment): Evaluation {
   const evaluator = new Evaluator(policy, state, moment);
   // Breaches first: whether drift is inhibited depends on them.
-  evaluator.run((kind) => kind === 'schema');
-  evaluator.run((kind) => kind !== 'schema');
+  evaluator.run(({ kind }) => kind === 'schema');
+  // All rows before their slices, for the same reason.
+  evaluator.run(({ kind, slice }) => kind !== 'schema' && isOfAll(slice));
+  evaluator.run(({ kind, slice }) => kind !== 'schema' && !isOfAll(slice));
   return evaluator.finish();
 }
 
@@ -104,14 +109,14 @@ class Evaluator {
     this.#breachedTo = new Map(Object.entries(state.breachedTo));
   }
 
-  /** Takes the findings of some kinds, then settles the state of every alert of these kinds. */
-  run(concerned: (kind: FindingKind) => boolean): void {
+  /** Takes some of the findings, then settles the state of every alert of this sort. */
+  run(concerned: (sort: Pick<Finding, 'kind' | 'slice'>) => boolean): void {
     const fired = new Set<string>();
     for (const finding of this.#moment.findings) {
-      if (concerned(finding.kind)) this.#take(finding, fired);
+      if (concerned(finding)) this.#take(finding, fired);
     }
     for (const [fingerprint, episode] of this.#open) {
-      if (concerned(episode.alert.kind)) this.#settle(fingerprint, episode, fired.has(fingerprint));
+      if (concerned(episode.alert)) this.#settle(fingerprint, episode, fired.has(fingerprint));
     }
   }
 
@@ -136,10 +141,10 @@ class Evaluator {
     const terms = termsFor(policy, finding.monitor, finding.kind);
     if (terms === null) return;
     const { modelVersion } = this.#moment;
-    const { monitor, signal, kind } = finding;
-    const fingerprint = fingerprintOf({ policy: policy.name, monitor, signal, kind, modelVersion });
-    const inhibited = kind === 'drift' && this.#inhibitor(signal) !== null;
-    const tainted = kind === 'drift' && this.#isTainted(finding);
+    const { monitor, signal, slice, kind } = finding;
+    const fingerprint = fingerprintOf({ policy: policy.name, monitor, signal, slice, kind, modelVersion });
+    const inhibited = isOfData(kind) && this.#breach(signal) !== null;
+    const tainted = isOfData(kind) && this.#isTainted(finding);
     if (tainted && !inhibited) return;
     // A streaming detector has no window to tell which rows it judged: while a breach lasts, all it says is suspect.
     const clean = !tainted && !(inhibited && finding.window === null);
@@ -165,6 +170,7 @@ class Evaluator {
       policyHash: policy.hash,
       monitor: finding.monitor,
       signal: finding.signal,
+      slice: finding.slice,
       kind: finding.kind,
       detector: finding.detector,
       severity,
@@ -188,7 +194,7 @@ class Evaluator {
     const { alert } = episode;
     const terms = alert.policy === this.#policy.name ? termsFor(this.#policy, alert.monitor, alert.kind) : null;
     const stale = alert.modelVersion !== this.#moment.modelVersion;
-    const inhibitor = alert.kind === 'drift' ? this.#inhibitor(alert.signal) : null;
+    const inhibitor = (isOfData(alert.kind) ? this.#breach(alert.signal) : null) ?? this.#whole(alert);
     const next = nextState(episode, terms, this.#mark, stale, inhibitor !== null);
     if (next === 'inactive' || next === 'resolved') {
       this.#open.delete(fingerprint);
@@ -232,12 +238,20 @@ class Evaluator {
     return shown;
   }
 
-  /** The firing schema alert that stands above drift of this signal. */
-  #inhibitor(signal: string): Alert | null {
+  /** The firing schema alert that stands above what is found of this signal. */
+  #breach(signal: string): Alert | null {
     for (const { alert, state } of this.#open.values()) {
       if (alert.kind === 'schema' && state === 'firing' && covers(alert.signal, signal)) return alert;
     }
     return null;
+  }
+
+  /** The firing alert of all rows that stands above this one of a slice. */
+  #whole({ monitor, signal, slice, kind, modelVersion }: Alert): Alert | null {
+    if (isOfAll(slice)) return null;
+    const fingerprint = fingerprintOf({ policy: this.#policy.name, monitor, signal, slice: null, kind, modelVersion });
+    const whole = this.#open.get(fingerprint);
+    return whole?.state === 'firing' ? whole.alert : null;
   }
 
   /** Whether the window reaches back into rows that breached the schema. */
@@ -293,9 +307,21 @@ class Evaluator {
 }
 
 function covers(above: string, signal: string): boolean {
-  return above === signal || signal.startsWith(`${above}.`);
+  // The share of rows that breach the schema anywhere tells the same once more.
+  return above === signal || signal.startsWith(`${above}.`) || signal === ROW_SIGNALS.violations;
+}
+
+/** State that an earlier version wrote has no slices. */
+function isOfAll(slice: string | null | undefined): boolean {
+  return (slice ?? null) === null;
+}
+
+function isOfData(kind: FindingKind): boolean {
+  return kind === 'drift' || kind === 'quality';
 }
 
 function becauseOf(state: AlertState, inhibitor: Alert | null): string | null {
-  return state === 'inhibited' && inhibitor !== null ? `${inhibitor.signal} breaches its schema (alert ${inhibitor.id})` : null;
+  if (state !== 'inhibited' || inhibitor === null) return null;
+  const what = inhibitor.kind === 'schema' ? `${inhibitor.signal} breaches its schema` : 'all rows show it, not this slice alone';
+  return `${what} (alert ${inhibitor.id})`;
 }

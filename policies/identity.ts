@@ -9,15 +9,17 @@ export interface AlertSubject {
   readonly policy: string;
   readonly monitor: string;
   readonly signal: string;
+  /** Null = all rows. */
+  readonly slice: string | null;
   readonly kind: FindingKind;
   readonly modelVersion: string | null;
 }
 
 /** Sixteen hex digits, the width of an Alertmanager fingerprint. */
 export function fingerprintOf(subject: AlertSubject): string {
-  const { policy, monitor, signal, kind, modelVersion } = subject;
+  const { policy, monitor, signal, slice, kind, modelVersion } = subject;
   // A JSON list keeps the borders between the parts, which joining by a character would not.
-  return sha256(JSON.stringify([policy, monitor, signal, kind, modelVersion])).slice(0, 16);
+  return sha256(JSON.stringify([policy, monitor, signal, kind, modelVersion, ...(slice === null ? [] : [slice])])).slice(0, 16);
 }
 
 /** Episodes count from 1. */

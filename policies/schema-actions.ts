@@ -4,7 +4,7 @@
 import { severities } from './schema-monitors.ts';
 import { choice, count, duration, flag, type JsonSchema, list, map, name, reference, text, url, when } from './schema-words.ts';
 
-const kinds = ['drift', 'schema', 'performance', 'failure'] as const;
+const kinds = ['drift', 'quality', 'schema', 'performance', 'failure'] as const;
 
 /** `spec.alerts`. */
 export function alertsSchema(): JsonSchema {
@@ -85,7 +85,7 @@ export function actionsSchema(): JsonSchema {
           requireApproval: choice('Whether a person must agree first.', [false], { default: false }),
           notWhen: list(
             'Withhold it while an alert of this kind fires: new data would teach the fault.',
-            choice('A kind of alert.', ['schema_violation', 'drift', 'performance', 'failure']),
+            choice('A kind of alert.', ['schema_violation', 'drift', 'quality', 'performance', 'failure']),
             { default: [], uniqueItems: true },
           ),
         },

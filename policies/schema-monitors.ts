@@ -3,6 +3,7 @@
  */
 import type { DetectorDefinition } from '../contracts/detector.ts';
 import type { OptionSchemas } from '../contracts/options.ts';
+import { qualitySchema } from './schema-quality.ts';
 import { choice, type JsonSchema, list, map, name, share, span, text, when } from './schema-words.ts';
 
 /** The detectors there are, by type. */
@@ -31,7 +32,7 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
       name: name('Names the monitor in alerts and routes; `schema` is taken by the columns’ own checks.'),
       features: {
         description:
-          'What is watched: `"*"` for all input columns, or a list of columns and signals (`income`, `outputs.p`, `request.failed`). Default: `"*"`.',
+          'What is watched: `"*"` for all input columns, or a list of columns and signals (`income`, `outputs.p`, `request.failed`, `income.missing`, `schema.violations`). Default: `"*"`.',
         type: ['string', 'array'],
         title: '"*" or a list of columns and signals',
         examples: ['"*"', '[income, request.failed]'],
@@ -53,6 +54,7 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
             detectors,
           ),
           predictor: predictor(),
+          quality: qualitySchema(),
         },
         { minProperties: 1 },
       ),
@@ -60,7 +62,11 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
         'How the p-values of one window’s tests are corrected together.',
         {
           method: choice('The correction.', ['benjamini-hochberg', 'bonferroni', 'none'], { default: 'benjamini-hochberg' }),
-          family: choice('Which tests are corrected together: those of this monitor in one window.', ['window'], { default: 'window' }),
+          family: choice(
+            '`window`: the monitor’s tests in one window, those of its slices among them; `slice`: those of all rows, and of each slice, by themselves.',
+            ['window', 'slice'],
+            { default: 'window' },
+          ),
           q: { description: 'Significance after the correction.', type: 'number', exclusiveMinimum: 0, maximum: 0.5, default: 0.05 },
         },
         { default: {} },

@@ -5,6 +5,7 @@
  */
 import { actionsSchema, alertsSchema, exportersSchema, metadataSchema } from './schema-actions.ts';
 import { type Detectors, monitorsSchema, severities } from './schema-monitors.ts';
+import { slicesSchema } from './schema-quality.ts';
 import { choice, count, duration, flag, type JsonSchema, list, map, number, share, size, span, text, url, when } from './schema-words.ts';
 
 /** Protocols a policy may name. */
@@ -68,6 +69,7 @@ export function policySchema(detectors: Detectors): JsonSchema {
           minSamples: count(
             'Values a window must have of a signal to be judged; with fewer it is `insufficient`. Default: 100, or the window’s rows where that is less.',
           ),
+          slices: slicesSchema(),
           monitors: monitorsSchema(detectors),
           feedback: map(
             'Labels that arrive later.',

@@ -2,8 +2,10 @@
  * Checks of monitors against the columns and the detectors.
  */
 import type { ColumnDocument, DetectorDocument, MonitorDocument, Partly } from './document.ts';
+import { ROW_SIGNALS } from '../contracts/quality.ts';
 import { at } from './mistakes.ts';
-import { checkFile, checkNames, type Inspection, namesAt } from './semantics.ts';
+import { checkFile, checkNames, declaredColumns, type Inspection } from './semantics.ts';
+import { checkQuality, checkQualityFeature } from './semantics-quality.ts';
 import { remedyFor } from './suggest.ts';
 import type { Path } from './yaml.ts';
 
@@ -26,6 +28,7 @@ export function checkMonitors(inspection: Inspection): void {
       checkFile(inspection, [...here, 'detectors', 'predictor', 'model'], monitor.detectors.predictor.model);
     if (monitor.needs === 'feedback') checkFeedbackMonitor(inspection, here, monitor);
     else checkSignals(inspection, here, monitor);
+    checkQuality(inspection, here, monitor);
     checkClear(inspection, here, monitor);
   }
 }
@@ -40,7 +43,7 @@ function checkFeedbackMonitor(inspection: Inspection, here: Path, monitor: Partl
       'key',
     );
   }
-  for (const key of ['categorical', 'predictor'] as const) {
+  for (const key of ['categorical', 'predictor', 'quality'] as const) {
     if (detectors?.[key] !== undefined)
       inspection.mistake(
         [...here, 'detectors', key],
@@ -48,7 +51,7 @@ function checkFeedbackMonitor(inspection: Inspection, here: Path, monitor: Partl
         'key',
       );
   }
-  if (detectors !== undefined && ['error', 'numeric', 'categorical', 'predictor', 'sequential'].every((key) => !written(key))) {
+  if (detectors !== undefined && ['error', 'numeric', 'categorical', 'predictor', 'quality', 'sequential'].every((key) => !written(key))) {
     inspection.mistake(
       [...here, 'detectors'],
       '`needs: feedback` has no detector — add `error` (for labels) or `numeric` (for rewards)',
@@ -73,7 +76,7 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
   if (monitor.detectors?.error !== undefined) {
     inspection.mistake([...here, 'detectors', 'error'], '`error` watches feedback — add `needs: feedback` to the monitor', 'key');
   }
-  const columns = declared(inspection);
+  const columns = declaredColumns(inspection);
   if (typeof monitor.features === 'object') {
     for (const [index, feature] of monitor.features.entries()) {
       if (feature !== undefined) checkFeature(inspection, [...here, 'features', index], feature, monitor, columns);
@@ -81,6 +84,7 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
     return;
   }
   const inputs = columns.inputs;
+  if (monitor.detectors?.quality !== undefined) return;
   const slots = ['numeric', 'categorical'].filter((slot) => at(inspection.written, [...here, 'detectors', slot]) !== undefined);
   if (
     slots.length === 0 ||
@@ -91,7 +95,13 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
   inspection.mistake([...here, 'detectors'], `no input column fits ${slots.join(' or ')} — nothing would be watched`, 'key');
 }
 
-function checkFeature(inspection: Inspection, here: Path, feature: string, monitor: Partly<MonitorDocument>, columns: Declared): void {
+function checkFeature(
+  inspection: Inspection,
+  here: Path,
+  feature: string,
+  monitor: Partly<MonitorDocument>,
+  columns: ReturnType<typeof declaredColumns>,
+): void {
   const monitorPath = here.slice(0, -2);
   const has = (slot: string) => at(inspection.written, [...monitorPath, 'detectors', slot]) !== undefined;
   if (REQUEST_SIGNALS.includes(feature)) {
@@ -112,6 +122,11 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
   const inInputs = columns.inputs.find((column) => column.name === feature || (side === 'inputs' && column.name === rest));
   const column = inInputs ?? columns.outputs.find((one) => one.name === feature || (side === 'outputs' && one.name === rest));
   if (column === undefined) {
+    const isColumn = (name: string) =>
+      [columns.inputs, columns.outputs].some(
+        (one) => one.length === 0 || one.some((known) => known.name === name || known.signal === name),
+      );
+    if (checkQualityFeature(inspection, here, feature, monitor, isColumn)) return;
     // Columns that traffic will teach cannot be known yet.
     const isKnown =
       side === 'inputs'
@@ -123,12 +138,14 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
       (name) => name !== undefined,
     );
     const choices =
-      side === undefined ? [...known, ...REQUEST_SIGNALS] : columns[side as 'inputs' | 'outputs'].map((one) => `${side}.${one.name}`);
+      side === undefined
+        ? [...known, ...REQUEST_SIGNALS, ...Object.values(ROW_SIGNALS)]
+        : columns[side as 'inputs' | 'outputs'].map((one) => `${side}.${one.name}`);
     if (isKnown)
       inspection.mistake(here, `there is no column or signal \`${feature}\` — ${remedyFor(feature, choices, 'add it to the schema')}`);
     return;
   }
-  if (column.type === undefined || monitor.detectors === undefined || has('predictor')) return;
+  if (column.type === undefined || monitor.detectors === undefined || has('predictor') || has('quality')) return;
   const slot = slotOf(column.type);
   if (slot === null) inspection.mistake(here, `${feature} is of type text, which no detector watches — remove it`);
   else if (!has(slot))
@@ -142,6 +159,8 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
 function checkClear(inspection: Inspection, here: Path, monitor: Partly<MonitorDocument>): void {
   const below = monitor.clear?.effectBelow;
   if (below === undefined) return;
+  // A rise of a share is measured as well.
+  if (monitor.detectors?.quality !== undefined) return;
   const windowed = [monitor.detectors?.numeric, monitor.detectors?.categorical].filter(
     (choice) => kindOf(inspection, choice) === 'windowed',
   );
@@ -157,20 +176,6 @@ function checkClear(inspection: Inspection, here: Path, monitor: Partly<MonitorD
       `is ${below}, above the floor ${lowest} that opens the alert: it would end at once — lower it`,
     );
   }
-}
-
-interface Declared {
-  readonly inputs: readonly Partly<ColumnDocument>[];
-  readonly outputs: readonly Partly<ColumnDocument>[];
-}
-
-/** The columns as far as they are known: names from the text as written, types where they are right. */
-function declared(inspection: Inspection): Declared {
-  const of = (side: 'inputs' | 'outputs') => {
-    const types = new Map((inspection.document.spec?.schema?.[side] ?? []).map((column) => [column?.name, column?.type]));
-    return namesAt(inspection.written, ['spec', 'schema', side]).map((name) => ({ name, type: types.get(name) }));
-  };
-  return { inputs: of('inputs'), outputs: of('outputs') };
 }
 
 function slotOf(type: ColumnDocument['type']): 'numeric' | 'categorical' | null {

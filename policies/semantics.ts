@@ -12,6 +12,7 @@ import { at, shown } from './mistakes.ts';
 import type { Detectors } from './schema-monitors.ts';
 import { checkActions } from './semantics-actions.ts';
 import { checkMonitors } from './semantics-monitors.ts';
+import { checkSlices } from './semantics-quality.ts';
 import { remedyFor } from './suggest.ts';
 import type { Part, Path } from './yaml.ts';
 
@@ -37,6 +38,7 @@ export function inspect(inspection: Inspection): void {
   checkReference(inspection);
   checkFalseAlarms(inspection);
   checkMonitors(inspection);
+  checkSlices(inspection);
   checkActions(inspection);
 }
 
@@ -73,6 +75,28 @@ export function namesAt(written: unknown, path: Path): string[] {
   const things = at(written, path);
   if (!Array.isArray(things)) return [];
   return things.map((thing) => at(thing, ['name'])).filter((name) => typeof name === 'string');
+}
+
+/** A column as far as it is known. */
+export interface Declared {
+  readonly name: string;
+  readonly side: 'inputs' | 'outputs';
+  readonly signal: string;
+  readonly type: ColumnDocument['type'] | undefined;
+}
+
+/** The columns as far as they are known: names from the text as written, types where they are right. */
+export function declaredColumns(inspection: Inspection): { readonly inputs: readonly Declared[]; readonly outputs: readonly Declared[] } {
+  const of = (side: 'inputs' | 'outputs') => {
+    const types = new Map((inspection.document.spec?.schema?.[side] ?? []).map((column) => [column?.name, column?.type]));
+    return namesAt(inspection.written, ['spec', 'schema', side]).map((name) => ({
+      name,
+      side,
+      signal: `${side}.${name}`,
+      type: types.get(name),
+    }));
+  };
+  return { inputs: of('inputs'), outputs: of('outputs') };
 }
 
 function checkUpstreams(inspection: Inspection): void {

@@ -24,6 +24,7 @@ export function openSummary(
     policy: policy.name,
     monitor: SUMMARY_MONITOR,
     signal: '*',
+    slice: null,
     kind: first.kind,
     modelVersion: first.modelVersion,
   });
@@ -38,6 +39,7 @@ export function openSummary(
     state: 'inactive',
     monitor: SUMMARY_MONITOR,
     signal: '*',
+    slice: null,
     detector: SUMMARY_MONITOR,
     severity: folded.map((alert) => alert.severity).sort((a, b) => RANK[b] - RANK[a])[0]!,
     startsAt: moment.at,
@@ -60,6 +62,7 @@ export function summaryFinding(folded: readonly Alert[]): Finding {
     ...newest,
     monitor: SUMMARY_MONITOR,
     signal: '*',
+    slice: null,
     detector: SUMMARY_MONITOR,
     statistic: null,
     threshold: null,

@@ -90,11 +90,13 @@ function versionWord(version: string): string {
 }
 
 function subject(alert: Alert): string {
-  const signal = plain(alert.signal, 100);
-  if (signal === '*') return 'further alerts';
+  const signal = named(alert);
+  if (alert.signal === '*') return 'further alerts';
   const { estimate } = alert.latest;
   if (estimate !== null) return `${plain(estimate.metric, 40)} of the model`;
   switch (alert.kind) {
+    case 'quality':
+      return `data quality of ${signal}`;
     case 'schema':
       return `schema breach of ${signal}`;
     case 'performance':
@@ -102,8 +104,13 @@ function subject(alert: Alert): string {
     case 'failure':
       return `failures in ${signal}`;
     case 'drift':
-      return signal === 'feedback.error' ? 'change of the error rate (feedback.error)' : `drift of ${signal}`;
+      return alert.signal === 'feedback.error' ? `change of the error rate (${signal})` : `drift of ${signal}`;
   }
+}
+
+/** The signal, and the slice where it is about one. */
+function named({ signal, slice }: Pick<Alert, 'signal' | 'slice'>): string {
+  return slice === null ? plain(signal, 100) : `${plain(signal, 100)} in ${plain(slice, 100)}`;
 }
 
 /** How bad, in one clause with what it is held against; starts with its own separator. */
@@ -123,6 +130,10 @@ function magnitude(finding: Finding): string | null {
   if (finding.kind === 'schema') {
     if (finding.statistic === null) return null;
     return `${share(finding.statistic)} of rows${finding.threshold === null ? '' : ` (alert at ${share(finding.threshold)})`}`;
+  }
+  if (finding.kind === 'quality' && finding.detector === 'data-quality') {
+    if (finding.effect === null) return null;
+    return `${share(finding.effect)} more of the rows${finding.effectAtLeast === null ? '' : ` (alert at ${share(finding.effectAtLeast)})`}`;
   }
   if (finding.effect !== null) {
     const name = EFFECTS[finding.detector] ?? `${finding.detector} effect`;
@@ -144,7 +155,7 @@ function changed(alert: Alert): string {
   const parts = [finding.note === null ? null : plain(finding.note), shown, finding.detector === 'summary' ? null : counts(finding)];
   if (alert.state === 'resolved' && shown !== null) parts.push(nowStands(alert.latest));
   const said = parts.filter((part) => part !== null);
-  return `${plain(alert.signal, 100)}${said.length === 0 ? '' : `: ${said.join('; ')}`}`;
+  return `${named(alert)}${said.length === 0 ? '' : `: ${said.join('; ')}`}`;
 }
 
 function nowStands(finding: Finding): string | null {
@@ -159,7 +170,7 @@ function counts(finding: Finding): string {
 
 function others(alert: Alert, open: readonly Alert[]): string | null {
   const firing = open.filter((other) => other.state === 'firing' && other.fingerprint !== alert.fingerprint && other.signal !== '*');
-  const signals = [...new Set(firing.map((other) => plain(other.signal, 100)))];
+  const signals = [...new Set(firing.map(named))];
   if (signals.length === 0) return null;
   const rest = signals.length - OTHERS_NAMED;
   return `also firing: ${signals.slice(0, OTHERS_NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
@@ -189,6 +200,8 @@ function certainty(finding: Finding): string {
     return `q ${probability(finding.adjustedP)} after correction${tests}; ${n}`;
   }
   if (finding.pValue !== null) return `p ${probability(finding.pValue)}, not corrected; ${n}`;
+  // Silence and rows a unit: what is sure is the limit, and the note has it.
+  if (finding.kind === 'quality' && finding.pValue === null) return 'counted, not tested';
   if (finding.estimate !== null) return `bounds ${figure(finding.estimate.low)} to ${figure(finding.estimate.high)}; ${n}`;
   return finding.detector === 'summary' ? 'see each alert' : `${finding.detector} after ${figure(finding.n)} observations`;
 }
@@ -228,7 +241,7 @@ function outcome(decision: Decision): string {
 /** Steps for a person, most useful first. */
 function advice(alert: Alert, policy: Policy): string[] {
   if (alert.state === 'resolved' || alert.state === 'inactive') return [];
-  const signal = plain(alert.signal, 100);
+  const signal = named(alert);
   const check = policy.file === null ? null : `driftline check ${plain(policy.file, 200)}`;
   if (alert.signal === '*') return ['look at the list of alerts on the page: many at once usually have one cause upstream'];
   if (alert.kind === 'schema') {
@@ -236,6 +249,11 @@ function advice(alert: Alert, policy: Policy): string[] {
     return [`ask whoever feeds ${signal} what changed, and mend the feed; retrain on nothing until it is mended`, ...wrong];
   }
   if (alert.state === 'inhibited') return ['mend what inhibits it first; whether it drifts shows in the next clean window'];
+  if (alert.kind === 'quality')
+    return [
+      `ask whoever feeds ${signal} what changed; retrain on nothing until that is known`,
+      ...(check === null ? [] : [`if this is as it should be, renew the reference or state a limit, then ${check}`]),
+    ];
   if (alert.kind === 'failure')
     return ['look at the log of the model server for the time above; calls go on through the fallback if the policy has one'];
   const since = alert.since.row === null ? '' : ` from row ${figure(alert.since.row)} on`;

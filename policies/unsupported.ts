@@ -19,7 +19,6 @@ const remove = 'remove it';
 export const unsupported: readonly Unsupported[] = [
   { position: 'spec.owner.escalation', instead: remove },
   { position: 'spec.seasonality', instead: remove },
-  { position: 'spec.slices', instead: remove },
   { position: 'spec.shadow', instead: remove },
   { position: 'spec.privacy', instead: 'remove it, and leave columns that must not be stored out of `schema`' },
 
@@ -42,6 +41,8 @@ export const unsupported: readonly Unsupported[] = [
   { position: 'spec.reference.learn.minAge', instead: remove },
   { position: 'spec.reference.learn.freezeAfter', instead: 'remove it; the reference freezes when its rows are learned' },
 
+  { position: 'spec.slices[].by[]', value: 'header:x-camera-id', instead: 'remove the slice; request headers are not kept with the rows' },
+
   { position: 'spec.window.type', value: 'sliding', instead: 'use tumbling' },
   { position: 'spec.window.span', instead: 'use `rows`' },
   { position: 'spec.window.step', instead: remove },
@@ -50,8 +51,10 @@ export const unsupported: readonly Unsupported[] = [
   { position: 'spec.monitors[].on', instead: remove },
   { position: 'spec.monitors[].compare', instead: remove },
   { position: 'spec.monitors[].weights', instead: remove },
-  { position: 'spec.monitors[].correction.family', value: 'slice', instead: 'use window' },
-  { position: 'spec.monitors[].detectors.absence', instead: 'remove the monitor' },
+  {
+    position: 'spec.monitors[].detectors.absence',
+    instead: 'use `quality: {type: data-quality, checks: [freshness], freshness: {within: …}}`',
+  },
   { position: 'spec.monitors[].detectors.chi-squared', instead: 'remove the monitor' },
   { position: 'spec.monitors[].detectors.sequential', instead: 'remove the monitor' },
   { position: 'spec.monitors[].detectors.threshold', instead: 'remove the monitor' },

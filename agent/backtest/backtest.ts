@@ -75,6 +75,8 @@ export interface Backtest {
 export interface Fired {
   readonly monitor: string;
   readonly signal: string;
+  /** Null = all rows. */
+  readonly slice: string | null;
   readonly detector: string;
   readonly kind: string;
   readonly severity: string;
@@ -89,6 +91,8 @@ export interface Fired {
 export interface Judged {
   readonly monitor: string;
   readonly signal: string;
+  /** Null = all rows. */
+  readonly slice: string | null;
   readonly fromRow: number;
   readonly toRow: number;
   readonly level: Finding['level'];
@@ -266,12 +270,12 @@ function firingsOf({ alerts }: Outcome): Alert[] {
 }
 
 function fired(alert: Alert): Fired {
-  const { monitor, signal, detector, kind, severity, latest, since } = alert;
-  return { monitor, signal, detector, kind, severity, row: latest.observedRows - 1, sinceRow: since.row, note: latest.note };
+  const { monitor, signal, slice, detector, kind, severity, latest, since } = alert;
+  return { monitor, signal, slice, detector, kind, severity, row: latest.observedRows - 1, sinceRow: since.row, note: latest.note };
 }
 
-function judged({ monitor, signal, window, level, adjustedP, effect }: Finding): Judged {
-  return { monitor, signal, fromRow: window?.fromRow ?? 0, toRow: window?.toRow ?? 0, level, adjustedP, effect };
+function judged({ monitor, signal, slice, window, level, adjustedP, effect }: Finding): Judged {
+  return { monitor, signal, slice, fromRow: window?.fromRow ?? 0, toRow: window?.toRow ?? 0, level, adjustedP, effect };
 }
 
 function counted(count: number, of: number): Counted {

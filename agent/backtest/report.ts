@@ -90,8 +90,8 @@ function timeline({ windows, fired, rows }: Backtest): string {
   return `<div class="plot"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Windows by row: tall where drift was found, ringed where an alert fired">${names.join('')}${marks.join('')}${rings.join('')}${ticks.join('')}</svg></div>`;
 }
 
-function laneOf({ monitor, signal }: { readonly monitor: string; readonly signal: string }): string {
-  return `${signal} · ${monitor}`;
+function laneOf({ monitor, signal, slice }: { readonly monitor: string; readonly signal: string; readonly slice: string | null }): string {
+  return `${signal}${slice === null ? '' : ` in ${slice}`} · ${monitor}`;
 }
 
 function titleOf({ fromRow, toRow, level, adjustedP, effect }: Judged): string {
@@ -134,8 +134,8 @@ function missPlot(injected: readonly Injected[]): string {
 function firedTable({ fired }: Backtest): string {
   if (fired.length === 0) return '<p class="quiet">Nothing.</p>';
   const rows = fired.map(
-    ({ row, monitor, signal, detector, severity, sinceRow, note }) =>
-      `<tr><td class="n">${row}</td><td>${escapeHtml(severity)}</td><td>${escapeHtml(monitor)}</td><td>${escapeHtml(signal)}</td><td>${escapeHtml(detector)}</td><td class="n">${sinceRow ?? ''}</td><td>${escapeHtml(note ?? '')}</td></tr>`,
+    ({ row, monitor, signal, slice, detector, severity, sinceRow, note }) =>
+      `<tr><td class="n">${row}</td><td>${escapeHtml(severity)}</td><td>${escapeHtml(monitor)}</td><td>${escapeHtml(slice === null ? signal : `${signal} in ${slice}`)}</td><td>${escapeHtml(detector)}</td><td class="n">${sinceRow ?? ''}</td><td>${escapeHtml(note ?? '')}</td></tr>`,
   );
   return `<div class="scroll"><table><thead><tr><th class="n">Row</th><th>Severity</th><th>Monitor</th><th>Signal</th><th>Detector</th><th class="n">Since row</th><th>Note</th></tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`;
 }

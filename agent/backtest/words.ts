@@ -10,9 +10,9 @@ export function linesOf(result: Backtest): string[] {
   const lines = [
     `on the data: ${fired.length === 0 ? 'nothing would have fired' : `${fired.length} alert${fired.length === 1 ? '' : 's'} would have fired`} in ${result.rows} rows`,
   ];
-  for (const { row, monitor, signal, detector, severity, note } of fired.slice(0, MOST_FIRED)) {
+  for (const { row, monitor, signal, slice, detector, severity, note } of fired.slice(0, MOST_FIRED)) {
     lines.push(
-      `  row ${String(row).padStart(8)}  ${severity.padEnd(8)}  ${monitor} on ${signal} (${detector})${note === null ? '' : `: ${note}`}`,
+      `  row ${String(row).padStart(8)}  ${severity.padEnd(8)}  ${monitor} on ${signal}${slice === null ? '' : ` in ${slice}`} (${detector})${note === null ? '' : `: ${note}`}`,
     );
   }
   if (fired.length > MOST_FIRED) lines.push(`  … and ${fired.length - MOST_FIRED} more`);

@@ -15,13 +15,16 @@
  * Source: Simes. Biometrika 73, 1986; Benjamini, Yekutieli. Annals of Statistics 29, 2001 (positive dependence).
  */
 import type { MonitorPolicy, Policy } from '../../contracts/policy.ts';
-import { adjustBenjaminiHochberg, adjustBonferroni } from '../../detectors/benjamini-hochberg.ts';
+import { ROW_SIGNALS } from '../../contracts/quality.ts';
 import { detectorOf } from '../../detectors/catalogue.ts';
 import { type Dependence, FEWEST_BLOCKS, findDependence } from '../../detectors/dependence.ts';
 import { type NullLaw, nullLaw, scoreOf } from '../../detectors/null-law.ts';
 import { Random } from '../../detectors/performance/random.ts';
+import { figure } from '../../policies/figures.ts';
+import { correct, familiesOf } from '../correction.ts';
 import { categoryOf, numberOf } from '../signals.ts';
-import { watchList } from '../watch-list.ts';
+import { minSamplesOf } from '../window-monitor.ts';
+import { type TrafficWatch, watchList, withSlices } from '../watch-list.ts';
 import {
   type Calibration,
   type CalibrationTask,
@@ -32,6 +35,7 @@ import {
   windowsInPeriod,
 } from './calibration.ts';
 import { proportionInterval } from './intervals.ts';
+import { lawKey } from './levels.ts';
 import { type Replays, replayTests, type Watched } from './replays.ts';
 import { keptStream, type LevelBase, NOTHING, rowsInWords, streamLevel } from './streams.ts';
 
@@ -53,9 +57,14 @@ interface Family {
 export function calibrate(task: CalibrationTask): Calibration {
   const { policy } = task;
   const watches = watchList(policy, task.columns, detectorOf);
+  const withinSlices = withSlices(
+    watches,
+    task.slices.map(({ slice }) => slice),
+  );
+  const rowsBySlice = new Map(task.slices.map(({ slice, rows }) => [slice.name, rows]));
   const families = [
     ...Map.groupBy(
-      watches.filter((watch) => watch.kind === 'windowed'),
+      withinSlices.filter((watch) => watch.kind === 'windowed'),
       (watch) => watch.monitor,
     ),
   ].map(
@@ -63,12 +72,16 @@ export function calibrate(task: CalibrationTask): Calibration {
       monitor,
       watched: of.flatMap((watch) => {
         const cells = task.cells.get(watch.signal);
-        return cells === undefined || cells.length === 0 ? [] : [{ watch, cells }];
+        const rows = watch.slice === null ? null : (rowsBySlice.get(watch.slice.name)?.get(watch.signal) ?? []);
+        // What has too few rows in the reference is not judged, and is no test.
+        const isFew = rows !== null && rows.length < minSamplesOf(policy, watch);
+        return cells === undefined || cells.length === 0 || isFew ? [] : [{ watch, cells, rows: rows === null ? null : new Set(rows) }];
       }),
       unknown: of.map(({ signal }) => signal).filter((signal) => (task.cells.get(signal)?.length ?? 0) === 0),
     }),
   );
   const streams = watches.filter((watch) => watch.kind === 'streaming');
+  const traffic = watches.filter((watch) => watch.kind === 'traffic');
   const period = windowsInPeriod(policy, task.rowsPerMs);
   const allowed = policy.falseAlarms?.atMost ?? null;
   const budget = allowed === null || period.windowsInPeriod === null ? null : allowed / period.windowsInPeriod;
@@ -89,7 +102,7 @@ export function calibrate(task: CalibrationTask): Calibration {
       return streamLevel(task, watch, part === null ? null : part / beside);
     }),
   ];
-  return { fingerprint: calibrationFingerprint(task), ...period, budget, levels: [...kept, ...set] };
+  return { fingerprint: calibrationFingerprint(task), ...period, budget, levels: [...kept, ...set, ...traffic.map(trafficLevel)] };
 }
 
 /** Expected false alarms a window of all levels together, as far as they are known. */
@@ -100,7 +113,8 @@ export function expectedShare({ levels }: Calibration): number {
 /** Found in the reference: whether rows depend on each other, or what the policy says of it. */
 export function dependenceOf(policy: Policy, watched: readonly Watched[]): Dependence & { readonly rows: number } {
   const rows = Math.min(...watched.map(({ cells }) => cells.length));
-  const found = findDependence(watched.flatMap(viewsOf), policy.window.rows);
+  // Slices are views of the same rows.
+  const found = findDependence(watched.filter(({ rows: of }) => of === null).flatMap(viewsOf), policy.window.rows);
   const blockRows = policy.falseAlarms?.blockRows ?? null;
   return blockRows === null ? { ...found, rows } : { ...found, dependent: true, blockRows, rows };
 }
@@ -125,7 +139,8 @@ export function replaysOf(task: CalibrationTask, watched: readonly Watched[], bl
   const windows = Math.max(200, Math.min(MOST_WINDOWS, Math.floor(MOST_TESTS / watched.length)));
   const references = Math.min(MOST_REFERENCES, Math.max(20, Math.floor(windows / 20)));
   const size = { references, windows: Math.ceil(windows / references) };
-  return replayTests(watched, { blockRows, windowRows: policy.window.rows, minSamples: policy.minSamples, size }, new Random(seed));
+  const minSamples = (watch: Watched['watch']) => minSamplesOf(policy, watch);
+  return replayTests(watched, { blockRows, windowRows: policy.window.rows, minSamples, size }, new Random(seed));
 }
 
 function ofFamily({ monitor, watched }: Family): LevelBase {
@@ -173,9 +188,9 @@ export function countAlarms(monitor: MonitorPolicy, watched: readonly Watched[],
     const streaks = watched.map(() => 0);
     for (const results of sequence) {
       windows++;
-      const adjusted = adjust(
-        monitor.correction.method,
-        results.map((result) => result?.pValue ?? null),
+      const { adjusted } = correct(
+        monitor.correction,
+        results.map((result, index) => ({ pValue: result?.pValue ?? null, slice: watched[index]!.watch.slice?.name ?? null })),
       );
       let fires = false;
       for (const [index, result] of results.entries()) {
@@ -190,12 +205,24 @@ export function countAlarms(monitor: MonitorPolicy, watched: readonly Watched[],
   return { alarms, windows };
 }
 
-/** Adjusted p-values in the order given; what was not tested stays null. */
-export function adjust(method: MonitorPolicy['correction']['method'], pValues: readonly (number | null)[]): (number | null)[] {
-  const tested = pValues.filter((pValue) => pValue !== null);
-  const adjusted = method === 'none' ? tested : method === 'bonferroni' ? adjustBonferroni(tested) : adjustBenjaminiHochberg(tested);
-  let next = 0;
-  return pValues.map((pValue) => (pValue === null ? null : adjusted[next++]!));
+/** Judged by limits or by their own history: no replay of the reference tells how often it is wrong. */
+function trafficLevel({ monitor, signal, choice }: TrafficWatch): MonitorLevel {
+  const isFreshness = signal === ROW_SIGNALS.freshness;
+  const stated = isFreshness ? choice.freshnessWithinMs !== null : choice.rows.atLeast !== null || choice.rows.atMost !== null;
+  const history = isFreshness
+    ? 'three times the longest silence of a week'
+    : `${figure(choice.rows.factor)} times the usual rows of a unit`;
+  return {
+    ...NOTHING,
+    monitor: monitor.name,
+    kind: 'streaming',
+    signal,
+    detector: choice.type,
+    option: isFreshness ? 'freshness.within in ms' : 'rows.factor',
+    value: isFreshness ? choice.freshnessWithinMs : choice.rows.factor,
+    method: 'unknown',
+    why: stated ? 'a limit that was stated; its share is not known' : `by its own history (${history}); its share is not known`,
+  };
 }
 
 /** A q from the budget. */
@@ -215,14 +242,25 @@ function familyLevel(task: CalibrationTask, family: Family, part: number | null)
   if (watched.length === 0) return refuse('the reference is still to be learned');
   const dependence = dependenceOf(policy, watched);
   const { rows } = dependence;
-  // Without a correction each test takes its own part of the budget.
-  const q = Math.min(0.5, monitor.correction.method === 'none' ? part / watched.length : part);
+  // Without a correction each test takes its own part of the budget, and each slice that is corrected by itself.
+  const slices = watched.map(({ watch }) => ({ slice: watch.slice?.name ?? null }));
+  const q = Math.min(0.5, part / (monitor.correction.method === 'none' ? watched.length : familiesOf(monitor.correction, slices)));
   const share = Math.min(0.5, part);
   if (!dependence.dependent) {
     const slow =
       rows < 5 * policy.window.rows ? `; changes over more than ${Math.floor(rows / 5)} rows cannot be seen in a reference of ${rows}` : '';
     const why = `rows are independent in the reference’s order (${testInWords(dependence)})${slow}`;
-    return { ...base, method: 'plain', why, value: q, share, shareAtMost: null, blockRows: 1, extrapolated: false, laws: {} };
+    return {
+      ...base,
+      method: 'plain',
+      why: why + ofSlices(watched),
+      value: q,
+      share,
+      shareAtMost: null,
+      blockRows: 1,
+      extrapolated: false,
+      laws: {},
+    };
   }
   const { blockRows } = dependence;
   const found = policy.falseAlarms?.blockRows === blockRows ? 'as the policy says' : testInWords(dependence);
@@ -246,14 +284,19 @@ function familyLevel(task: CalibrationTask, family: Family, part: number | null)
     );
     if (law === null)
       return refuse(
-        `${watch.signal}: its healthy windows differ beyond what p-values can tell, or have too few values; use smaller windows or leave it out`,
+        `${lawKey(watch)}: its healthy windows differ beyond what p-values can tell, or have too few values; use smaller windows or leave it out`,
         blockRows,
       );
-    laws[watch.signal] = law;
+    laws[lawKey(watch)] = law;
   }
   const why = `rows depend on each other (${found}): ${replays.length} replays in ${Math.floor(blocks)} blocks of ${rowsInWords(blockRows)}`;
   const extrapolated = (q / watched.length) * replays.length < 10;
-  return { ...base, method: 'blocks', why, value: q, share, shareAtMost: null, blockRows, extrapolated, laws };
+  return { ...base, method: 'blocks', why: why + ofSlices(watched), value: q, share, shareAtMost: null, blockRows, extrapolated, laws };
+}
+
+function ofSlices(watched: readonly Watched[]): string {
+  const slices = new Set(watched.flatMap(({ watch }) => watch.slice?.name ?? [])).size;
+  return slices === 0 ? '' : `; ${watched.length} tests a window, those of ${slices} slice${slices === 1 ? '' : 's'} among them`;
 }
 
 function testInWords({ test, pValue }: Dependence): string {

@@ -6,6 +6,7 @@ import type { DetectorChoice, MonitorPolicy, Policy } from '../../contracts/poli
 import type { Column } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
 import type { NullLaw } from '../../detectors/null-law.ts';
+import type { Slice } from '../slices.ts';
 
 /** What calibration needs: plain data, so that it can run in a thread of its own. */
 export interface CalibrationTask {
@@ -13,6 +14,8 @@ export interface CalibrationTask {
   readonly columns: { readonly inputs: readonly Column[]; readonly outputs: readonly Column[] };
   /** The reference by signal, oldest row first. */
   readonly cells: ReadonlyMap<string, readonly Cell[]>;
+  /** The slices that are judged, each with its rows of the reference by signal. */
+  readonly slices: readonly { readonly slice: Slice; readonly rows: ReadonlyMap<string, readonly number[]> }[];
   /** Measured rate of traffic; null = not measured. */
   readonly rowsPerMs: number | null;
   readonly seed: number;
@@ -117,10 +120,12 @@ export function windowsInPeriod(policy: Policy, rowsPerMs: number | null): Pick<
 const MONTH_MS = 30 * 86_400_000;
 
 /** What the levels depend on, but for the measured rate of traffic. */
-export function calibrationFingerprint({ policy, columns, cells }: Omit<CalibrationTask, 'rowsPerMs'>): string {
+export function calibrationFingerprint({ policy, columns, cells, slices }: Omit<CalibrationTask, 'rowsPerMs'>): string {
   const { falseAlarms, window, minSamples, monitors, traffic } = policy;
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([1, falseAlarms, window, minSamples, monitors, traffic.expectedRows, columns]));
+  hash.update(JSON.stringify([2, falseAlarms, window, minSamples, monitors, policy.slices, traffic.expectedRows, columns]));
+  // Their rows follow from the columns, but for the tables that these are of.
+  hash.update(JSON.stringify(slices.map(({ slice, rows }) => [slice, [...rows].map(([signal, of]) => [signal, of.length])])));
   for (const [signal, values] of [...cells].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(JSON.stringify([signal, values]));
   return hash.digest('hex').slice(0, 16);
 }

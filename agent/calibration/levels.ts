@@ -109,6 +109,11 @@ export function windowedLevel(
   return calibration?.levels.find((level) => level.kind === 'windowed' && level.monitor === monitor.name) ?? 'pending';
 }
 
+/** What a test's law is kept under. */
+export function lawKey({ signal, slice }: { readonly signal: string; readonly slice: { readonly name: string } | null }): string {
+  return slice === null ? signal : `${signal} in ${slice.name}`;
+}
+
 /** The watches as the levels have them: a streaming detector whose level is still to come, or not to be had, is left out. */
 export function withLevels(policy: Policy, watches: readonly Watch[], calibration: Calibration | null): Watch[] {
   return watches.flatMap((watch): Watch[] => {

@@ -11,6 +11,7 @@ import { Random } from '../../detectors/performance/random.ts';
 import { numberOf } from '../signals.ts';
 import { valuesOf } from '../window-monitor.ts';
 import type { CalibrationTask, MonitorLevel } from './calibration.ts';
+import { lawKey } from './levels.ts';
 import { drawRows, type Watched } from './replays.ts';
 
 /** The smallest change a test finds. */
@@ -37,7 +38,7 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, { watch, cel
   const { definition, choice, monitor } = watch;
   const random = new Random(seed);
   const test = definition.prepare(withDefaults(definition.options, choice.options), valuesOf(watch, cells));
-  const law = level.laws[watch.signal];
+  const law = level.laws[lawKey(watch)];
   const atMost = monitor.correction.method === 'none' ? level.value : level.value / tests;
   const windows = Array.from({ length: WINDOWS }, () => ({
     cells: Array.from(drawRows(random, cells.length, level.blockRows!, policy.window.rows), (row) => cells[row] ?? null),

@@ -18,6 +18,8 @@ import { valuesOf } from '../window-monitor.ts';
 export interface Watched {
   readonly watch: WindowedWatch;
   readonly cells: readonly Cell[];
+  /** Rows that belong to the watch's slice; null = all. */
+  readonly rows: ReadonlySet<number> | null;
 }
 
 /** How much is replayed: windows one after another against each of so many references. */
@@ -43,19 +45,30 @@ export function drawRows(random: Random, rows: number, blockRows: number, count:
 /** Replays tests of one monitor on healthy windows. Columns of equal length are drawn together, others each by themselves. */
 export function replayTests(
   watched: readonly Watched[],
-  { blockRows, windowRows, minSamples, size }: { blockRows: number; windowRows: number; minSamples: number; size: ReplaySize },
+  {
+    blockRows,
+    windowRows,
+    minSamples,
+    size,
+  }: {
+    blockRows: number;
+    windowRows: number;
+    minSamples: (watch: WindowedWatch) => number;
+    size: ReplaySize;
+  },
   random: Random,
   change: (cells: Cell[], signal: string, random: Random) => Cell[] = (cells) => cells,
 ): Replays {
   const draw = (count: (rows: number) => number) => {
     const byLength = new Map<number, Int32Array>();
-    return watched.map(({ cells }) => {
+    return watched.map(({ cells, rows: within }) => {
       let rows = byLength.get(cells.length);
       if (rows === undefined) {
         rows = drawRows(random, cells.length, blockRows, count(cells.length));
         byLength.set(cells.length, rows);
       }
-      return Array.from(rows, (row) => cells[row] ?? null);
+      const inside = within === null ? rows : rows.filter((row) => within.has(row));
+      return Array.from(inside, (row) => cells[row] ?? null);
     });
   };
   return Array.from({ length: size.references }, () => {
@@ -68,7 +81,7 @@ export function replayTests(
       draw(() => windowRows).map((cells, index) => {
         const { watch } = watched[index]!;
         const values = valuesOf(watch, change(cells, watch.signal, random));
-        return values.length < minSamples ? null : (tests[index]?.test(values) ?? null);
+        return values.length < minSamples(watch) ? null : (tests[index]?.test(values) ?? null);
       }),
     );
   });

@@ -2,10 +2,9 @@
  * What `driftline check` says of false alarms: how many are expected, which levels that comes from, and what the tests can see.
  */
 import type { Policy } from '../../contracts/policy.ts';
-import { detectorOf } from '../../detectors/catalogue.ts';
 import { duration, figure } from '../../policies/figures.ts';
-import { readReference } from '../reference.ts';
-import { watchList } from '../watch-list.ts';
+import { readReference, Reference } from '../reference.ts';
+import { WatchedSignals } from '../watched-signals.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
 import { type Power, powerOf } from './power.ts';
@@ -30,7 +29,8 @@ const SEED = 1;
 /** @throws ConfigError when the reference file cannot be read. */
 export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
   const { inputs, outputs } = policy.schema;
-  const task: CalibrationTask = { policy, columns: { inputs, outputs }, cells: await readReference(policy), rowsPerMs: null, seed: SEED };
+  const watched = new WatchedSignals(policy, { inputs, outputs }, new Reference(policy, await readReference(policy)));
+  const task: CalibrationTask = { policy, ...watched.task(), rowsPerMs: null, seed: SEED };
   const calibration = calibrate(task);
   const per = policy.falseAlarms?.per ?? null;
   // Without a rate or a budget a hundred windows are a measure that everybody can picture.
@@ -53,17 +53,19 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
     written,
     allowed,
     exceeded: calibration.budget !== null && allowed !== null && written > allowed,
-    power: powers(task, calibration),
+    power: powers(task, watched, calibration),
   };
 }
 
-function powers(task: CalibrationTask, { levels }: Calibration): Power[] {
-  const watches = watchList(task.policy, task.columns, detectorOf).filter((watch) => watch.kind === 'windowed');
+/** Of the tests of all rows; shares of bad rows and constants have no size of change that would say much. */
+function powers(task: CalibrationTask, { watches: all }: WatchedSignals, { levels }: Calibration): Power[] {
+  const watches = all.filter((watch) => watch.kind === 'windowed');
   return [...Map.groupBy(watches, ({ monitor }) => monitor.name)].flatMap(([name, family]) => {
     const level = levels.find((candidate) => candidate.kind === 'windowed' && candidate.monitor === name);
-    return family.flatMap((watch) => {
+    const shown = family.filter(({ slice, finds }) => slice === null && finds !== 'quality');
+    return shown.flatMap((watch) => {
       const cells = task.cells.get(watch.signal);
-      const power = level === undefined || cells === undefined ? null : powerOf(task, level, { watch, cells }, family.length);
+      const power = level === undefined || cells === undefined ? null : powerOf(task, level, { watch, cells, rows: null }, family.length);
       return power === null ? [] : [power];
     });
   });

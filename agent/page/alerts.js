@@ -3,10 +3,11 @@
  */
 import { element, keyed, redraw, setText } from './elements.js';
 import { read } from './live.js';
-import { count, duration, instant, severityWord } from './words.js';
+import { count, duration, inSlice, instant, severityWord } from './words.js';
 
 const KINDS = /** @type {{ [kind: string]: string }} */ ({
   drift: 'drift',
+  quality: 'loss of data quality',
   schema: 'breach of its schema',
   performance: 'loss of quality',
   failure: 'failures',
@@ -58,8 +59,8 @@ function update(child, alert, now) {
       word.word,
     ),
   ]);
-  redraw(what, [alert.signal, alert.kind, alert.detector, alert.monitor, alert.because], () => [
-    element('span', { class: 'figure' }, alert.signal),
+  redraw(what, [alert.signal, alert.slice, alert.kind, alert.detector, alert.monitor, alert.because], () => [
+    element('span', { class: 'figure' }, inSlice(alert.signal, alert.slice)),
     ` ${KINDS[alert.kind] ?? alert.kind}`,
     element('span', { class: 'quiet' }, ` ${alert.detector}, ${alert.monitor}${alert.because === null ? '' : `; ${alert.because}`}`),
   ]);

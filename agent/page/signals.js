@@ -3,7 +3,7 @@
  */
 import { scoreBar, sparkline } from './charts.js';
 import { element, keyed, redraw, setText } from './elements.js';
-import { count, figure, LEVEL_ORDER, levelWord } from './words.js';
+import { count, figure, inSlice, LEVEL_ORDER, levelWord } from './words.js';
 
 const COLUMNS = ['Signal', 'Level', 'Score', 'Last windows', 'What came'];
 /** What the score of a detector is. */
@@ -12,6 +12,7 @@ const SCORES = /** @type {{ [detector: string]: string }} */ ({
   'chi-squared': 'Cramér’s V',
   ddm: 'error rate',
   adwin: 'shift of mean',
+  'data-quality': 'more bad rows',
 });
 
 /**
@@ -23,8 +24,10 @@ const SCORES = /** @type {{ [detector: string]: string }} */ ({
 export function showSignals(holder, signals, windows, emptyText) {
   if (signals.length === 0) return redraw(holder, emptyText, () => [element('p', { class: 'panel quiet' }, emptyText)]);
   redraw(holder, 'table', () => [table()]);
-  const byMonitor = Map.groupBy(windows, (finding) => `${finding.monitor}/${finding.signal}/${finding.detector}`);
-  const sorted = signals.toSorted((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
+  const byMonitor = Map.groupBy(windows, (finding) => keyOf({ ...finding, name: finding.signal }));
+  const sorted = signals.toSorted(
+    (a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name) || (a.slice ?? '').localeCompare(b.slice ?? ''),
+  );
   keyed(/** @type {HTMLElement} */ (holder.querySelector('tbody')), sorted, {
     key: keyOf,
     create: row,
@@ -34,7 +37,7 @@ export function showSignals(holder, signals, windows, emptyText) {
 
 /** @param {any} signal */
 function keyOf(signal) {
-  return `${signal.monitor}/${signal.name}/${signal.detector}`;
+  return `${signal.monitor}/${signal.name}/${signal.detector}/${signal.slice ?? ''}`;
 }
 
 /** @param {any} signal */
@@ -59,7 +62,7 @@ function row(signal) {
   const name = element(
     'th',
     { scope: 'row', role: 'rowheader' },
-    element('span', { class: 'name figure' }, signal.name),
+    element('span', { class: 'name figure' }, inSlice(signal.name, signal.slice)),
     element('span', { class: 'quiet' }),
   );
   const cells = ['level', 'score', 'windows', 'what'].map((part) => element('td', { role: 'cell', class: part }));

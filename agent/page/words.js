@@ -56,6 +56,14 @@ export const decisionWord = (state) => wordOf(DECISIONS, state);
 /** @param {string} reason */
 export const reasonWords = (reason) => REASONS[reason] ?? reason;
 
+/**
+ * A signal, and the slice of the rows where it is about one.
+ *
+ * @param {string} signal
+ * @param {string | null | undefined} slice
+ */
+export const inSlice = (signal, slice) => (slice ? `${signal} in ${slice}` : signal);
+
 /** Worst first. */
 export const LEVEL_ORDER = Object.keys(LEVELS);
 

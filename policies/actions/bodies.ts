@@ -51,6 +51,7 @@ export function alertmanager(request: BodyRequest): string {
     severity: alert.severity,
     kind: alert.kind,
     feature: alert.signal,
+    ...(alert.slice === null ? {} : { slice: alert.slice }),
     detector: alert.detector,
     model_name: alert.model,
     ...(alert.modelVersion === null ? {} : { model_version: alert.modelVersion }),
@@ -95,14 +96,14 @@ function retrainData({ alert, context }: BodyRequest): JsonObject {
   const { retraining } = context;
   const atFault = context.open.filter(
     (other) =>
-      (other.kind === 'drift' || other.kind === 'schema') &&
+      (other.kind === 'drift' || other.kind === 'quality' || other.kind === 'schema') &&
       (other.state === 'firing' || other.state === 'inhibited') &&
       other.signal !== '*',
   );
   const own = alert.signal === '*' ? [] : [alert.signal];
   return {
     model: { name: alert.model, version: alert.modelVersion },
-    alert: { id: alert.id, signal: alert.signal, kind: alert.kind, severity: alert.severity, startsAt: alert.startsAt },
+    alert: { id: alert.id, signal: alert.signal, slice: alert.slice, kind: alert.kind, severity: alert.severity, startsAt: alert.startsAt },
     changePoint: { row: alert.latest.changeRow ?? alert.since.row, at: alert.latest.changeAt ?? alert.since.at },
     window: { ...retraining },
     features: [...new Set([...own, ...atFault.map((other) => other.signal)])].sort(),
@@ -126,6 +127,7 @@ function alertData(request: BodyRequest): JsonObject {
       state: alert.state,
       monitor: alert.monitor,
       signal: alert.signal,
+      slice: alert.slice,
       kind: alert.kind,
       detector: alert.detector,
       severity: alert.severity,

@@ -39,6 +39,7 @@ export function aFinding(n: number, at: number): Finding {
   return {
     monitor: 'inputs',
     signal: n % 2 === 0 ? 'inputs.income' : 'inputs.region',
+    slice: null,
     kind: 'drift',
     detector: n % 2 === 0 ? 'ks' : 'chi-squared',
     level: n % 4 === 0 ? 'drift' : 'stable',
@@ -73,6 +74,7 @@ export function anAlert(n: number, at: number, state: AlertState = 'firing'): Al
     policyHash: 'abc123',
     monitor: 'inputs',
     signal: 'inputs.income',
+    slice: n % 2 === 0 ? 'region=west' : null,
     kind: n % 2 === 0 ? 'drift' : 'schema',
     detector: 'ks',
     severity: n % 3 === 0 ? 'critical' : 'warning',

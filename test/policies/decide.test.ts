@@ -217,7 +217,7 @@ t.test('the retraining body names change point, window, columns at fault, counts
   });
   t.same(body.data, {
     model: { name: 'credit', version: '7' },
-    alert: { id: alert.id, signal: 'feedback.error', kind: 'drift', severity: 'warning', startsAt: alert.startsAt },
+    alert: { id: alert.id, signal: 'feedback.error', slice: null, kind: 'drift', severity: 'warning', startsAt: alert.startsAt },
     changePoint: { row: 1990, at: 77 },
     window: { fromRow: 2000, toRow: 2999, fromAt: 1, toAt: 2, rows: 1000, labels: 640 },
     features: ['feedback.error', 'inputs.age', 'inputs.income'],

@@ -40,13 +40,16 @@ spec:
   reference: {source: file, path: reference.csv.gz, kind: training}
   window: {type: tumbling, rows: 5000}
   minSamples: 1000
+  slices:
+    - {name: zone, by: [zone, inputs.income], minSamples: 300, maxValues: 7}
+    - {name: rich, where: "income > 100000.0 && zone != 'north'"}
   monitors:
     - name: input-drift
       features: "*"
       detectors:
         numeric: {type: ks, effect: {stat: D, atLeast: 0.10}}
         categorical: {type: chi-squared, effect: {stat: cramers_v, atLeast: 0.15}, minExpected: 8}
-      correction: {method: bonferroni, family: window, q: 0.01}
+      correction: {method: bonferroni, family: slice, q: 0.01}
       for: 2 windows
       clear: {effectBelow: 0.07, for: 90m}
       severity: info
@@ -57,6 +60,14 @@ spec:
       needs: feedback
       detectors: {error: {type: ddm, driftThreshold: 4}}
       severity: critical
+    - name: quality
+      detectors:
+        quality:
+          type: data-quality
+          checks: [missing, freshness, rows]
+          effect: {stat: share, atLeast: 0.02}
+          freshness: {within: 20m}
+          rows: {per: 30m, atLeast: 10, atMost: 5000, factor: 4}
     - name: estimate
       detectors: {predictor: {type: performance, model: predictor.json, dropAtLeast: 0.03, require: suspect}}
   feedback: {join: {by: request_id, ttl: 45d, via: [http]}}
@@ -106,7 +117,8 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     categorical: null,
     error: null,
     predictor: null,
-    correction: { method: 'benjamini-hochberg', q: 0.05, written: false },
+    quality: null,
+    correction: { method: 'benjamini-hochberg', family: 'window', q: 0.05, written: false },
     for: { unit: 'windows', count: 1 },
     clear: { effectBelow: null, for: { unit: 'windows', count: 1 } },
     severity: 'warning',
@@ -140,6 +152,10 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     reference: { source: 'file', path: path.join(home, 'reference.csv.gz'), kind: 'training' },
     window: { rows: 5000 },
     minSamples: 1000,
+    slices: [
+      { name: 'zone', by: ['zone', 'inputs.income'], where: null, minSamples: 300, maxValues: 7 },
+      { name: 'rich', by: [], where: "income > 100000.0 && zone != 'north'", minSamples: 100, maxValues: 20 },
+    ],
     falseAlarms: { atMost: 2, per: { unit: 'ms', count: 2_592_000_000 }, blockRows: 48 },
     monitors: [
       {
@@ -152,7 +168,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
           effectAtLeast: 0.15,
           written: ['minExpected'],
         },
-        correction: { method: 'bonferroni', q: 0.01, written: true },
+        correction: { method: 'bonferroni', family: 'slice', q: 0.01, written: true },
         for: { unit: 'windows', count: 2 },
         clear: { effectBelow: 0.07, for: { unit: 'ms', count: 5_400_000 } },
         severity: 'info',
@@ -188,6 +204,17 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
           written: ['driftThreshold'],
         },
         severity: 'critical',
+      },
+      {
+        ...monitor,
+        name: 'quality',
+        quality: {
+          type: 'data-quality',
+          checks: ['missing', 'freshness', 'rows'],
+          effectAtLeast: 0.02,
+          freshnessWithinMs: 1_200_000,
+          rows: { perMs: 1_800_000, atLeast: 10, atMost: 5000, factor: 4 },
+        },
       },
       {
         ...monitor,

@@ -162,7 +162,7 @@ const broken: [string, string, string, string[]][] = [
     'name: income,',
     [
       'p.yaml:15:16 spec.schema.inputs.1.name the name `income` is taken already — choose another',
-      'p.yaml:23:26 spec.monitors.0.features.1 there is no column or signal `region` — use income, note, label, request.latency or request.failed',
+      'p.yaml:23:26 spec.monitors.0.features.1 there is no column or signal `region` — use income, note, label, request.latency, request.failed, rows.duplicates, schema.violations, rows.freshness or rows.count',
     ],
   ],
   [

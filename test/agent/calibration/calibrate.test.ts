@@ -36,7 +36,7 @@ function run(
   cells: { [signal: string]: readonly Cell[] },
   rowsPerMs: number | null = null,
 ): Calibration {
-  return calibrate({ policy, columns: policy.schema, cells: new Map(Object.entries(cells)), rowsPerMs, seed: 1 });
+  return calibrate({ policy, columns: policy.schema, cells: new Map(Object.entries(cells)), slices: [], rowsPerMs, seed: 1 });
 }
 
 /** Share of fresh windows, drawn from the process and not from the reference, that alarm over several references. */

@@ -138,7 +138,7 @@ ${BUDGET}  monitors:
   t.same(thresholds(null), [['own', 30]]);
   const random = new Random(1);
   const cells = new Map([['inputs.x', Array.from({ length: 1_000 }, () => random.normal())]]);
-  const calibration = calibrate({ policy, columns: policy.schema, cells, rowsPerMs: null, seed: 1 });
+  const calibration = calibrate({ policy, columns: policy.schema, cells, slices: [], rowsPerMs: null, seed: 1 });
   const level = calibration.levels.find(({ monitor }) => monitor === 'set')!;
   t.same(thresholds(calibration), [
     ['set', level.value],
@@ -148,7 +148,7 @@ ${BUDGET}  monitors:
   t.same(thresholds(none), [['own', 30]], 'no level is to be had');
 });
 
-const task = { columns: { inputs: [], outputs: [] }, cells: new Map(), rowsPerMs: null };
+const task = { columns: { inputs: [], outputs: [] }, cells: new Map(), slices: [], rowsPerMs: null };
 
 t.test('levels that are worked out elsewhere come later; until then there are none', async (t) => {
   const policy = policyWith(BUDGET);

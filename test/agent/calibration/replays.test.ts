@@ -17,6 +17,8 @@ function spy(signal: string, seen: { kind: string; signal: string; values: reado
     kind: 'windowed',
     monitor: monitor!,
     signal,
+    slice: null,
+    finds: 'drift',
     choice: monitor!.numeric!,
     definition: {
       kind: 'windowed',
@@ -48,9 +50,13 @@ t.test('rows come in blocks that go on past the end at the beginning; the last o
 t.test('reference and windows are both drawn anew, and rows stay whole across columns', async (t) => {
   const seen: { kind: string; signal: string; values: readonly unknown[] }[] = [];
   const cells = Array.from({ length: 40 }, (_, row) => row);
-  const watched = ['inputs.x', 'inputs.y'].map((signal) => ({ watch: spy(signal, seen), cells }));
-  const short = { watch: spy('outputs.z', seen), cells: cells.slice(0, 10) };
-  replayTests([...watched, short], { blockRows: 4, windowRows: 12, minSamples: 1, size: { references: 2, windows: 3 } }, new Random(1));
+  const watched = ['inputs.x', 'inputs.y'].map((signal) => ({ watch: spy(signal, seen), cells, rows: null }));
+  const short = { watch: spy('outputs.z', seen), cells: cells.slice(0, 10), rows: null };
+  replayTests(
+    [...watched, short],
+    { blockRows: 4, windowRows: 12, minSamples: () => 1, size: { references: 2, windows: 3 } },
+    new Random(1),
+  );
   const of = (kind: string, signal: string) => seen.filter((one) => one.kind === kind && one.signal === signal).map(({ values }) => values);
   t.same(
     ['inputs.x', 'outputs.z'].map((signal) => of('reference', signal).map(({ length }) => length)),
@@ -73,7 +79,11 @@ t.test('windows with too few values are not judged', async (t) => {
   const seen: { kind: string; signal: string; values: readonly unknown[] }[] = [];
   const cells = Array.from({ length: 40 }, (_, row) => (row % 4 === 0 ? 1 : null));
   const size = { references: 1, windows: 5 };
-  replayTests([{ watch: spy('inputs.x', seen), cells }], { blockRows: 4, windowRows: 12, minSamples: 4, size }, new Random(1));
+  replayTests(
+    [{ watch: spy('inputs.x', seen), cells, rows: null }],
+    { blockRows: 4, windowRows: 12, minSamples: () => 4, size },
+    new Random(1),
+  );
   t.notOk(seen.some(({ kind }) => kind === 'window'));
 });
 

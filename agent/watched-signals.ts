@@ -1,0 +1,110 @@
+/**
+ * Everything that a policy watches, held against its reference: the watches, slices included, and what the reference has of each.
+ *
+ * One place for the analysis and for `check`, so that both have the same tests.
+ */
+import type { Policy } from '../contracts/policy.ts';
+import type { Cell } from '../contracts/record.ts';
+import { ROW_SIGNALS } from '../contracts/quality.ts';
+import { detectorOf } from '../detectors/catalogue.ts';
+import type { CalibrationTask } from './calibration/calibration.ts';
+import { type BothSides, type CellsOf, QualitySignals } from './quality-signals.ts';
+import type { Reference } from './reference.ts';
+import { Slices } from './slices.ts';
+import { type Watch, watchList, withSlices } from './watch-list.ts';
+
+/** What is asked of a reference. */
+export type ReferenceTable = Pick<Reference, 'cells' | 'beside' | 'hash'>;
+
+/** The watches of a policy with these columns. */
+export class WatchedSignals {
+  readonly columns: BothSides;
+  readonly watches: readonly Watch[];
+  readonly quality: QualitySignals;
+  readonly slices: Slices;
+  readonly #reference: ReferenceTable;
+  /** Rows of the reference by slice, for each of its tables. */
+  readonly #cut = new Map<ReadonlyMap<string, readonly Cell[]>, ReadonlyMap<string, readonly number[]>>();
+
+  constructor(policy: Policy, columns: BothSides, reference: ReferenceTable) {
+    this.columns = columns;
+    this.#reference = reference;
+    this.quality = new QualitySignals(policy, columns, (signal) => reference.cells(signal));
+    this.slices = new Slices(policy, columns, (signals) => {
+      const table = signals[0] === undefined ? null : reference.beside(signals[0]);
+      return table === null || !signals.every((signal) => table.has(signal)) ? null : (signal) => table.get(signal) ?? null;
+    });
+    this.watches = withSlices(watchList(policy, columns, detectorOf), this.slices.slices);
+  }
+
+  /** The reference of a signal, derived ones included; null while there is none. */
+  cells(signal: string): readonly Cell[] | null {
+    return this.quality.has(signal) ? this.quality.reference(signal) : this.#reference.cells(signal);
+  }
+
+  /** Its rows inside a slice: those of the table that the signal's own rows are of; null while there is none. */
+  rowsOf(slice: string, signal: string): readonly number[] | null {
+    const table = this.#tableOf(signal);
+    if (table === null) return null;
+    let cut = this.#cut.get(table);
+    if (cut === undefined) {
+      const rows = [...table.values()].reduce((most, cells) => Math.max(most, cells.length), 0);
+      cut = this.slices.cut((name) => table.get(name) ?? null, rows).rows;
+      this.#cut.set(table, cut);
+    }
+    return cut.get(slice) ?? [];
+  }
+
+  /** The reference of a signal inside a slice (null = all rows); null while there is none. */
+  cellsIn(slice: string | null, signal: string): readonly Cell[] | null {
+    const cells = this.cells(signal);
+    if (cells === null || slice === null) return cells;
+    const rows = this.rowsOf(slice, signal);
+    return rows === null ? null : cellsAt(cells, rows);
+  }
+
+  hash(signal: string): string {
+    return this.#reference.hash(this.quality.columnOf(signal) ?? signal);
+  }
+
+  /** What the levels depend on. */
+  task(): Pick<CalibrationTask, 'columns' | 'cells' | 'slices'> {
+    const cells = new Map<string, readonly Cell[]>();
+    const slices = new Map<string, Map<string, readonly number[]>>();
+    for (const watch of this.watches) {
+      if (watch.kind !== 'windowed' && watch.kind !== 'streaming') continue;
+      const known = this.cells(watch.signal);
+      if (known === null) continue;
+      cells.set(watch.signal, known);
+      if (watch.slice === null || watch.kind !== 'windowed') continue;
+      const rows = slices.get(watch.slice.name) ?? new Map<string, readonly number[]>();
+      rows.set(watch.signal, this.rowsOf(watch.slice.name, watch.signal) ?? []);
+      slices.set(watch.slice.name, rows);
+    }
+    return {
+      columns: this.columns,
+      cells,
+      slices: this.slices.slices.map((slice) => ({ slice, rows: slices.get(slice.name) ?? new Map() })),
+    };
+  }
+
+  /** The cells of these signals in a table, derived where they must be. */
+  derived(signals: Iterable<string>, table: CellsOf, rows: number): Map<string, readonly Cell[]> {
+    const derived = new Map<string, readonly Cell[]>();
+    for (const signal of signals) if (this.quality.has(signal)) derived.set(signal, this.quality.cells(signal, table, rows));
+    return derived;
+  }
+
+  #tableOf(signal: string): ReadonlyMap<string, readonly Cell[]> | null {
+    const column = this.quality.columnOf(signal);
+    if (column !== null) return this.#reference.beside(column);
+    if (signal !== ROW_SIGNALS.duplicates && signal !== ROW_SIGNALS.violations) return this.#reference.beside(signal);
+    const input = this.columns.inputs[0];
+    return input === undefined ? null : this.#reference.beside(`inputs.${input.name}`);
+  }
+}
+
+/** The cells of some rows. */
+export function cellsAt(cells: readonly Cell[], rows: readonly number[]): Cell[] {
+  return rows.filter((row) => row < cells.length).map((row) => cells[row] ?? null);
+}
