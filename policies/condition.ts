@@ -67,8 +67,11 @@ export function readCondition(expression: string, columns: readonly ConditionCol
 export function futility(expression: string, columns: readonly ConditionColumn[], areAllKnown: boolean): string | null {
   // A comparison with null is never typed.
   if (/\bnull\b/.test(expression)) return null;
-  const { valid, error } = environmentOf(columns, areAllKnown, ({ type }) => (type === 'number' ? 'dyn' : type)).check(expression);
-  return valid ? null : summaryOf(error);
+  const { valid, type, error } = environmentOf(columns, areAllKnown, (column) => (column.type === 'number' ? 'dyn' : column.type)).check(
+    expression,
+  );
+  if (!valid) return summaryOf(error);
+  return type === 'bool' || type === 'dyn' ? null : `it is a ${type}, neither true nor false`;
 }
 
 function environmentOf(
