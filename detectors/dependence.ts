@@ -1,7 +1,8 @@
 /**
  * Do the rows of a series depend on their neighbours, and how long must a block of rows be to carry that dependence?
  *
- * Two tests, since one alone is blind to half of it: Ljung–Box on the ranks, over ⌊10·log₁₀ n⌋ lags, for what happens from row to row; and
+ * Two tests, since one alone is blind to half of it: Ljung–Box on the ranks, over ⌊10·log₁₀ n⌋ lags, for what happens from row to row (for
+ * zeros with a few ones, whose autocorrelations are far from normal, the pairs of ones so close, which follow Poisson's law); and
  * Kruskal–Wallis between stretches of a window's length, for slow changes too faint to be seen from row to row. The block length is twice
  * Politis and White's (theirs is best for the mean squared error of a variance and leaves it too small by some percent), or the window's
  * where the spread of a window's mean does not follow from the spread of such a block's.
@@ -18,7 +19,7 @@ export interface Dependence {
   /** The smallest p-value times the number of tests, at most 1. */
   readonly pValue: number;
   /** The test that gave it; null when no series varies. */
-  readonly test: 'ljung-box' | 'kruskal-wallis' | null;
+  readonly test: 'ljung-box' | 'close-pairs' | 'kruskal-wallis' | null;
   /** Rows of a block that keeps the dependence; 1 when there is none; null when no block up to a twentieth of the rows does. */
   readonly blockRows: number | null;
 }
@@ -41,9 +42,11 @@ export function findDependence(series: readonly Float64Array[], windowRows: numb
   let smallest = 1;
   let test: Dependence['test'] = null;
   for (const values of ranked) {
-    const near = ljungBox(values);
+    const rare = rareRows(values);
+    const near = rare === null ? ljungBox(values) : closePairs(rare, values.length);
     const slow = kruskalWallis(values, windowRows);
-    if (test === null || Math.min(near, slow) < smallest) [smallest, test] = near <= slow ? [near, 'ljung-box'] : [slow, 'kruskal-wallis'];
+    const nearTest = rare === null ? 'ljung-box' : 'close-pairs';
+    if (test === null || Math.min(near, slow) < smallest) [smallest, test] = near <= slow ? [near, nearTest] : [slow, 'kruskal-wallis'];
   }
   const pValue = Math.min(1, smallest * 2 * ranked.length);
   if (test === null || pValue > SIGNIFICANCE) return { dependent: false, pValue, test, blockRows: 1 };
@@ -68,9 +71,39 @@ export function ranks(values: Float64Array): Float64Array {
   return ranked;
 }
 
+/** Pairs of the rarer value that a lag must have on average for its autocorrelation to be about normal. */
+const PAIRS_A_LAG = 5;
+
+/** Rows of the rarer one of two values, ascending, where it is too rare for autocorrelations; null for any other series. */
+function rareRows(values: Float64Array): number[] | null {
+  const first = values[0]!;
+  const other = values.find((value) => value !== first);
+  if (other === undefined || values.some((value) => value !== first && value !== other)) return null;
+  const rows: [number[], number[]] = [[], []];
+  for (const [row, value] of values.entries()) rows[value === first ? 0 : 1].push(row);
+  const [rare] = rows.sort((a, b) => a.length - b.length);
+  return rare.length ** 2 < PAIRS_A_LAG * values.length ? rare : null;
+}
+
+/** Chance of so many pairs within the lags among as many rows drawn at random. */
+function closePairs(rows: readonly number[], n: number): number {
+  const lags = lagsOf(n);
+  let pairs = 0;
+  for (let i = 0; i < rows.length; i++) for (let j = i + 1; j < rows.length && rows[j]! - rows[i]! <= lags; j++) pairs++;
+  if (pairs === 0) return 1;
+  const places = lags * n - (lags * (lags + 1)) / 2;
+  const expected = (places * rows.length * (rows.length - 1)) / (n * (n - 1));
+  // P(Poisson(μ) ≥ k) is the lower tail of a chi-squared law of 2k degrees at 2μ.
+  return 1 - chiSquaredUpperTail(2 * expected, 2 * pairs);
+}
+
+function lagsOf(n: number): number {
+  return Math.max(1, Math.min(Math.floor(10 * Math.log10(n)), Math.floor(n / 5)));
+}
+
 function ljungBox(values: Float64Array): number {
   const n = values.length;
-  const lags = Math.max(1, Math.min(Math.floor(10 * Math.log10(n)), Math.floor(n / 5)));
+  const lags = lagsOf(n);
   const r = autocorrelations(values, lags);
   let sum = 0;
   for (let lag = 1; lag <= lags; lag++) sum += r[lag]! ** 2 / (n - lag);

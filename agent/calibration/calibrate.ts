@@ -301,6 +301,6 @@ function ofSlices(watched: readonly Watched[]): string {
 
 function testInWords({ test, pValue }: Dependence): string {
   if (test === null) return 'nothing varies';
-  const name = test === 'ljung-box' ? 'Ljung–Box' : 'Kruskal–Wallis between windows';
+  const name = { 'ljung-box': 'Ljung–Box', 'close-pairs': 'pairs of rare rows', 'kruskal-wallis': 'Kruskal–Wallis between windows' }[test];
   return `${name} p ${pValue < 1e-4 ? '< 0.0001' : pValue.toFixed(4)}`;
 }

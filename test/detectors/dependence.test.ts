@@ -50,6 +50,22 @@ t.test('where no block keeps the dependence there is none', async (t) => {
   t.match(findDependence([trend], 200), { dependent: true, blockRows: null });
 });
 
+t.test('a few ones among zeros: chance pairs are no dependence, a burst is', async (t) => {
+  const sparse = (seed: number, ones: number, n: number) => {
+    const random = new Random(seed);
+    const values = new Float64Array(n);
+    for (let k = 0; k < ones; k++) values[random.below(n)] = 1;
+    return values;
+  };
+  for (const ones of [2, 5, 20, 60]) {
+    let wrong = 0;
+    for (let seed = 0; seed < 200; seed++) if (findDependence([sparse(seed, ones, 1_000)], 200).dependent) wrong++;
+    t.ok(wrong <= 6, `${wrong} of 200 with ${ones} ones`);
+  }
+  const burst = sparse(1, 10, 1_000).fill(1, 400, 420);
+  t.match(findDependence([burst], 200), { dependent: true, test: 'close-pairs' });
+});
+
 t.test('constant and short series say nothing', async (t) => {
   const nothing = { dependent: false, test: null, blockRows: 1 };
   t.match(findDependence([new Float64Array(1_000).fill(7)], 100), nothing);
