@@ -4,12 +4,14 @@
 import { Command } from 'commander';
 import type { DetectorDefinition } from '../../contracts/detector.ts';
 import { ConfigError } from '../../contracts/errors.ts';
-import type { DetectorChoice, MonitorPolicy, Policy, Span } from '../../contracts/policy.ts';
+import type { DetectorChoice, MonitorPolicy, Policy, SlicePolicy, Span } from '../../contracts/policy.ts';
+import { columnCheckOf, rowCheckOf } from '../../contracts/quality.ts';
 import { detectors } from '../../detectors/catalogue.ts';
 import { type ParsedPolicy, parsePolicy, readPolicyFile } from '../../policies/load.ts';
 import { formatMistake } from '../../policies/mistakes.ts';
 import { policySchema } from '../../policies/schema.ts';
 import { type AlarmReport, alarmJson, alarmLines, reportAlarms } from '../calibration/report.ts';
+import { watchList } from '../watch-list.ts';
 import { parseAddress } from './address.ts';
 
 interface CheckFlags {
@@ -72,34 +74,25 @@ function report(file: string, { policy, mistakes, warnings }: ParsedPolicy, know
   };
 }
 
-/** Tests at the end of each window over all monitors; null while columns are still to be learned. */
+/** Tests of all rows at the end of each window over all monitors; null while columns are still to be learned. */
 export function testsPerWindow(policy: Policy, known: Known): number | null {
-  let tests = 0;
-  for (const monitor of policy.monitors) {
-    const types = watchedTypes(policy, monitor);
-    for (const slot of ['numeric', 'categorical'] as const) {
-      if (!isWindowed(monitor[slot], known)) continue;
-      if (types === null) return null;
-      tests += types.filter((type) => (type === 'categorical') === (slot === 'categorical')).length;
-    }
-  }
-  return tests;
+  const windowed = policy.monitors.filter(
+    ({ numeric, categorical, quality }) => isWindowed(numeric, known) || isWindowed(categorical, known) || quality !== null,
+  );
+  if (windowed.some((monitor) => !areColumnsKnown(policy, monitor))) return null;
+  return watchList(policy, policy.schema, (type) => known.get(type) ?? null).filter(({ kind }) => kind === 'windowed').length;
 }
 
-/** Types of the columns that a monitor watches; null while they are to be learned. */
-function watchedTypes({ schema }: Policy, monitor: MonitorPolicy): string[] | null {
-  if (monitor.needsFeedback) return [];
-  if (monitor.features === '*') return schema.inputs.length === 0 ? null : schema.inputs.map((column) => column.type);
-  const types: string[] = [];
-  for (const feature of monitor.features) {
-    if (/^request\./.test(feature)) continue;
-    const inside = (side: 'inputs' | 'outputs') =>
-      schema[side].find((column) => feature === column.name || feature === `${side}.${column.name}`);
-    const column = inside('inputs') ?? inside('outputs');
-    if (column === undefined) return null;
-    types.push(column.type);
-  }
-  return types;
+/** Whether the schema has the columns that a monitor watches, so that traffic need not teach them. */
+function areColumnsKnown({ schema }: Policy, { needsFeedback, features }: MonitorPolicy): boolean {
+  if (needsFeedback) return true;
+  if (features === '*') return schema.inputs.length > 0;
+  return features.every((feature) => {
+    const names = [feature, columnCheckOf(feature)?.column];
+    const isIn = (side: 'inputs' | 'outputs') =>
+      schema[side].some((column) => names.includes(column.name) || names.includes(`${side}.${column.name}`));
+    return /^request\./.test(feature) || rowCheckOf(feature) !== null || isIn('inputs') || isIn('outputs');
+  });
 }
 
 function isWindowed(choice: DetectorChoice | null, known: Known): boolean {
@@ -118,9 +111,15 @@ function summarise(policy: Policy, known: Known): string[] {
     `  columns    ${columns(schema.inputs, 'inputs')}, ${columns(schema.outputs, 'outputs')}`,
     `  reference  ${reference.source === 'file' ? reference.path : `the first ${reference.rows} rows`}`,
     `  window     ${policy.window.rows} rows, judged from ${policy.minSamples} values; ${tests === null ? 'one test a learned column' : `${tests} test${tests === 1 ? '' : 's'} a window`}`,
+    ...policy.slices.map((slice) => `  slice      ${describeSlice(slice)}`),
     ...policy.monitors.map((monitor) => `  monitor    ${describeMonitor(monitor)}`),
     ...policy.actions.map((action) => `  action     ${action.name} (${action.type}${action.guard.dryRun ? ', dry run' : ''})`),
   ];
+}
+
+function describeSlice({ name, by, where, minSamples, maxValues }: SlicePolicy): string {
+  const rows = where === null ? `the ${maxValues} most frequent values of ${by.join(' and ')}` : `rows where ${where}`;
+  return `${name}: ${rows}, judged from ${minSamples} values; the windowed tests of all monitors again in each`;
 }
 
 function describeMonitor(monitor: MonitorPolicy): string {
@@ -128,6 +127,7 @@ function describeMonitor(monitor: MonitorPolicy): string {
     .filter((choice) => choice !== null)
     .map(({ type, effectAtLeast }) => `${type}${effectAtLeast === null ? '' : ` from ${effectAtLeast}`}`);
   if (monitor.predictor !== null) choices.push(`performance, drop of ${monitor.predictor.dropAtLeast}`);
+  if (monitor.quality !== null) choices.push(`data quality (${monitor.quality.checks.join(', ')}) from ${monitor.quality.effectAtLeast}`);
   const watched = monitor.needsFeedback
     ? 'feedback'
     : monitor.predictor !== null

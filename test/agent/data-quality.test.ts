@@ -36,7 +36,13 @@ function rowOf(random: Random, i: number): Row {
 function feed(line: Line, from: number, count: number, fault: (row: Row, random: Random) => Row = (row) => row): void {
   for (let i = from; i < from + count; i += 50) {
     const random = new Random(i + 1);
-    line.analysis.observe(exchangeOf(`id-${i}`, i, Array.from({ length: 50 }, (_, k) => fault(rowOf(random, i + k), random))));
+    line.analysis.observe(
+      exchangeOf(
+        `id-${i}`,
+        i,
+        Array.from({ length: 50 }, (_, k) => fault(rowOf(random, i + k), random)),
+      ),
+    );
   }
   line.commit();
 }
@@ -64,7 +70,8 @@ for (const [signal, { fault, note }] of Object.entries(faults)) {
     const line = await openLine(policyOf(spec(ALL)), t.testdir());
     feed(line, 0, 3_000);
     t.same(alerts(line), [], 'nothing before the fault');
-    const whole = signal === 'rows.duplicates' ? (row: Row, random: Random) => (random.uniform() < 0.3 ? { x: 1, n: 1, c: 'a', id: 'u' } : row) : fault;
+    const whole =
+      signal === 'rows.duplicates' ? (row: Row, random: Random) => (random.uniform() < 0.3 ? { x: 1, n: 1, c: 'a', id: 'u' } : row) : fault;
     feed(line, 3_000, 500, whole);
     t.ok(found(line).includes(signal), found(line).join());
     const alert = alerts(line).find((one) => one.signal === signal)!;
@@ -156,7 +163,10 @@ t.test('a signal of quality may be watched by a streaming detector, row by row, 
 
 t.test('a real column of such a name wins', async (t) => {
   const policy = policyOf(
-    spec('{numeric: {type: ks}}', '', '[x.missing]').replace('{name: c, type: categorical}', '{name: c, type: categorical}, {name: x.missing, type: number}'),
+    spec('{numeric: {type: ks}}', '', '[x.missing]').replace(
+      '{name: c, type: categorical}',
+      '{name: c, type: categorical}, {name: x.missing, type: number}',
+    ),
   );
   const line = await openLine(policy, t.testdir());
   feed(line, 0, 2_000, (row, random) => ({ ...row, 'x.missing': random.normal() }));
@@ -174,12 +184,17 @@ t.test('quality is judged in slices as well', async (t) => {
   const type = alerts(line).filter(({ signal }) => signal === 'inputs.n.type');
   t.ok(type.some(({ slice }) => slice === 'c=b'));
   t.notOk(type.some(({ slice }) => slice === 'c=a' || slice === 'c=c'));
-  t.notOk(windows(line).some(({ slice, signal }) => slice !== null && signal.startsWith('inputs.c.')), 'not of the column that cuts them');
+  t.notOk(
+    windows(line).some(({ slice, signal }) => slice !== null && signal.startsWith('inputs.c.')),
+    'not of the column that cuts them',
+  );
   line.crash();
 });
 
 t.test('restored equals uninterrupted', async (t) => {
-  const policy = policyOf(spec('{quality: {type: data-quality}, numeric: {type: adwin}}', '', '["x", "n", "c", "schema.violations", "x.missing"]'));
+  const policy = policyOf(
+    spec('{quality: {type: data-quality}, numeric: {type: adwin}}', '', '["x", "n", "c", "schema.violations", "x.missing"]'),
+  );
   const outcome = (line: Line) => ({ alerts: alerts(line), windows: windows(line), monitors: line.reader.monitors() });
   const folder = t.testdir();
   const fault = some(0.2, 'x', null);

@@ -25,7 +25,8 @@ const spec = (slices: string, more = '') => `  model: {name: m, prediction: pred
     - {name: errors, needs: feedback, detectors: {error: {type: ddm, minErrors: 10}}}
 ${more}`;
 const REGIONS: { readonly [letter: string]: string } = { n: 'north', s: 'south', w: 'west', e: 'east', o: 'nowhere' };
-const REGION = '[{name: region, by: [region], minSamples: 40, maxValues: 3}, {name: mobile, where: "channel == \'mobile\'", minSamples: 40}]';
+const REGION =
+  '[{name: region, by: [region], minSamples: 40, maxValues: 3}, {name: mobile, where: "channel == \'mobile\'", minSamples: 40}]';
 
 /** Rows of three large regions and two small ones; `shift` moves x of a row. */
 function feed(line: Line, from: number, count: number, shift: (row: { region: string; channel: string }) => number = () => 0): void {
@@ -63,14 +64,20 @@ t.test('the most frequent values of the reference are slices, the others are cou
     tableOf({ 'inputs.region': ['a', 'd', 'new', null, 'a'], 'inputs.channel': ['mobile', 'web', null, 'mobile', 'web'] }),
     5,
   );
-  t.same([...rows], [
-    ['region=a', [0, 4]],
-    ['mobile', [0, 3]],
-  ]);
-  t.same([...others], [
-    ['region', { other: 2, undecided: 0 }],
-    ['mobile', { other: 0, undecided: 0 }],
-  ]);
+  t.same(
+    [...rows],
+    [
+      ['region=a', [0, 4]],
+      ['mobile', [0, 3]],
+    ],
+  );
+  t.same(
+    [...others],
+    [
+      ['region', { other: 2, undecided: 0 }],
+      ['mobile', { other: 0, undecided: 0 }],
+    ],
+  );
 });
 
 t.test('several columns make one slice of their values, and a condition that fails on a row leaves it out and is counted', async (t) => {
@@ -104,7 +111,9 @@ t.test('a fault in one region is found there, where the whole hides it, and its 
   feed(line, 3_000, 1_000, ({ region }) => (region === 'west' ? 1.5 : 0));
   t.match(alerts(line), [{ signal: 'inputs.x', slice: 'region=west', kind: 'drift', state: 'firing' }]);
   t.equal(alerts(line).length, 1);
-  const judged = windows(line).filter(({ slice }) => slice === 'region=west').at(-1);
+  const judged = windows(line)
+    .filter(({ slice }) => slice === 'region=west')
+    .at(-1);
   t.ok(judged!.n > 30 && judged!.n < 110, 'judged on its own rows');
   const shown = line.reader.monitors().map(({ shown }) => shown as { name: string; slice: string | null });
   t.ok(shown.some(({ name, slice }) => name === 'inputs.x' && slice === 'mobile'));
@@ -129,7 +138,11 @@ t.test('two shifts that cancel out in the whole are found in both slices (Simpso
       .sort(),
     ['channel=mobile', 'channel=web'],
   );
-  t.ok(windows(line).filter(({ slice }) => slice === null).every(({ level }) => level !== 'drift'));
+  t.ok(
+    windows(line)
+      .filter(({ slice }) => slice === null)
+      .every(({ level }) => level !== 'drift'),
+  );
   line.crash();
 });
 
@@ -197,7 +210,12 @@ t.test('errors that rise in one slice only are found there: a label joins the sl
 
 t.test('restored equals uninterrupted, slices and all', async (t) => {
   const policy = policyOf(spec(REGION));
-  const outcome = (line: Line) => ({ alerts: alerts(line), windows: windows(line), monitors: line.reader.monitors(), slices: line.reader.state('slices') });
+  const outcome = (line: Line) => ({
+    alerts: alerts(line),
+    windows: windows(line),
+    monitors: line.reader.monitors(),
+    slices: line.reader.state('slices'),
+  });
   const shift = ({ region }: { region: string }) => (region === 'west' ? 1.5 : 0);
   const root = t.testdir();
   const whole = await openLine(policy, path.join(root, 'whole'));

@@ -86,7 +86,10 @@ t.test('without a limit a week of history sets it, nights and weekends included'
   t.match(silent[0], { level: 'drift', note: /three times the longest silence of a week/ });
   const young = monitorOf('checks: [freshness]');
   pass(young, MONDAY, 60, () => 1);
-  t.same(pass(young, MONDAY + HOUR, 24 * 60, () => 0), []);
+  t.same(
+    pass(young, MONDAY + HOUR, 24 * 60, () => 0),
+    [],
+  );
   t.match(young.take()?.shown, { level: 'insufficient', note: /no week of history yet/ });
 });
 
@@ -117,7 +120,9 @@ t.test('a unit with far fewer or more rows than the like units is found, others 
 
 t.test('stated bounds hold from the first unit; without them young history is insufficient', async (t) => {
   const bounded = monitorOf('checks: [rows], rows: {per: 1h, atLeast: 30, atMost: 100}');
-  const findings = pass(bounded, MONDAY, 4 * 60, (at) => (at < MONDAY + HOUR ? 1 : at < MONDAY + 2 * HOUR ? 3 : at % (10 * MINUTE) === 0 ? 1 : 0));
+  const findings = pass(bounded, MONDAY, 4 * 60, (at) =>
+    at < MONDAY + HOUR ? 1 : at < MONDAY + 2 * HOUR ? 3 : at % (10 * MINUTE) === 0 ? 1 : 0,
+  );
   t.same(
     findings.map(({ level, statistic, threshold }) => [level, statistic, threshold]),
     [
@@ -127,10 +132,10 @@ t.test('stated bounds hold from the first unit; without them young history is in
     ],
   );
   const young = monitorOf('checks: [rows]');
-  t.match(pass(young, MONDAY, 130, () => 1), [
-    { level: 'insufficient', note: '60 rows in 1 h, no like units yet' },
-    { level: 'insufficient' },
-  ]);
+  t.match(
+    pass(young, MONDAY, 130, () => 1),
+    [{ level: 'insufficient', note: '60 rows in 1 h, no like units yet' }, { level: 'insufficient' }],
+  );
 });
 
 t.test('a unit that was not watched whole is not judged', async (t) => {
