@@ -33,9 +33,11 @@ function checkSlice(inspection: Inspection, here: Path, slice: Partly<SliceDocum
   for (const [index, name] of (slice.by ?? []).entries()) {
     if (name === undefined) continue;
     const column = [...inputs, ...outputs].find((one) => one.name === name || one.signal === name);
-    if (column === undefined) {
+    if (name.startsWith('header:')) {
+      inspection.mistake([...here, 'by', index], 'request headers are not kept with the rows — slice by a column');
+    } else if (column === undefined) {
       const known = [...inputs, ...outputs].map((one) => one.name);
-      if (areAllKnown || name.startsWith('header:'))
+      if (areAllKnown)
         inspection.mistake([...here, 'by', index], `there is no column \`${name}\` — ${remedyFor(name, known, 'add it to the schema')}`);
     } else if (column.type === 'number') {
       inspection.warning(

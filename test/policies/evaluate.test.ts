@@ -397,3 +397,67 @@ t.test('a stored state of another version is refused', (t) => {
   }
   t.end();
 });
+
+// ---- slices and data quality
+
+const west = { slice: 'region=west' } as const;
+
+t.test('a firing alert of all rows inhibits those of slices, in the same moment and later, and says why', (t) => {
+  const { trace, changes } = play(policyWith(), [
+    moment(1, [windowed(1, 'drift', west), windowed(1, 'drift')]),
+    moment(2, [windowed(2, 'drift', { slice: 'region=east' }), windowed(2, 'drift')]),
+  ]);
+  t.same(trace, ['1 firing', '1 inhibited', '2 inhibited']);
+  t.match(changes[1], { slice: 'region=west', fired: false, because: `all rows show it, not this slice alone (alert ${changes[0]!.id})` });
+  t.not(changes[1]!.fingerprint, changes[2]!.fingerprint);
+  t.end();
+});
+
+t.test('a slice that fired first is inhibited once all rows drift, and fires again when they no longer do', (t) => {
+  const policy = policyFor(windows(1), windows(1));
+  const { trace } = play(policy, [
+    moment(1, [windowed(1, 'drift', west), windowed(1, 'stable')]),
+    moment(2, [windowed(2, 'drift', west), windowed(2, 'drift')]),
+    moment(3, [windowed(3, 'drift', west), windowed(3, 'stable')]),
+  ]);
+  t.same(trace, ['1 firing', '2 firing', '2 inhibited', '3 resolved', '3 firing']);
+  t.end();
+});
+
+t.test('neither another signal, another monitor nor another slice inhibits a slice', (t) => {
+  const policy = policyWith({ monitors: [monitorWith(), monitorWith({ name: 'other' })] });
+  const findings = [
+    windowed(1, 'drift', { signal: 'inputs.age' }),
+    windowed(1, 'drift', { monitor: 'other' }),
+    windowed(1, 'drift', { slice: 'region=east' }),
+    windowed(1, 'drift', west),
+  ];
+  t.same(play(policy, [moment(1, findings)]).trace, ['1 firing', '1 firing', '1 firing', '1 firing']);
+  t.end();
+});
+
+t.test('a schema breach inhibits drift of its column in slices, its shares of bad rows, and the share of rows that breach', (t) => {
+  const findings = [
+    breach(1, 'drift'),
+    windowed(1, 'drift', west),
+    windowed(1, 'drift', { kind: 'quality', signal: 'inputs.income.missing' }),
+    windowed(1, 'drift', { kind: 'quality', signal: 'schema.violations' }),
+    windowed(1, 'drift', { kind: 'quality', signal: 'inputs.age.missing' }),
+  ];
+  t.same(play(policyWith(), [moment(1, findings)]).trace, [
+    '1 schema firing',
+    '1 quality inhibited',
+    '1 quality inhibited',
+    '1 quality firing',
+    '1 inhibited',
+  ]);
+  t.end();
+});
+
+t.test('an alert that an earlier version stored, without a slice, goes on', (t) => {
+  const before = play(policyWith(), letters('d', windowed)).state;
+  const stored = JSON.parse(JSON.stringify(before), (key, value) => (key === 'slice' ? undefined : value));
+  const { changes } = evaluate(policyWith(), readAlertsState(stored), moment(2, [windowed(2, 'drift')]));
+  t.same(changes, [], 'the same episode, still firing');
+  t.end();
+});

@@ -208,3 +208,21 @@ t.test('no gap in what is known is ever printed', (t) => {
   );
   t.end();
 });
+
+t.test('an alert about a slice names it in its first line, and one about data quality its shares', (t) => {
+  const latest = findingWith({
+    kind: 'quality',
+    signal: 'inputs.income.missing',
+    slice: 'region=west',
+    detector: 'data-quality',
+    statistic: 0.18,
+    effect: 0.177,
+    effectAtLeast: 0.01,
+    note: 'in 18.4 % of rows (reference 0.3 %)',
+  });
+  const text = alertText(alertWith({ kind: 'quality', latest, opening: latest }), { policy: policyWith(), open: [], decisions: [] });
+  t.match(text, /^\[WARNING\] credit v7: data quality of inputs\.income\.missing in region=west, 17\.7 % more of the rows \(alert at 1 %\)/);
+  t.match(text, /What changed +inputs\.income\.missing in region=west: in 18\.4 % of rows \(reference 0\.3 %\)/);
+  t.match(text, /Do next +1\. ask whoever feeds inputs\.income\.missing in region=west/);
+  t.end();
+});

@@ -164,3 +164,44 @@ t.test('a signal without a reference keeps its detector’s default, and its sha
   const policy = policyFor('    - {name: failed, features: [request.failed], detectors: {numeric: {type: adwin}}}\n', BUDGET);
   t.match(run(policy, {}).levels, [{ method: 'unknown', option: 'delta', value: 0.002, share: null }]);
 });
+
+/** The rows of a reference whose last half is another slice than its first, over and over. */
+function slicesOf(rows: number, minSamples: number): CalibrationTask['slices'] {
+  return ['even', 'odd'].map((name, parity) => ({
+    slice: { name, of: 'parity', minSamples, by: [] },
+    rows: new Map([['inputs.x', Array.from({ length: rows }, (_, row) => row).filter((row) => row % 2 === parity)]]),
+  }));
+}
+
+t.test('tests of slices share the level of the whole: each has a law of its own where rows depend on each other', async (t) => {
+  const random = new Random(5);
+  const policy = policyFor(OPEN, BUDGET, '[{name: x, type: number}]');
+  const cells = new Map([['inputs.x', chain(random, 0.8, 4_000)]]);
+  const task = { policy, columns: policy.schema, cells, slices: slicesOf(4_000, 30), rowsPerMs: null, seed: 1 };
+  const [level] = calibrate(task).levels;
+  t.match(level, { method: 'blocks', value: 0.05, why: /; 3 tests a window, those of 2 slices among them$/ });
+  t.same(Object.keys(level!.laws), ['inputs.x', 'inputs.x in even', 'inputs.x in odd']);
+  // A slice's rows are fewer, and so no more alike than those of the whole.
+  t.ok(level!.laws['inputs.x in even']!.scale < level!.laws['inputs.x']!.scale * 1.5);
+  const [few] = calibrate({ ...task, slices: slicesOf(4_000, 2_500) }).levels;
+  t.same(Object.keys(few!.laws), ['inputs.x'], 'a slice with too few reference rows is not judged');
+});
+
+t.test('where each slice is corrected by itself, each gets its part of the budget', async (t) => {
+  const random = new Random(6);
+  const monitors = '    - {name: drift, detectors: {numeric: {type: ks}}, correction: {family: slice}}\n';
+  const policy = policyFor(monitors, BUDGET, '[{name: x, type: number}]');
+  const cells = new Map([['inputs.x', Array.from({ length: 4_000 }, () => random.normal())]]);
+  const calibration = calibrate({ policy, columns: policy.schema, cells, slices: slicesOf(4_000, 30), rowsPerMs: null, seed: 1 });
+  t.match(calibration.levels, [{ method: 'plain', value: 0.05 / 3, share: 0.05 }]);
+});
+
+t.test('a q that was written out is counted with the tests of slices', async (t) => {
+  const random = new Random(7);
+  const monitors = '    - {name: drift, detectors: {numeric: {type: ks}}, correction: {method: none, q: 0.05}}\n';
+  const policy = policyFor(monitors, BUDGET, '[{name: x, type: number}]');
+  const cells = new Map([['inputs.x', Array.from({ length: 4_000 }, () => random.normal())]]);
+  const share = (slices: CalibrationTask['slices']) =>
+    calibrate({ policy, columns: policy.schema, cells, slices, rowsPerMs: null, seed: 1 }).levels[0]!.share!;
+  t.ok(share(slicesOf(4_000, 30)) > share([]) * 1.5, 'three tests alarm more often than one');
+});
