@@ -2,11 +2,12 @@
  * Two data files, column by column: what differs, how much, and whether that is more than chance.
  *
  * A column has drifted when its difference is significant (Benjamini–Hochberg over all tests) and at least as large as the threshold, or when
- * more or fewer values are missing (Cohen's h from 0.2, "small" after Cohen 1988), or when it changed its type, vanished, or brings categories
- * that the reference's rare ones do not explain (Good 1953: as many are unseen as occur once).
+ * more or fewer values are missing (Cohen's h from 0.2, "small" after Cohen 1988), or when it changed its type, vanished, brings categories
+ * that the reference's rare ones do not explain (Good 1953: as many are unseen as occur once), became constant, or repeats values that were
+ * each another one before.
  */
 import { adjustBenjaminiHochberg } from '../../detectors/benjamini-hochberg.ts';
-import { countsOfNumbers, type DataColumn } from '../data/column.ts';
+import { countsOfNumbers, type DataColumn, MOST_DISTINCT } from '../data/column.ts';
 import type { Data } from '../data/file.ts';
 import type { ColumnComparison, CompareSettings, Comparison, MissingTest, Novelty, Side, Test, Verdict } from './columns.ts';
 import { kindOf } from './kind.ts';
@@ -20,6 +21,8 @@ const FEW_LEVELS = 10;
 const LEAST_MISSING_EFFECT = 0.2;
 /** Share of the current values that new categories must make up, beyond what is to be expected. */
 const LEAST_UNSEEN = 0.01;
+/** Share of the values that must repeat others in a column that had no two alike. */
+const LEAST_REPEATED = 0.01;
 const MOST_NOVELTIES = 50;
 /** From here on rows that follow each other are no independent draws. */
 const STRONG_AUTOCORRELATION = 0.3;
@@ -86,16 +89,35 @@ function draftOf(before: DataColumn, now: DataColumn | null, reference: Data, cu
   if (now === null) return { ...draft, reasons: ['missing in the current file'], changed: true };
   const both = { ...draft, current: sideOf(now), missingTest: missingTestOf(before, now, reference, current, settings) };
   const kind = kindOf(before, now);
+  const lost = varietyLost(before, now, reference.kept, current.kept, settings);
+  const withLoss = (found: Draft): Draft => (lost === null ? found : { ...found, reasons: [lost, ...found.reasons], changed: true });
   switch (kind) {
     case 'changed':
       return { ...both, reasons: [`was ${exampleOf(before)}, is ${exampleOf(now)}`], changed: true };
     case 'numbers':
-      return { ...both, ...numbersDraft(before, now, settings) };
+      return withLoss({ ...both, ...numbersDraft(before, now, settings) });
     case 'categories':
-      return { ...both, ...categoriesDraft(countsOf(before), countsOf(now), 'frequency', settings) };
+      return withLoss({ ...both, ...categoriesDraft(countsOf(before), countsOf(now), 'frequency', settings) });
     default:
-      return { ...both, reasons: [kind], skipped: true };
+      return withLoss({ ...both, reasons: [kind], skipped: true });
   }
+}
+
+/** Whether a column is constant that was not, or repeats values that were each another one; null where neither is so, or values are few. */
+function varietyLost(before: DataColumn, now: DataColumn, keptBefore: number, keptNow: number, settings: CompareSettings): string | null {
+  const [values, others] = [keptNow - now.missingKept, keptBefore - before.missingKept];
+  if (Math.min(values, others) < settings.minSamples) return null;
+  // Texts beyond those that are told apart count as none.
+  const areCounted = before.distinct < MOST_DISTINCT && now.distinct < MOST_DISTINCT;
+  if (now.distinct === 1 && before.distinct > 1) {
+    return `constant: one value in all ${values.toLocaleString('en-US')} rows, ${before.distinct.toLocaleString('en-US')} before`;
+  }
+  const repeated = 1 - now.distinct / values;
+  // None alike among m: up to 3/m² of all pairs may be (95 %), and so 3n/m² of n values repeat one by chance.
+  const byChance = (3 * values) / others ** 2;
+  return areCounted && before.distinct === others && repeated >= Math.max(LEAST_REPEATED, 2 * byChance)
+    ? `duplicates: ${percent(repeated)} of the values repeat another, none did before`
+    : null;
 }
 
 function numbersDraft(before: DataColumn, now: DataColumn, settings: CompareSettings): Partial<Draft> {

@@ -51,7 +51,10 @@ for (const [slice, ...expected] of [
 t.test('what works and makes no sense is warned of', async (t) => {
   const { policy, warnings } = parse(text('{name: a, by: [income]}\n    - {name: b, where: "channel > 3"}'));
   t.equal(policy?.slices.length, 2);
-  t.match(warnings.map(formatMistake), [/income is a number, of which each value is a slice/, /can hold for no row \(no such overload: string > int/]);
+  t.match(warnings.map(formatMistake), [
+    /income is a number, of which each value is a slice/,
+    /can hold for no row \(no such overload: string > int/,
+  ]);
 });
 
 t.test('a condition may reach a column whose name is no word', async (t) => {
@@ -62,7 +65,10 @@ const quality = (keys: string, features = '') => `{name: q, ${features}detectors
 
 for (const [monitor, ...expected] of [
   [quality(', checks: [missng]'), /must be missing, type, .* did you mean missing\?/],
-  [quality(', rows: {per: 7h}'), /spec\.monitors\.0\.detectors\.quality\.rows\.per is `7h` and must be a divisor of a day from 10m on, or 7d/],
+  [
+    quality(', rows: {per: 7h}'),
+    /spec\.monitors\.0\.detectors\.quality\.rows\.per is `7h` and must be a divisor of a day from 10m on, or 7d/,
+  ],
   [quality(', rows: {per: 5m}'), /must be a divisor of a day from 10m on/],
   [quality(', rows: {atLeast: 5, atMost: 4}'), /atLeast is 5, above `atMost` 4/],
   [quality(', checks: [missing], freshness: {within: 5m}'), /`freshness` is not among the checks/],

@@ -221,7 +221,10 @@ t.test('an alert about a slice names it in its first line, and one about data qu
     note: 'in 18.4 % of rows (reference 0.3 %)',
   });
   const text = alertText(alertWith({ kind: 'quality', latest, opening: latest }), { policy: policyWith(), open: [], decisions: [] });
-  t.match(text, /^\[WARNING\] credit v7: data quality of inputs\.income\.missing in region=west, 17\.7 % more of the rows \(alert at 1 %\)/);
+  t.match(
+    text,
+    /^\[WARNING\] credit v7: data quality of inputs\.income\.missing in region=west, 17\.7 % more of the rows \(alert at 1 %\)/,
+  );
   t.match(text, /What changed +inputs\.income\.missing in region=west: in 18\.4 % of rows \(reference 0\.3 %\)/);
   t.match(text, /Do next +1\. ask whoever feeds inputs\.income\.missing in region=west/);
   t.end();

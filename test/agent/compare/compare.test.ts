@@ -235,3 +235,32 @@ t.test('infinities, huge numbers and one different value never make a figure tha
   });
   t.notMatch(text, /null,null,null,null/);
 });
+
+t.test('a column that became constant has drifted, whatever its type', async (t) => {
+  const before = rows(200, 1, (random) => [random.normal(), random.uniform() < 0.999 ? 'a' : 'b', random.below(3)]);
+  const both = [...before, ['0', 'b', '1']];
+  const { columns } = await compare(
+    t,
+    'x,c,k',
+    both,
+    rows(200, 2, (random) => [7, 'a', random.below(3)]),
+  );
+  t.match(columnNamed(columns, 'x'), { verdict: 'drift', reasons: [/^constant: one value in all 200 rows, 201 before$/] });
+  t.match(columnNamed(columns, 'c').reasons, [/^constant: /]);
+  t.equal(columnNamed(columns, 'k').verdict, 'same');
+});
+
+t.test('values that repeat in a column that had no two alike are duplicates, unless so many rows explain them', async (t) => {
+  const ids = (count: number, every: number) => Array.from({ length: count }, (_, i) => [`user-${i - (i % every)}`, i]);
+  const { columns } = await compare(t, 'id,n', ids(1_000, 1), ids(1_000, 2));
+  t.match(columnNamed(columns, 'id'), {
+    verdict: 'drift',
+    reasons: [/^duplicates: 50 % of the values repeat another, none did before$/, String],
+  });
+  t.match(columnNamed(columns, 'n').reasons.join(), /^(?!.*duplicates)/);
+  // 60 different values of 4,000 say nothing of 2,000.
+  const few = rows(60, 3, (_, row) => [(row * 61) % 4_000]);
+  const many = rows(2_000, 4, (random) => [random.below(4_000)]);
+  const drawn = await compare(t, 'n', few, many);
+  t.notMatch(drawn.columns[0]!.reasons.join(), /duplicates/);
+});
