@@ -56,6 +56,41 @@ ${sections(schema)}
 
 The keys beside \`type\` are the detector's options: [detectors](detectors.md).
 
+## Slices
+
+\`\`\`yaml
+slices:
+  - {name: region, by: [region], minSamples: 300, maxValues: 20}      # region=north, region=south …
+  - {name: mobile, where: "channel == 'mobile' && age > 40", minSamples: 300}
+\`\`\`
+
+Every windowed test judges each slice against the same slice of the reference, and detectors of feedback watch each by itself. The most frequent
+values of the reference are slices; the others are counted in \`/v1/status\`. While an alert of all rows fires, those of its slices are inhibited.
+In a condition (CEL) numbers are doubles (\`age + 1.0\`), a missing value is \`null\`; rows on which it fails are in no slice, and counted.
+
+## Data quality
+
+\`\`\`yaml
+monitors:
+  - name: quality
+    features: "*"
+    detectors: {quality: {type: data-quality, effect: {atLeast: 0.01}, freshness: {within: 20m}}}
+\`\`\`
+
+Each check is a signal, which may stand under \`features\` as well: of a monitor with \`quality\`, or with a \`numeric\` detector of your own.
+
+| Check | Signal | Is | Judged |
+|---|---|---|---|
+| \`missing\` | \`inputs.age.missing\` | 1 for a row without a value | share of a window against the reference’s, Fisher’s exact test |
+| \`type\` | \`inputs.age.type\` | 1 for a value that is not of the column’s type | the same |
+| \`range\` | \`inputs.age.range\` | 1 beyond \`min\` and \`max\`, or else beyond the reference’s | the same |
+| \`unseen\` | \`inputs.region.unseen\` | 1 for a category outside \`values\`, or else the reference’s | the same |
+| \`duplicates\` | \`rows.duplicates\` | 1 for a row of inputs that came before in the window | the same; not for streaming detectors |
+| \`violations\` | \`schema.violations\` | 1 for a row that breaches the schema anywhere | the same |
+| \`constant\` | \`inputs.age.constant\` | the column’s values | one value only, against the chance of that in the reference; with \`quality\` only |
+| \`freshness\` | \`rows.freshness\` | silence | longer than \`within\`, or than three times the longest of a week; with \`quality\` only |
+| \`rows\` | \`rows.count\` | rows of a unit of time | outside the bounds, or far from the usual at this hour of the week; with \`quality\` only |
+
 ## Not supported yet
 
 These are part of the format and are refused until they work:

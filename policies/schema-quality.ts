@@ -56,7 +56,7 @@ export function qualitySchema(): JsonSchema {
       rows: map(
         'rows: how many are fine.',
         {
-          per: duration('Unit in which they are counted, by the wall clock; a divisor of a day from 10m on, or days.', { default: '1h' }),
+          per: duration('Unit in which they are counted, by the wall clock; a divisor of a day from 10m on, or 7d.', { default: '1h' }),
           atLeast: count('Fewest rows of a unit.', { maximum: 1_000_000_000 }),
           atMost: count('Most rows of a unit.', { maximum: 1_000_000_000 }),
           factor: {
