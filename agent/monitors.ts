@@ -4,7 +4,7 @@
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import type { Column, Policy } from '../contracts/policy.ts';
-import type { DriftlineRecord } from '../contracts/record.ts';
+import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import type { Calibration, CalibrationTask } from './calibration/calibration.ts';
 import { withLevels } from './calibration/levels.ts';
 import { PerformanceMonitor } from './performance-monitor.ts';
@@ -32,6 +32,8 @@ export class Monitors {
   readonly #skipped: (signal: string) => void;
   readonly #levels: () => Calibration | null;
   #streaming = new Map<string, StreamingMonitor[]>();
+  /** Those of its signals that are derived from columns. */
+  #derived: readonly string[] = [];
   #performance: PerformanceMonitor[] = [];
   #traffic: TrafficMonitor[] = [];
   #watched: WatchedSignals;
@@ -92,6 +94,7 @@ export class Monitors {
       const monitor = running.get(keyOf(watch)) ?? this.#begin(watch, stored);
       this.#streaming.set(watch.signal, [...(this.#streaming.get(watch.signal) ?? []), monitor]);
     }
+    this.#derived = [...this.#streaming.keys()].filter((signal) => this.#watched.quality.has(signal));
     this.#performance = watches
       .filter((watch) => watch.kind === 'performance')
       .map((watch) => new PerformanceMonitor(this.#policy, watch, stored));
@@ -109,10 +112,8 @@ export class Monitors {
       ...(failed === null ? [] : this.value('request.failed', Number(failed), byCall)),
       ...this.value('request.latency', record.latencyMs, byCall),
     ];
-    const columns = new Map(cellsBySignal(record));
-    const derived = this.#watched.derived(this.#streaming.keys(), (signal) => columns.get(signal) ?? null, record.rows);
     const place = new RowPlace(record, byCall.observedRows);
-    for (const [signal, cells] of [...columns, ...derived]) {
+    for (const [signal, cells] of [...cellsBySignal(record), ...this.#derivedFrom(record)]) {
       const monitors = this.#streaming.get(signal);
       if (monitors === undefined) continue;
       for (place.row = 0; place.row < cells.length; place.row++)
@@ -184,6 +185,12 @@ export class Monitors {
       const finding = monitor.observe(value, place);
       if (finding !== null) findings.push(finding);
     }
+  }
+
+  #derivedFrom(record: DriftlineRecord): Iterable<readonly [string, readonly Cell[]]> {
+    if (this.#derived.length === 0) return [];
+    const columns = new Map(cellsBySignal(record));
+    return this.#watched.derived(this.#derived, (signal) => columns.get(signal) ?? null, record.rows);
   }
 
   #begin(watch: ConstructorParameters<typeof StreamingMonitor>[0], stored: StoredMonitors): StreamingMonitor {

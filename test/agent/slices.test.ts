@@ -24,6 +24,8 @@ const spec = (slices: string, more = '') => `  model: {name: m, prediction: pred
       correction: {method: benjamini-hochberg, q: 0.001}
     - {name: errors, needs: feedback, detectors: {error: {type: ddm, minErrors: 10}}}
 ${more}`;
+t.setTimeout(120_000);
+
 const REGIONS: { readonly [letter: string]: string } = { n: 'north', s: 'south', w: 'west', e: 'east', o: 'nowhere' };
 const REGION =
   '[{name: region, by: [region], minSamples: 40, maxValues: 3}, {name: mobile, where: "channel == \'mobile\'", minSamples: 40}]';
@@ -195,10 +197,10 @@ t.test('errors that rise in one slice only are found there: a label joins the sl
   const line = await openLine(policyOf(spec('[{name: region, by: [region], maxValues: 3}]')), t.testdir());
   feed(line, 0, 1_000);
   const random = new Random(7);
-  for (let i = 1_000; i < 5_000; i++) {
+  for (let i = 1_000; i < 4_000; i++) {
     const region = ['north', 'north', 'north', 'north', 'south', 'west'][random.below(6)]!;
     line.analysis.observe(exchangeOf(`one-${i}`, i, [{ x: random.normal(), region, channel: 'web' }]));
-    const wrong = random.uniform() < (region === 'south' && i > 3_000 ? 0.5 : 0.1);
+    const wrong = random.uniform() < (region === 'south' && i > 2_500 ? 0.6 : 0.1);
     line.analysis.feedback(labelOf(`one-${i}`, Number(wrong), { receivedAt: i }));
   }
   line.commit();
