@@ -156,7 +156,8 @@ export class Analysis {
       ...this.#monitors.record(record, placeOfCall(record, this.#surroundings())),
     ]);
     for (const window of this.#windows.add(record)) this.#closeWindow(window);
-    this.#judgeTraffic(this.#options.now(), this.#monitors.came(record, this.#options.now()));
+    const now = this.#options.now();
+    this.#judgeTraffic(now, this.#monitors.came(record, now));
     for (const early of this.#join.add(record)) this.#settleEarly(early);
   }
 

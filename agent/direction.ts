@@ -3,8 +3,8 @@
  *
  * Two-sided detectors call both a drift. An alarm over good news would start the very action that the bad news before it was for.
  */
+import type { FindingKind } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
-import { isPerRow } from '../contracts/quality.ts';
 
 /** Signals whose fall is an improvement. */
 const LOWER_IS_BETTER: ReadonlySet<string> = new Set(['request.failed', 'request.latency', 'feedback.error']);
@@ -52,6 +52,7 @@ export class Direction {
 }
 
 /** Null for a signal that may drift either way. */
-export function directionOf(signal: string, state?: Json): Direction | null {
-  return LOWER_IS_BETTER.has(signal) || isPerRow(signal) ? new Direction(state) : null;
+export function directionOf({ signal, finds }: { readonly signal: string; readonly finds: FindingKind }, state?: Json): Direction | null {
+  // Of bad rows fewer are better, whatever the check.
+  return LOWER_IS_BETTER.has(signal) || finds === 'quality' ? new Direction(state) : null;
 }

@@ -69,7 +69,7 @@ export class StreamingMonitor {
     }
     this.#detector = detector ?? watch.definition.create(options);
     this.startedFresh = startedFresh;
-    this.#direction = directionOf(watch.signal, direction);
+    this.#direction = directionOf(watch, direction);
     this.#level = this.#detector.level;
   }
 

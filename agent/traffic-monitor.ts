@@ -58,7 +58,7 @@ function fresh(): State {
     quietMs: 0,
     quietDue: 0,
     lastAt: null,
-    lastRow: 0,
+    lastRow: -1,
     observed: 0,
     level: 'insufficient',
     statistic: null,
@@ -140,6 +140,8 @@ export class TrafficMonitor {
 
   #listen(now: number, passedMs: number): Finding[] {
     const state = this.#state;
+    // With a limit that was stated the beginning counts as a row: traffic that never comes is silence too.
+    if (state.lastAt === null && this.watch.choice.freshnessWithinMs !== null) state.lastAt = now;
     if (state.lastAt === null) return [];
     state.silentMs += passedMs;
     const limitMs = this.#limitMs();
@@ -218,7 +220,7 @@ export class TrafficMonitor {
       level,
       at,
       observedRows: lastRow + 1,
-      window: { fromRow: unit?.fromRow ?? lastRow, toRow: lastRow, fromAt, toAt: at },
+      window: { fromRow: Math.max(0, unit?.fromRow ?? lastRow), toRow: Math.max(0, lastRow), fromAt, toAt: at },
       statistic,
       threshold,
       pValue: null,
@@ -228,7 +230,7 @@ export class TrafficMonitor {
       effectAtLeast: null,
       n: unit?.rows ?? 0,
       referenceN: null,
-      changeRow: level === 'drift' ? lastRow : null,
+      changeRow: level === 'drift' ? Math.max(0, lastRow) : null,
       changeAt: level === 'drift' ? fromAt : null,
       note,
       estimate: null,

@@ -31,16 +31,11 @@ class RiseAgainst implements WindowedTest<number> {
     if (n === 0 || m === 0) return null;
     const hits = hitsIn(window);
     const [share, usual] = [hits / n, this.#hits / m];
-    const pValue =
-      share <= usual
-        ? 1
-        : fisherExact(
-            [
-              [hits, n - hits],
-              [this.#hits, m - this.#hits],
-            ],
-            'greater',
-          ).pValue;
+    const table = [
+      [hits, n - hits],
+      [this.#hits, m - this.#hits],
+    ] as const;
+    const { pValue } = fisherExact(table, 'greater');
     const note = `in ${percent(share)} of rows (reference ${percent(usual)})`;
     return { statistic: share, pValue, degreesOfFreedom: null, effect: Math.max(0, share - usual), n, referenceN: m, note };
   }

@@ -13,13 +13,13 @@
  * - A firing alert of all rows inhibits the same monitor's alerts on the same signal in slices: one fault is one page. When it ends, a
  *   slice that still drifts fires by itself.
  */
-import type { Alert, AlertState } from '../contracts/alert.ts';
+import type { Alert } from '../contracts/alert.ts';
 import { SnapshotError } from '../contracts/errors.ts';
 import type { Finding, FindingKind } from '../contracts/finding.ts';
 import type { Policy } from '../contracts/policy.ts';
-import { ROW_SIGNALS } from '../contracts/quality.ts';
 import { type Episode, type Mark, nextState, type OpenState, observe, termsFor } from './episode.ts';
 import { alertId, fingerprintOf } from './identity.ts';
+import { becauseOf, breachOf, covers, isOfAll, isOfData, wholeOf } from './inhibition.ts';
 import { openSummary, summaryFinding } from './summary.ts';
 
 /** What alerting remembers between moments; survives a JSON round trip at any cut. */
@@ -143,7 +143,7 @@ class Evaluator {
     const { modelVersion } = this.#moment;
     const { monitor, signal, slice, kind } = finding;
     const fingerprint = fingerprintOf({ policy: policy.name, monitor, signal, slice, kind, modelVersion });
-    const inhibited = isOfData(kind) && this.#breach(signal) !== null;
+    const inhibited = isOfData(kind) && breachOf(this.#open, signal) !== null;
     const tainted = isOfData(kind) && this.#isTainted(finding);
     if (tainted && !inhibited) return;
     // A streaming detector has no window to tell which rows it judged: while a breach lasts, all it says is suspect.
@@ -194,7 +194,7 @@ class Evaluator {
     const { alert } = episode;
     const terms = alert.policy === this.#policy.name ? termsFor(this.#policy, alert.monitor, alert.kind) : null;
     const stale = alert.modelVersion !== this.#moment.modelVersion;
-    const inhibitor = (isOfData(alert.kind) ? this.#breach(alert.signal) : null) ?? this.#whole(alert);
+    const inhibitor = (isOfData(alert.kind) ? breachOf(this.#open, alert.signal) : null) ?? wholeOf(this.#open, alert);
     const next = nextState(episode, terms, this.#mark, stale, inhibitor !== null);
     if (next === 'inactive' || next === 'resolved') {
       this.#open.delete(fingerprint);
@@ -236,22 +236,6 @@ class Evaluator {
     const shown = { ...alert, revision: alert.revision + 1, changedAt: this.#moment.at, policyHash: this.#policy.hash };
     this.#changes.push(shown);
     return shown;
-  }
-
-  /** The firing schema alert that stands above what is found of this signal. */
-  #breach(signal: string): Alert | null {
-    for (const { alert, state } of this.#open.values()) {
-      if (alert.kind === 'schema' && state === 'firing' && covers(alert.signal, signal)) return alert;
-    }
-    return null;
-  }
-
-  /** The firing alert of all rows that stands above this one of a slice. */
-  #whole({ monitor, signal, slice, kind, modelVersion }: Alert): Alert | null {
-    if (isOfAll(slice)) return null;
-    const fingerprint = fingerprintOf({ policy: this.#policy.name, monitor, signal, slice: null, kind, modelVersion });
-    const whole = this.#open.get(fingerprint);
-    return whole?.state === 'firing' ? whole.alert : null;
   }
 
   /** Whether the window reaches back into rows that breached the schema. */
@@ -304,24 +288,4 @@ class Evaluator {
       if (!this.#open.has(fingerprint)) this.#episodes.delete(fingerprint);
     }
   }
-}
-
-function covers(above: string, signal: string): boolean {
-  // The share of rows that breach the schema anywhere tells the same once more.
-  return above === signal || signal.startsWith(`${above}.`) || signal === ROW_SIGNALS.violations;
-}
-
-/** State that an earlier version wrote has no slices. */
-function isOfAll(slice: string | null | undefined): boolean {
-  return (slice ?? null) === null;
-}
-
-function isOfData(kind: FindingKind): boolean {
-  return kind === 'drift' || kind === 'quality';
-}
-
-function becauseOf(state: AlertState, inhibitor: Alert | null): string | null {
-  if (state !== 'inhibited' || inhibitor === null) return null;
-  const what = inhibitor.kind === 'schema' ? `${inhibitor.signal} breaches its schema` : 'all rows show it, not this slice alone';
-  return `${what} (alert ${inhibitor.id})`;
 }

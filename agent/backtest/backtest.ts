@@ -151,7 +151,9 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
           const columns = new Map(drawn.columns);
           columns.set(signal, change.apply(columns.get(signal)!, summary, random));
           const fired = firingsOf(line.feed({ ...drawn, columns }, 0, drawn.count));
-          if (fired.some((alert) => alert.signal === signal || alert.signal === '*')) return window;
+          // `inputs.age.missing` tells of the column as well.
+          if (fired.some((alert) => alert.signal === signal || alert.signal.startsWith(`${signal}.`) || alert.signal === '*'))
+            return window;
         }
         return null;
       });

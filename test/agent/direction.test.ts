@@ -3,6 +3,8 @@ import { directionOf } from '../../agent/direction.ts';
 import { exchangeOf, openLine } from '../support/line.ts';
 import { policyOf } from '../support/policies.ts';
 
+const ERROR = { signal: 'feedback.error', finds: 'drift' } as const;
+
 t.test('a recovery of the model server is no alarm, its next failure is', async (t) => {
   const policy = policyOf(`  model: {name: m}
   traffic: {protocol: kserve-v1, upstreams: {primary: {url: "http://127.0.0.1:1"}}}
@@ -28,17 +30,19 @@ t.test('a recovery of the model server is no alarm, its next failure is', async 
 });
 
 t.test('restored in mid-stream it judges as if never interrupted', (t) => {
-  const whole = directionOf('feedback.error')!;
-  let cut = directionOf('feedback.error')!;
+  const whole = directionOf(ERROR)!;
+  let cut = directionOf(ERROR)!;
   for (let i = 0; i < 400; i++) {
     const value = Number(i < 250);
     whole.see(value);
     cut.see(value);
-    if (i % 90 === 0) cut = directionOf('feedback.error', JSON.parse(JSON.stringify(cut.snapshot())))!;
+    if (i % 90 === 0) cut = directionOf(ERROR, JSON.parse(JSON.stringify(cut.snapshot())))!;
   }
   t.equal(whole.fell(100), true);
   t.equal(cut.fell(100), true);
-  t.equal(directionOf('inputs.age'), null, 'an input may drift either way');
-  t.equal(directionOf('feedback.error', 'nonsense')!.fell(null), false, 'without anything seen it has not fallen');
+  t.equal(directionOf({ signal: 'inputs.age', finds: 'drift' }), null, 'an input may drift either way');
+  t.ok(directionOf({ signal: 'inputs.age.missing', finds: 'quality' }), 'fewer bad rows are better');
+  t.equal(directionOf({ signal: 'inputs.age.missing', finds: 'drift' }), null, 'unless it is a column of that name');
+  t.equal(directionOf(ERROR, 'nonsense')!.fell(null), false, 'without anything seen it has not fallen');
   t.end();
 });

@@ -60,6 +60,18 @@ t.test('silence is found without a row, after the limit and once a limit, and en
   );
 });
 
+t.test('traffic that never comes is silence where a limit was stated', async (t) => {
+  const monitor = monitorOf('checks: [freshness], freshness: {within: 10m}');
+  t.match(
+    pass(monitor, MONDAY, 15, () => 0),
+    [{ level: 'drift', observedRows: 0, window: { fromRow: 0, toRow: 0, fromAt: MONDAY } }],
+  );
+  t.same(
+    pass(monitorOf('checks: [freshness]'), MONDAY, 15, () => 0),
+    [],
+  );
+});
+
 t.test('time in which the process did not run, and steps of the clock, are no silence', async (t) => {
   const monitor = monitorOf('checks: [freshness], freshness: {within: 10m}');
   pass(monitor, MONDAY, 5, () => 1);
