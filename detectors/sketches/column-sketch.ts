@@ -97,13 +97,14 @@ export class ColumnSketch {
   static restore(state: Json): ColumnSketch {
     const read = new SnapshotReader(KIND, state);
     // The reader has made sure that it is an object.
-    const { kind, moments = null, kll = null, bins = null, categories = null } = state as JsonObject;
+    const { kind, moments = null, kll = null, bins, categories = null } = state as JsonObject;
     if (kind === 'categories') {
       const column = new ColumnSketch({ kind, categories: SpaceSaving.restore(categories) });
       column.#missing = read.count('missing');
       return column;
     }
     if (kind !== 'numbers') return read.refuse('kind');
+    if (bins === undefined) return read.refuse('bins');
     const parts = {
       kind,
       moments: Moments.restore(moments),

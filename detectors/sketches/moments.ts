@@ -1,8 +1,9 @@
 /**
  * Count, missing, mean, spread, least and greatest of a column of numbers, in one pass and mergeable.
  *
- * Keeps the mean and √M2, where M2 is the sum of squares about the mean: a root grows by `hypot`, which neither overflows at 1e300 nor
- * vanishes at 1e-300. Merging: M2 = M2a + M2b + d²·na·nb/(na + nb) with the means' difference d.
+ * Keeps the mean's distance from the first value, which a large offset cannot swallow, and √M2, where M2 is the sum of squares about the
+ * mean: a root grows by `hypot`, which neither overflows at 1e300 nor vanishes at 1e-300. Merging: M2 = M2a + M2b + d²·na·nb/(na + nb)
+ * with the means' difference d.
  *
  * Source: Welford. Technometrics 4, 1962; Chan, Golub, LeVeque. Updating Formulae and a Pairwise Algorithm. Stanford STAN-CS-79-773, 1979.
  * Deviation: values beyond ±4·10³⁰⁷ count as that, so that differences stay finite.
@@ -18,7 +19,9 @@ const LARGEST = 4e307;
 export class Moments {
   #count = 0;
   #missing = 0;
-  #mean = 0;
+  /** The first value, and how far the mean is from it. */
+  #origin = 0;
+  #shift = 0;
   /** √M2. */
   #root = 0;
   #min: number | null = null;
@@ -36,7 +39,7 @@ export class Moments {
 
   /** 0 before the first value. */
   get mean(): number {
-    return this.#mean;
+    return this.#origin + this.#shift;
   }
 
   /** Standard deviation, dividing by the count; 0 before the second value. */
@@ -61,10 +64,11 @@ export class Moments {
     if (this.#min === null || value < this.#min) this.#min = value;
     if (this.#max === null || value > this.#max) this.#max = value;
     const bounded = Math.max(-LARGEST, Math.min(LARGEST, value));
-    const distance = bounded - this.#mean;
+    if (this.#count === 0) this.#origin = bounded;
+    const distance = bounded - this.#origin - this.#shift;
     this.#root = Math.hypot(this.#root, distance * Math.sqrt(this.#count / (this.#count + 1)));
     this.#count++;
-    this.#mean += distance / this.#count;
+    this.#shift += distance / this.#count;
   }
 
   /** Takes the other's values as its own; the other stays as it is. */
@@ -72,10 +76,11 @@ export class Moments {
     this.#missing += other.#missing;
     if (other.#count === 0) return;
     const total = this.#count + other.#count;
-    const distance = other.#mean - this.#mean;
+    if (this.#count === 0) this.#origin = other.#origin;
+    const distance = other.#origin - this.#origin + (other.#shift - this.#shift);
     const between = distance * Math.sqrt((this.#count / total) * other.#count);
     this.#root = Math.hypot(this.#root, other.#root, between);
-    this.#mean += distance * (other.#count / total);
+    this.#shift += distance * (other.#count / total);
     this.#count = total;
     if (this.#min === null || other.#min! < this.#min) this.#min = other.#min;
     if (this.#max === null || other.#max! > this.#max) this.#max = other.#max;
@@ -86,7 +91,8 @@ export class Moments {
       detector: KIND,
       count: this.#count,
       missing: this.#missing,
-      mean: this.#mean,
+      origin: this.#origin,
+      shift: this.#shift,
       root: this.#root,
       min: this.#min,
       max: this.#max,
@@ -99,7 +105,8 @@ export class Moments {
     const moments = new Moments();
     moments.#count = read.count('count');
     moments.#missing = read.count('missing');
-    moments.#mean = read.number('mean');
+    moments.#origin = read.number('origin');
+    moments.#shift = read.number('shift');
     moments.#root = read.number('root');
     moments.#min = read.numberOrNull('min');
     moments.#max = read.numberOrNull('max');

@@ -102,7 +102,7 @@ export function binOf(uppers: readonly number[], value: number): number {
 
 /** Whether the bin holds a single double. */
 export function isAtom(uppers: readonly number[], bin: number): boolean {
-  return bin > 0 && bin < uppers.length && uppers[bin - 1] === doubleBefore(uppers[bin]!);
+  return bin < uppers.length && (uppers[bin - 1] ?? -Infinity) === doubleBefore(uppers[bin]!);
 }
 
 /** The largest double below a finite one; −∞ below the least of them. */
