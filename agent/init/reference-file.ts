@@ -1,10 +1,16 @@
 /**
- * A reference file from a data file: the columns that a policy watches, as the CSV that it reads.
+ * A reference file from a data file: the columns that a policy watches, as the CSV that it reads, or as a sketch without rows.
  */
 import type { ColumnType } from '../../contracts/policy.ts';
+import { ColumnSketch } from '../../detectors/sketches/column-sketch.ts';
+import { ReferenceBins } from '../../detectors/sketches/reference-bins.ts';
+import { TableSketch } from '../../detectors/sketches/table-sketch.ts';
 import type { Value } from '../data/batch.ts';
 import { isMissingText } from '../data/cell.ts';
+import type { DataColumn } from '../data/column.ts';
 import { openData } from '../data/file.ts';
+import { sketchText } from '../reference-sketch.ts';
+import { signalType } from '../signals.ts';
 import { numberCell } from '../table.ts';
 
 /** More rows than this make a file large and no test sharper. */
@@ -45,6 +51,41 @@ export async function* referenceText(
     skip = 0;
     yield lines.join('');
   }
+}
+
+/**
+ * All rows of the file counted, and none kept.
+ *
+ * @param data the columns as they were read before, from whose numbers the bins are cut
+ */
+export async function* referenceSketch(
+  path: string,
+  columns: readonly ReferenceColumn[],
+  data: readonly DataColumn[],
+): AsyncGenerator<string, void, undefined> {
+  const numbers = new Map(data.map((column) => [column.name, column.numbers]));
+  const isNumber = new Map(columns.map(({ name, type }) => [name, signalType(type) === 'number']));
+  const sketch = new TableSketch(
+    new Map(
+      columns.map(({ name }) => [
+        name,
+        isNumber.get(name) === true ? ColumnSketch.ofNumbers(ReferenceBins.cutAt(numbers.get(name) ?? [])) : ColumnSketch.ofCategories(),
+      ]),
+    ),
+  );
+  const stream = await openData(path);
+  for await (const batch of stream.batches) {
+    const cells = new Map<string, ArrayLike<Value>>();
+    for (const { name } of columns) cells.set(name, await batch.column(name));
+    const types = new Map(columns.map(({ name, type }) => [name, type]));
+    for (let row = 0; row < batch.rows; row++) {
+      sketch.update((name) => {
+        const text = cellText(types.get(name) ?? 'text', cells.get(name)?.[row], stream.typed);
+        return text === '' ? null : isNumber.get(name) === true ? Number(text) : text;
+      });
+    }
+  }
+  yield sketchText(sketch);
 }
 
 /** The cell as the reference is read back: numbers in decimal figures, true and false as 1 and 0, nothing for what is missing. */
