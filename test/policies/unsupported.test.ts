@@ -14,7 +14,11 @@ const examples = readdirSync(folder).filter((file) => file.endsWith('.yaml'));
 
 /** The examples stand in a folder that has the files they name, with the variables they use. */
 function readExample(t: Test, file: string) {
-  const home = t.testdir({ models: { 'credit-risk-fallback.onnx': '' }, 'predictor.json': '{}' });
+  const home = t.testdir({
+    models: { 'credit-risk-fallback.onnx': '' },
+    'predictor.json': '{}',
+    reference: { 'credit-risk-v7.sketch.json': '{}' },
+  });
   const env = Object.fromEntries(['TICKET_URL', 'AIRFLOW_URL', 'ES_URL', 'LABEL_QUEUE_URL'].map((name) => [name, 'https://example.com/x']));
   const text = readFileSync(path.join(folder, file), 'utf8');
   const context = { detectors: new Map(detectors.map((detector) => [detector.type, detector])), env };
