@@ -22,6 +22,9 @@ import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
 import type { ClosedWindow } from './windows.ts';
 
+/** Characters of a category in a note. */
+const LONGEST_NAME = 40;
+
 interface Prepared {
   readonly watch: WindowedWatch;
   readonly key: string;
@@ -234,7 +237,8 @@ function middle(median: number): string {
 function mostOf(counts: ReadonlyMap<number | string, number>, n: number): string {
   let [most, times]: [number | string, number] = ['', 0];
   for (const [category, count] of counts) if (count > times) [most, times] = [category, count];
-  return `${most} in ${percent(times / n)}`;
+  const name = String(most);
+  return `${name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name} in ${percent(times / n)}`;
 }
 
 function openWords({ definition }: WindowedWatch, { effect, atMost }: TestResult): string {

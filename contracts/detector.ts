@@ -11,7 +11,8 @@ export type Level = 'warming-up' | 'stable' | 'warning' | 'drift';
 /**
  * A detector that judges after every value.
  *
- * Values handed to `update` are finite (and 0 or 1 for `observes: binary`); `agent/signals.ts` sees to it.
+ * Values handed to `update` are finite (and 0 or 1 for `observes: binary`); `agent/signals.ts` sees to it. One that is not finite is no
+ * observation: it is not counted, never fires and never throws.
  * Restored from a snapshot it answers exactly as the one that was never interrupted, at any cut.
  */
 export interface StreamingDetector {

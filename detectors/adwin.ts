@@ -77,14 +77,14 @@ class Adwin implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('adwin', state));
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
     if (this.#level === 'drift') {
       if (this.#keepWindow) this.#level = 'stable';
       else this.#reset();
     }
+    if (!Number.isFinite(value)) return this.#level;
     let taken = value;
-    if (!(value >= -LARGEST && value <= LARGEST)) taken = bounded(value);
+    if (!(value >= -LARGEST && value <= LARGEST)) taken = value > 0 ? LARGEST : -LARGEST;
     const scale = this.#scaling;
     if (scale !== null) {
       if (scale.places) taken = scale.place(taken);
@@ -187,11 +187,6 @@ class Adwin implements StreamingDetector {
     this.#scale?.restore(from);
     if (this.#scale?.idle) this.#scaling = null;
   }
-}
-
-function bounded(value: number): number {
-  if (!Number.isFinite(value)) throw new RangeError(`adwin: ${value} is not a finite number`);
-  return value > 0 ? LARGEST : -LARGEST;
 }
 
 /** A change of a stream's mean, by a window that adapts. */

@@ -50,10 +50,9 @@ class Cusum implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('cusum', state));
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (!Number.isFinite(value)) throw new RangeError(`cusum: ${value} is not a finite number`);
     if (this.#level === 'drift') this.#reset();
+    if (!Number.isFinite(value)) return this.#level;
     this.#observed++;
     if (!this.#scale.known) {
       this.#scale.learn(value);

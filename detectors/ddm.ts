@@ -70,10 +70,11 @@ class Ddm implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('ddm', state));
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1. */
   update(value: number): Level {
     if (this.#level === 'drift') this.#reset();
-    const error = value === 0 || value === 1 ? value : bitOf('ddm', value);
+    if (!Number.isFinite(value)) return this.#level;
+    const error = value === 0 || value === 1 ? value : bitOf(value);
     const count = ++this.#count;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
     const rate = this.#rate + (1 / count) * (error - this.#rate);

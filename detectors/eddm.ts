@@ -68,11 +68,12 @@ class Eddm implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('eddm', state));
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1. */
   update(value: number): Level {
     if (this.#level === 'drift') this.#reset();
+    if (!Number.isFinite(value)) return this.#level;
     const count = ++this.#count;
-    if (value === 0 || (value !== 1 && bitOf('eddm', value) === 0)) return this.#level;
+    if (value === 0 || (value !== 1 && bitOf(value) === 0)) return this.#level;
 
     const errors = ++this.#errors;
     const distance = count - this.#lastErrorAt;

@@ -63,10 +63,11 @@ class HddmA implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('hddm-a', state));
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1. */
   update(value: number): Level {
     if (this.#level === 'drift') this.#reset();
-    const error = value === 0 || value === 1 ? value : bitOf('hddm-a', value);
+    if (!Number.isFinite(value)) return this.#level;
+    const error = value === 0 || value === 1 ? value : bitOf(value);
     const count = ++this.#count;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
     const mean = this.#mean + (1 / count) * (error - this.#mean);

@@ -91,10 +91,11 @@ class HddmW implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('hddm-w', state));
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1. */
   update(value: number): Level {
     if (this.#level === 'drift') this.#reset();
-    const error = value === 0 || value === 1 ? value : bitOf('hddm-w', value);
+    if (!Number.isFinite(value)) return this.#level;
+    const error = value === 0 || value === 1 ? value : bitOf(value);
     const lambda = this.#lambda;
     const keep = 1 - lambda;
     const count = ++this.#count;

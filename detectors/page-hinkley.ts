@@ -77,11 +77,11 @@ class PageHinkley implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('page-hinkley', state));
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
     if (this.#level === 'drift') this.#reset();
+    if (!Number.isFinite(value)) return this.#level;
     let taken = value;
-    if (!(value >= -LARGEST && value <= LARGEST)) taken = bounded(value);
+    if (!(value >= -LARGEST && value <= LARGEST)) taken = value > 0 ? LARGEST : -LARGEST;
     const scale = this.#scaling;
     if (scale !== null) {
       if (scale.places) taken = scale.place(taken);
@@ -204,11 +204,6 @@ class PageHinkley implements StreamingDetector {
     this.#scale?.restore(from);
     if (this.#scale?.idle) this.#scaling = null;
   }
-}
-
-function bounded(value: number): number {
-  if (!Number.isFinite(value)) throw new RangeError(`page-hinkley: ${value} is not a finite number`);
-  return value > 0 ? LARGEST : -LARGEST;
 }
 
 /** A lasting rise or fall of a stream's mean. */

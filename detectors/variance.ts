@@ -55,10 +55,9 @@ class Variance implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('variance', state));
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (!Number.isFinite(value)) throw new RangeError(`variance: ${value} is not a finite number`);
     if (this.#level === 'drift') this.#reset();
+    if (!Number.isFinite(value)) return this.#level;
     this.#observed++;
     const bounded = Math.min(Math.max(value, -LARGEST), LARGEST);
     this.#open = !this.#open;
