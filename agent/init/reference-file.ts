@@ -64,24 +64,21 @@ export async function* referenceSketch(
   data: readonly DataColumn[],
 ): AsyncGenerator<string, void, undefined> {
   const numbers = new Map(data.map((column) => [column.name, column.numbers]));
-  const isNumber = new Map(columns.map(({ name, type }) => [name, signalType(type) === 'number']));
-  const sketch = new TableSketch(
-    new Map(
-      columns.map(({ name }) => [
-        name,
-        isNumber.get(name) === true ? ColumnSketch.ofNumbers(ReferenceBins.cutAt(numbers.get(name) ?? [])) : ColumnSketch.ofCategories(),
-      ]),
-    ),
-  );
+  const isNumber = ({ type }: ReferenceColumn) => signalType(type) === 'number';
+  const empty = (column: ReferenceColumn) =>
+    isNumber(column) ? ColumnSketch.ofNumbers(ReferenceBins.cutAt(numbers.get(column.name) ?? [])) : ColumnSketch.ofCategories();
+  const places = new Map(columns.map((column, place) => [column.name, place]));
+  const sketch = new TableSketch(new Map(columns.map((column) => [column.name, empty(column)])));
   const stream = await openData(path);
   for await (const batch of stream.batches) {
-    const cells = new Map<string, ArrayLike<Value>>();
-    for (const { name } of columns) cells.set(name, await batch.column(name));
-    const types = new Map(columns.map(({ name, type }) => [name, type]));
+    const cells: ArrayLike<Value>[] = [];
+    for (const { name } of columns) cells.push(await batch.column(name));
     for (let row = 0; row < batch.rows; row++) {
       sketch.update((name) => {
-        const text = cellText(types.get(name) ?? 'text', cells.get(name)?.[row], stream.typed);
-        return text === '' ? null : isNumber.get(name) === true ? Number(text) : text;
+        // The sketch asks for the columns that it was given.
+        const place = places.get(name)!;
+        const text = cellText(columns[place]!.type, cells[place]?.[row], stream.typed);
+        return text === '' ? null : isNumber(columns[place]!) ? Number(text) : text;
       });
     }
   }
