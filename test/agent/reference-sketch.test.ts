@@ -14,6 +14,8 @@ import { exchangeOf, openLine } from '../support/line.ts';
 import { policyOf } from '../support/policies.ts';
 import { runCommand } from '../support/run-command.ts';
 
+t.setTimeout(180_000);
+
 const random = new Random(7);
 const row = () => ({ x: random.normal(), zeros: random.uniform() < 0.4 ? 0 : random.uniform(), c: ['a', 'b', 'c'][random.below(3)]! });
 const ROWS = Array.from({ length: 4_000 }, row);

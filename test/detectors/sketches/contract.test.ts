@@ -96,6 +96,8 @@ const kinds: readonly Kind<Sketch>[] = [
   }),
 ];
 
+t.setTimeout(120_000);
+
 const throughJson = (state: Json): Json => JSON.parse(JSON.stringify(state));
 const values = fc.array(fc.integer({ min: -50, max: 200 }), { maxLength: 400 });
 

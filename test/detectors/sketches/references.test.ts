@@ -13,6 +13,8 @@ import { spreadOut } from '../../../detectors/sketches/spread-out.ts';
 import { ascending } from '../../../detectors/sort-numbers.ts';
 import { normals, uniforms } from '../../support/random-streams.ts';
 
+t.setTimeout(120_000);
+
 const windowed = detectors.filter((detector) => detector.kind === 'windowed');
 const sketchable = windowed.filter(({ sketched }) => sketched !== undefined);
 
