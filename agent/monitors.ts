@@ -72,6 +72,12 @@ export class Monitors {
     return cells;
   }
 
+  /** Watched signals of whose reference only a sketch is left. */
+  get sketched(): string[] {
+    const watches = watchList(this.#policy, this.columns, detectorOf).filter((watch) => watch.kind !== 'performance');
+    return [...new Set(watches.map(({ signal }) => signal))].filter((signal) => this.#reference.sketch(signal) !== null);
+  }
+
   /**
    * Resolves the policy's monitors against the columns; again when the columns have become known. What runs goes on, what was
    * stored continues.
