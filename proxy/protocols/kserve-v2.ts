@@ -11,12 +11,10 @@ import { pathOf, segmentText } from './call-path.ts';
 import { fieldValue } from './content.ts';
 import { isList, isObject, isScalar, member, type Value, type ValueObject } from './json.ts';
 import { jsonAnswer } from './rows.ts';
+import { checkCount } from './shapes.ts';
 import { flatten } from './tensors.ts';
 
 const PATH = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/infer$/;
-
-/** Largest dimension of a tensor without elements: `[10^15, 0]` needs no data, yet would be that many rows. */
-const EMPTY_DIMENSION_LIMIT = 65_536;
 
 export const kserveV2: Protocol = {
   type: 'kserve-v2',
@@ -71,13 +69,7 @@ function decodeTensor(value: Value, place: string): Tensor {
   if (data === undefined || data === null) throw withoutData(value, place);
   const shape = decodeShape(member(value, 'shape'), place);
   const elements = decodeData(data, datatype, place);
-  const count = shape.reduce((product, length) => product * length, 1);
-  if (count !== elements.length) {
-    throw new DecodeError('shape-mismatch', `${place}: shape [${shape}] needs ${count} elements, the data has ${elements.length}`);
-  }
-  if (count === 0 && shape.some((length) => length > EMPTY_DIMENSION_LIMIT)) {
-    throw new DecodeError('shape-mismatch', `${place}: shape [${shape}] without any element`);
-  }
+  checkCount(shape, elements.length, place);
   return { name, datatype, shape, data: elements };
 }
 
