@@ -43,6 +43,7 @@ interface Answer {
   readonly status: number;
   readonly contentType: string | null;
   readonly bytes: Uint8Array | string;
+  readonly headers?: readonly Header[];
 }
 
 /** An answer other than 200, with its reason for the caller. */
@@ -124,13 +125,15 @@ async function predict(
   const question = protocol.decodeRequest(body, target);
   stillWanted();
   const tensors = await options.model.run(question.tensors);
-  const { bytes, contentType } = protocol.encodeResponse({
+  const { binaryOutputs } = question;
+  const { bytes, contentType, headers } = protocol.encodeResponse({
     requestId: question.requestId,
     model: target.model ?? options.name,
     version: options.version ?? target.version,
     tensors,
+    ...(binaryOutputs === undefined ? {} : { binaryOutputs }),
   });
-  return { status: 200, contentType, bytes };
+  return { status: 200, contentType, bytes, ...(headers === undefined ? {} : { headers }) };
 }
 
 async function readBody(request: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
@@ -164,7 +167,7 @@ async function readBody(request: IncomingMessage, limitBytes: number): Promise<U
 
 function refuse(error: unknown): Answer {
   if (error instanceof Refusal) return json(error.status, { error: error.message });
-  if (error instanceof DecodeError) return json(400, { error: error.message });
+  if (error instanceof DecodeError) return json(error.code === 'not-answerable' ? 501 : 400, { error: error.message });
   if (error instanceof ScorerError) return json(error.code === 'bad-input' ? 400 : 500, { error: error.message });
   // A bug, or a connection that broke while its body was read. Neither may end the process; the caller is told.
   return json(500, { error: error instanceof Error ? error.message : 'unknown failure' });
@@ -176,8 +179,8 @@ function json(status: number, body: unknown): Answer {
     : { status, contentType: 'application/json', bytes: JSON.stringify(body) };
 }
 
-function send(response: ServerResponse, { status, contentType, bytes }: Answer): void {
-  const headers: { [name: string]: string | number } = { 'content-length': Buffer.byteLength(bytes) };
+function send(response: ServerResponse, { status, contentType, bytes, headers: more = [] }: Answer): void {
+  const headers: { [name: string]: string | number } = { 'content-length': Buffer.byteLength(bytes), ...Object.fromEntries(more) };
   if (contentType !== null) headers['content-type'] = contentType;
   // A body that was not read to its end leaves the connection at an unknown place.
   if (!response.req.complete) headers.connection = 'close';
