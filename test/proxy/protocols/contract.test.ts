@@ -116,7 +116,7 @@ const binaryBody = fc
 t.test('binary tensors of any sizes, shapes and datatypes are decoded or refused with a DecodeError', (t) => {
   fc.assert(
     fc.property(binaryBody, fc.boolean(), ({ bytes, headers }, truncated) => survive(bytes, headers, truncated)),
-    { seed: 5, numRuns: 1500 },
+    { seed: 5, numRuns: 500 },
   );
   t.end();
 });
@@ -146,7 +146,7 @@ t.test('any lines of an event stream are decoded or refused with a DecodeError',
       survive(bytes, headers, truncated);
       survive(bytes, [['content-type', 'text/event-stream']]);
     }),
-    { seed: 6, numRuns: 700 },
+    { seed: 6, numRuns: 300 },
   );
   t.end();
 });
@@ -157,8 +157,8 @@ t.test('bodies built to hurt are refused or decoded, within bounds', (t) => {
   const bodies = {
     deep: `${'['.repeat(10_000)}1${']'.repeat(10_000)}`,
     deepObjects: `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`,
-    integerKeys: `{${many(20_000, (index) => `"${index * 16_381}":1`)}}`,
-    integerKeysInRows: `{"instances":[{${many(20_000, (index) => `"${index * 16_381}":1`)}}]}`,
+    integerKeys: `{${many(11_000, (index) => `"${index * 16_381}":1`)}}`,
+    integerKeysInRows: `{"instances":[{${many(11_000, (index) => `"${index * 16_381}":1`)}}]}`,
     longInteger: `{"instances":[${'9'.repeat(500_000)}]}`,
     pollution: `{${pollution},"instances":[{${pollution}}]}`,
     pollutionLong: `{"n":99999999999999999999,${pollution},"inputs":{${pollution}}}`,
