@@ -51,7 +51,7 @@ export class Call implements UpstreamUser {
 
   /** `startedAt` in milliseconds since the Unix epoch, `startedMono` the same instant on `performance.now()`. */
   constructor(path: DataPath, client: ClientConnection, request: OutgoingRequest, startedAt: number, startedMono: number) {
-    const { maxBodyBytes } = path.traffic;
+    const { maxBodyBytes, maxAnswerBytes } = path.traffic;
     this.#path = path;
     this.#client = client;
     this.#request = request;
@@ -61,7 +61,7 @@ export class Call implements UpstreamUser {
     this.#traceparent = nextTraceparent(request.trace);
     this.#body = new Capture(maxBodyBytes);
     this.#reader = new AnswerReader(path.answers, request.head.method);
-    this.#writer = new AnswerWriter(client.socket, request.head, this.#id, maxBodyBytes);
+    this.#writer = new AnswerWriter(client.socket, request.head, this.#id, maxAnswerBytes);
   }
 
   // ── from the client ──
