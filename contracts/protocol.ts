@@ -78,10 +78,6 @@ export interface Protocol {
   decodeRequest(body: MessageBody, target: Target): Message;
   /** @throws DecodeError when the bytes are not a 2xx answer of this protocol; `truncated` when they are too few to tell. */
   decodeResponse(body: MessageBody, target: Target): Message;
-  /**
-   * Writes an answer for a decoded request; what the fallback scorer and `serve` send.
-   *
-   * @throws DecodeError `not-answerable` when tensors cannot be an answer of this protocol.
-   */
-  encodeResponse(answer: Message): EncodedAnswer;
+  /** Writes an answer for a decoded request; what the fallback scorer and `serve` send. Null: tensors cannot be an answer of this protocol. */
+  readonly encodeResponse: ((answer: Message) => EncodedAnswer) | null;
 }

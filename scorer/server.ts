@@ -122,11 +122,14 @@ async function predict(
   options: ScorerServerOptions,
   stillWanted: () => void,
 ): Promise<Answer> {
+  const { encodeResponse } = protocol;
+  if (encodeResponse === null)
+    throw new Refusal(501, `a model of tensors gives no answer of ${protocol.type} to this path; ask for predictions`);
   const question = protocol.decodeRequest(body, target);
   stillWanted();
   const tensors = await options.model.run(question.tensors);
   const { binaryOutputs } = question;
-  const { bytes, contentType, headers } = protocol.encodeResponse({
+  const { bytes, contentType, headers } = encodeResponse({
     requestId: question.requestId,
     model: target.model ?? options.name,
     version: options.version ?? target.version,
@@ -167,7 +170,7 @@ async function readBody(request: IncomingMessage, limitBytes: number): Promise<U
 
 function refuse(error: unknown): Answer {
   if (error instanceof Refusal) return json(error.status, { error: error.message });
-  if (error instanceof DecodeError) return json(error.code === 'not-answerable' ? 501 : 400, { error: error.message });
+  if (error instanceof DecodeError) return json(400, { error: error.message });
   if (error instanceof ScorerError) return json(error.code === 'bad-input' ? 400 : 500, { error: error.message });
   // A bug, or a connection that broke while its body was read. Neither may end the process; the caller is told.
   return json(500, { error: error instanceof Error ? error.message : 'unknown failure' });

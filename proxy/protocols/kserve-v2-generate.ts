@@ -53,9 +53,7 @@ export const kserveV2Generate: Protocol = {
     };
   },
 
-  encodeResponse() {
-    throw new DecodeError('not-answerable', 'kserve-v2: a model of tensors cannot generate text; ask for /infer');
-  },
+  encodeResponse: null,
 };
 
 function tensorsOf(objects: readonly ValueObject[], target: Target): Tensor[] {

@@ -6,7 +6,6 @@
  *
  * Source: OpenAI API reference, "Create chat completion" and "The chat completion chunk object".
  */
-import { DecodeError } from '../../contracts/errors.ts';
 import type { Flow, Message, Protocol } from '../../contracts/protocol.ts';
 import type { Scalar, Tensor } from '../../contracts/tensor.ts';
 import { readObject, readSpoken, type Said, unexpected } from './body.ts';
@@ -63,9 +62,8 @@ export const openai: Protocol = {
     return answer.message(version, isFailure);
   },
 
-  encodeResponse() {
-    throw new DecodeError('not-answerable', 'openai: a model of tensors cannot answer a chat');
-  },
+  // A chat is answered by text, which a model of tensors does not have.
+  encodeResponse: null,
 };
 
 interface Choice {
