@@ -221,7 +221,7 @@ function outputs(t: Test, name: string, record: DriftlineRecord, answer: Answer)
   t.same(record.outputs, columnsOf(tensors), `${name}: the columns of the answer`);
 }
 
-/** A chat of LitServe, its stream read as it comes: the answer's id, and when each event was there. */
+/** A chat of LitServe, its stream read as it comes: the answer's id, and whether it came in pieces. */
 async function chat(at: string, content: string): Promise<{ id: string; events: string[]; early: boolean }> {
   const body = JSON.stringify({ model: 'lit', stream: true, messages: [{ role: 'user', content }] });
   const answer = await fetch(`${at}/v1/chat/completions`, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
@@ -236,7 +236,7 @@ async function chat(at: string, content: string): Promise<{ id: string; events: 
 }
 
 async function chats(t: Test, _server: RealServer, sidecar: Sidecar): Promise<void> {
-  const words = 'one two three four five six seven eight';
+  const words = 'one two three four pause five six seven';
   const whole = await chat(sidecar.data, words);
   const broken = await chat(sidecar.data, 'one two fail three');
   t.ok(whole.early, 'the stream comes in pieces');

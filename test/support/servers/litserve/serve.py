@@ -1,5 +1,6 @@
 """LitServe with a number, a stream of lines, and OpenAI chat (JSON and server-sent events): serve.py PORT"""
 import sys
+import time
 
 import litserve as ls
 from fastapi import HTTPException
@@ -40,7 +41,7 @@ class Lines(ls.LitAPI):
 
 
 class Chat(ls.LitAPI):
-    """Says each word of the last message backwards; the word `fail` ends it with an error."""
+    """Says each word of the last message backwards, thinks for a second at `pause`, and ends with an error at `fail`."""
 
     def setup(self, device):
         pass
@@ -52,6 +53,8 @@ class Chat(ls.LitAPI):
         for word in text.split():
             if word == "fail":
                 raise RuntimeError("the model failed")
+            if word == "pause":
+                time.sleep(1)
             yield word[::-1] + " "
 
 
