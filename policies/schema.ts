@@ -129,7 +129,11 @@ function trafficSchema(): JsonSchema {
   return map(
     'What passes through, and where to.',
     {
-      protocol: choice('What the bodies mean; `auto` takes the first protocol that matches a call’s path. `openai` gives the columns `prompt`, `messages`, `characters`, `tools`, `max_tokens` … and `content`, `finish_reason`, `characters`, `tool_calls`, `prompt_tokens`, `completion_tokens`.', protocols, { default: 'auto' }),
+      protocol: choice(
+        'What the bodies mean; `auto` takes the first protocol that matches a call’s path. `openai` gives the columns `prompt`, `messages`, `characters`, `tools`, `max_tokens` … and `content`, `finish_reason`, `characters`, `tool_calls`, `prompt_tokens`, `completion_tokens`.',
+        protocols,
+        { default: 'auto' },
+      ),
       upstreams: {
         description: 'The model servers, by name. `primary`, or else the first, gets the traffic.',
         type: 'object',
@@ -166,7 +170,10 @@ function trafficSchema(): JsonSchema {
         'What is analysed.',
         {
           rate: choice('Share of the calls: all.', [1], { default: 1 }),
-          maxBodyBytes: size('Bytes of each body that are copied for analysis; 0 = request bodies are never read, and of answers 256 KiB are.', { default: '256KiB' }),
+          maxBodyBytes: size(
+            'Bytes of each body that are copied for analysis; 0 = request bodies are never read, and of answers 256 KiB are.',
+            { default: '256KiB' },
+          ),
         },
         { default: {} },
       ),

@@ -121,7 +121,9 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
       (name) => name !== undefined,
     );
     const choices =
-      side === undefined ? [...known, ...requestSignals.map(({ name }) => name)] : columns[side as 'inputs' | 'outputs'].map((one) => `${side}.${one.name}`);
+      side === undefined
+        ? [...known, ...requestSignals.map(({ name }) => name)]
+        : columns[side as 'inputs' | 'outputs'].map((one) => `${side}.${one.name}`);
     if (isKnown)
       inspection.mistake(here, `there is no column or signal \`${feature}\` — ${remedyFor(feature, choices, 'add it to the schema')}`);
     return;
