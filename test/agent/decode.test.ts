@@ -168,3 +168,14 @@ t.test('a header field holds for every row of the call', async (t) => {
   const exchange = { ...exchangeOf('a', 1, [{ x: 1 }, { x: 2 }]), requestHeaders: [['X-Tenant', 'north']] as const };
   t.strictSame({ ...new Decoder(policy).decode(exchange)?.inputs }, { tenant: ['north', 'north'], x: [1, 2] });
 });
+
+t.test('where only header fields are named, the rows are those of the body all the same', async (t) => {
+  const policy = policyOf(`  model: {name: m}
+  traffic: {protocol: kserve-v1, ${UPSTREAM}}
+  schema: {inputs: [{name: tenant, from: "header:x-tenant", type: categorical}]}
+`);
+  const exchange = { ...exchangeOf('a', 1, [{ x: 1 }, { x: 2 }, { x: 3 }]), requestHeaders: [['x-tenant', 'south']] as const };
+  const record = new Decoder(policy).decode(exchange);
+  t.equal(record?.rows, 3);
+  t.strictSame({ ...record?.inputs }, { tenant: ['south', 'south', 'south'] });
+});

@@ -295,3 +295,17 @@ t.test('an answer that comes in one piece has its time and no marks; one that Dr
   await client.until('502');
   t.equal((await proxy.exchange()).timing, undefined);
 });
+
+t.test('a limit of 0 leaves request bodies unread and keeps the answers', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('{"label":"scratch"}')),
+  );
+  const proxy = await proxied(t, server.port, { maxBodyBytes: 0 });
+  const client = dial(t, proxy);
+  client.send(post('/predictions/m', 'an image'));
+  await client.until('scratch');
+  const { request, response } = await proxy.exchange();
+  t.same([request.bytes.length, request.totalBytes], [0, 8]);
+  t.equal(Buffer.from(response.bytes).toString(), '{"label":"scratch"}');
+});
