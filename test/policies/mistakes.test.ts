@@ -302,8 +302,8 @@ const broken: [string, string, string, string[]][] = [
     '- {name: note, type: text, of: $.a}',
     [
       'p.yaml:16:9 spec.schema.inputs.2 `of` needs the key `derive` — add `derive: entropy`, or use `path`',
-      'p.yaml:16:22 spec.schema.inputs.2.type an entropy is a number — write `type: number`',
-      'p.yaml:16:36 spec.schema.inputs.2.of `of` does not go with protocol kserve-v2 — use `tensor` and `index`',
+      'p.yaml:16:28 spec.schema.inputs.2.type an entropy is a number — write `type: number`',
+      'p.yaml:16:34 spec.schema.inputs.2.of `of` does not go with protocol kserve-v2 — use `tensor` and `index`',
     ],
   ],
   [
