@@ -5,6 +5,7 @@ import type { DetectorDefinition, StreamingDefinition, WindowedDefinition } from
 import type { FindingKind } from '../contracts/finding.ts';
 import type { Column, DetectorChoice, MonitorPolicy, Policy, PredictorChoice, QualityChoice } from '../contracts/policy.ts';
 import { columnCheckOf, type ColumnCheck, isPerRow, ROW_SIGNALS, rowCheckOf } from '../contracts/quality.ts';
+import { requestSignals } from '../contracts/signal.ts';
 import { constantValue, shareRise } from '../detectors/data-quality.ts';
 import { type BothSides, checksOf } from './quality-signals.ts';
 import type { SignalType } from './signals.ts';
@@ -59,12 +60,6 @@ export type Watch = StreamingWatch | WindowedWatch | PerformanceWatch | TrafficW
 /** Tests of slices a window, over all monitors; slices beyond it are left out, the last ones first. */
 export const MOST_SLICE_TESTS = 2_000;
 
-/** Signals that are no column. */
-const REQUEST_SIGNALS: ReadonlyMap<string, SignalType> = new Map([
-  ['request.latency', 'number'],
-  ['request.failed', 'number'],
-]);
-
 /**
  * Resolves the policy's monitors.
  *
@@ -75,7 +70,7 @@ export function watchList(
   columns: { readonly inputs: readonly Column[]; readonly outputs: readonly Column[] },
   detectorOf: (type: string) => DetectorDefinition | null,
 ): Watch[] {
-  const types = new Map<string, SignalType>(REQUEST_SIGNALS);
+  const types = new Map<string, SignalType>(requestSignals.map(({ name }) => [name, 'number']));
   for (const side of ['inputs', 'outputs'] as const) {
     for (const column of columns[side]) types.set(`${side}.${column.name}`, signalType(column.type));
   }

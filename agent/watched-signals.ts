@@ -14,7 +14,7 @@ import { Slices } from './slices.ts';
 import { type Watch, watchList, withSlices } from './watch-list.ts';
 
 /** What is asked of a reference. */
-export type ReferenceTable = Pick<Reference, 'cells' | 'beside' | 'hash'>;
+export type ReferenceTable = Pick<Reference, 'cells' | 'beside' | 'hash' | 'sketch'>;
 
 /** The watches of a policy with these columns. */
 export class WatchedSignals {
@@ -63,12 +63,17 @@ export class WatchedSignals {
     return rows === null ? null : cellsAt(cells, rows);
   }
 
+  /** The sketch that is left of the reference of a signal, or of the column it is about; null where there are rows, or nothing. */
+  sketch(signal: string): ReturnType<Reference['sketch']> {
+    return this.#reference.sketch(this.quality.columnOf(signal) ?? signal);
+  }
+
   hash(signal: string): string {
     return this.#reference.hash(this.quality.columnOf(signal) ?? signal);
   }
 
   /** What the levels depend on. */
-  task(): Pick<CalibrationTask, 'columns' | 'cells' | 'slices'> {
+  task(): Pick<CalibrationTask, 'columns' | 'cells' | 'slices' | 'sketched'> {
     const cells = new Map<string, readonly Cell[]>();
     const slices = new Map<string, Map<string, readonly number[]>>();
     for (const watch of this.watches) {

@@ -8,7 +8,9 @@ import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
 import type { MonitorPolicy, Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
+import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { countsOf } from '../detectors/categories-against.ts';
+import { spreadOut } from '../detectors/sketches/spread-out.ts';
 import { calibratedP } from '../detectors/null-law.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
 import { lawKey, windowedLevel } from './calibration/levels.ts';
@@ -21,6 +23,9 @@ import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
 import { cellsAt, type WatchedSignals } from './watched-signals.ts';
 import type { ClosedWindow } from './windows.ts';
+
+/** Characters of a category in a note. */
+const LONGEST_NAME = 40;
 
 interface Prepared {
   readonly watch: WindowedWatch;
@@ -92,15 +97,21 @@ export class WindowMonitor {
     const tested = watches.map((watch) => atLevel(this.#test(watch, cellsOf(watch)), level));
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
-    const corrected = correct(
-      monitor.correction,
-      tested.map(({ watch, result }) => ({ pValue: result?.calibratedP ?? null, slice: watch.slice?.name ?? null })),
-    );
-    return tested.map(({ watch, result, n, note }, index) => {
-      const adjustedP = corrected.adjusted[index] ?? null;
+    const correctAll = (pOf: (result: NonNullable<(typeof tested)[number]['result']>) => number) =>
+      correct(
+        monitor.correction,
+        tested.map(({ watch, result }) => ({ pValue: result === null ? null : pOf(result), slice: watch.slice?.name ?? null })),
+      );
+    const corrected = correctAll((result) => result.calibratedP);
+    const atMost = correctAll((result) => result.atMost?.pValue ?? result.calibratedP).adjusted;
+    return tested.map(({ watch, result, n, note: said }, place) => {
+      const adjustedP = corrected.adjusted[place] ?? null;
       const floor = watch.choice.effectAtLeast;
-      const isLarge = result !== null && result.effect >= (floor ?? 0);
-      const level = result === null ? 'insufficient' : adjustedP !== null && adjustedP <= q && isLarge ? 'drift' : 'stable';
+      const isDrift = result !== null && (adjustedP ?? 1) <= q && result.effect >= (floor ?? 0);
+      // Between what the sketch shows for certain and what it cannot rule out there is no verdict.
+      const mayBe = result?.atMost !== undefined && (atMost[place] ?? 1) <= q && result.atMost.effect >= (floor ?? 0);
+      const level = isDrift ? 'drift' : result === null || mayBe ? 'insufficient' : 'stable';
+      const note = level === 'insufficient' && mayBe ? `${said}; ${openWords(watch, result)}` : said;
       return {
         monitor: monitor.name,
         signal: watch.signal,
@@ -115,7 +126,7 @@ export class WindowMonitor {
         threshold: q,
         pValue: result?.pValue ?? null,
         adjustedP,
-        tests: method === 'none' ? null : (corrected.tests[index] ?? 0),
+        tests: method === 'none' ? null : (corrected.tests[place] ?? 0),
         effect: result?.effect ?? null,
         effectAtLeast: floor,
         n,
@@ -132,7 +143,7 @@ export class WindowMonitor {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
     const prepared = this.#prepare(watch);
-    if (prepared === null) return { watch, result: null, n: values.length, note: 'the reference is still being learned' };
+    if (typeof prepared === 'string') return { watch, result: null, n: values.length, note: prepared };
     const minSamples = minSamplesOf(this.#policy, watch);
     if (watch.slice !== null && prepared.reference.values < minSamples) {
       return {
@@ -155,27 +166,34 @@ export class WindowMonitor {
     return { watch, result, n: values.length, note: parts.join(', ') };
   }
 
-  #prepare(watch: WindowedWatch): Prepared | null {
+  /** Words where there is none. */
+  #prepare(watch: WindowedWatch): Prepared | string {
     const key = keyOf(watch);
     const ready = this.#prepared.get(key);
     if (ready !== undefined) return ready;
-    const cells = this.#watched.cellsIn(watch.slice?.name ?? null, watch.signal);
-    if (cells === null) return null;
-    const values = valuesOf(watch, cells);
-    // A slice that the reference does not have is known to be too small; a signal without values may be one still being learned.
-    if (values.length === 0 && watch.slice === null) return null;
-    const options = withDefaults(watch.definition.options, watch.choice.options);
-    const isFew = (n: number) => watch.slice !== null && n < minSamplesOf(this.#policy, watch);
-    const prepared: Prepared = {
-      watch,
-      key,
-      fingerprint: this.#watched.hash(watch.signal),
-      test: isFew(values.length) ? NOTHING_TO_TEST : watch.definition.prepare(options, values),
-      reference: summarise(watch, cells, values),
-      observed: 0,
-    };
+    const against = this.#against(watch);
+    if (typeof against === 'string') return against;
+    const prepared: Prepared = { watch, key, fingerprint: this.#watched.hash(watch.signal), observed: 0, ...against };
     this.#prepared.set(key, prepared);
     return prepared;
+  }
+
+  #against(watch: WindowedWatch): Pick<Prepared, 'test' | 'reference'> | string {
+    const { slice, signal, choice, definition } = watch;
+    const options = withDefaults(definition.options, choice.options);
+    const sketch = this.#watched.sketch(signal);
+    if (sketch !== null) {
+      // A sketch has no rows to cut, or to check one by one.
+      const test = slice === null && watch.finds !== 'quality' ? (definition.sketched?.prepare(options, sketch) ?? null) : null;
+      if (test !== null) return { test, reference: summariseSketch(sketch) };
+      return `${slice === null ? choice.type : 'a slice'} needs the rows of its reference, of which there is a sketch`;
+    }
+    const cells = this.#watched.cellsIn(slice?.name ?? null, signal);
+    const values = cells === null ? [] : valuesOf(watch, cells);
+    // A slice that the reference does not have is known to be too small; a signal without values may be one still being learned.
+    if (cells === null || (values.length === 0 && slice === null)) return 'the reference is still being learned';
+    const isFew = slice !== null && values.length < minSamplesOf(this.#policy, watch);
+    return { test: isFew ? NOTHING_TO_TEST : definition.prepare(options, values), reference: summarise(watch, cells, values) };
   }
 
   #row(watch: WindowedWatch, finding: Finding | undefined): MonitorRow {
@@ -247,15 +265,29 @@ function observesNumbers({ definition, choice, monitor }: WindowedWatch): boolea
 function summarise(watch: WindowedWatch, cells: readonly Cell[], values: readonly (number | string)[]): Summary {
   const missing = cells.length === 0 ? 0 : 1 - values.length / cells.length;
   if (values.length === 0) return { values: 0, missing, centre: 'no values' };
-  if (observesNumbers(watch)) {
-    return { values: values.length, missing, centre: `median ${Number(median(values.map(Number)).toPrecision(3))}` };
-  }
-  let most = '';
-  let count = 0;
-  for (const [category, rows] of countsOf(values)) {
-    if (rows > count) [most, count] = [String(category), rows];
-  }
-  return { values: values.length, missing, centre: `${most} in ${percent(count / values.length)}` };
+  const centre = observesNumbers(watch) ? middle(median(values.map(Number))) : mostOf(countsOf(values), values.length);
+  return { values: values.length, missing, centre };
+}
+
+function summariseSketch({ n, missing, numbers, categories }: ReferenceSketch): Summary {
+  const centre = n === 0 ? 'no values' : categories !== null ? mostOf(categories.counts, n) : middle(spreadOut(numbers!, 1)[0]!);
+  return { values: n, missing: n + missing === 0 ? 0 : missing / (n + missing), centre };
+}
+
+function middle(median: number): string {
+  return `median ${Number(median.toPrecision(3))}`;
+}
+
+function mostOf(counts: ReadonlyMap<number | string, number>, n: number): string {
+  let [most, times]: [number | string, number] = ['', 0];
+  for (const [category, count] of counts) if (count > times) [most, times] = [category, count];
+  const name = String(most);
+  return `${name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name} in ${percent(times / n)}`;
+}
+
+function openWords({ definition }: WindowedWatch, { effect, atMost }: TestResult): string {
+  const figure = (value: number) => Number(value.toPrecision(3));
+  return `${definition.effect} lies between ${figure(effect)} and ${figure(atMost?.effect ?? effect)}, and the sketch of the reference cannot tell where`;
 }
 
 function percent(share: number): string {

@@ -65,21 +65,20 @@ class Adwin implements StreamingDetector {
     this.#clock = chosen.clock;
     this.#gracePeriod = chosen.gracePeriod;
     this.#keepWindow = chosen.keepWindow;
-    this.#scale = new UnitScale('adwin', chosen, SCALED_DEVIATION);
+    this.#scale = new UnitScale(chosen, SCALED_DEVIATION);
     this.#window = new AdwinWindow(chosen.maxBuckets);
     const shortest = chosen.keepWindow ? chosen.minWindowLength + 2 : chosen.minWindowLength;
     this.#cuts = new AdwinCuts(this.#window, chosen.delta, chosen.minWindowLength, shortest);
     if (state !== undefined) this.#restore(new SnapshotReader('adwin', state));
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
     if (this.#level === 'drift') {
       if (this.#keepWindow) this.#level = 'stable';
       else this.#reset();
     }
     const taken = this.#scale.take(value);
-    if (Number.isNaN(taken)) return this.#learned();
+    if (Number.isNaN(taken)) return this.#learned(value);
     this.#window.insert(taken);
     const tick = ++this.#tick;
     if (tick % this.#clock !== 0 || this.#window.width <= this.#gracePeriod) return this.#level;
@@ -141,7 +140,8 @@ class Adwin implements StreamingDetector {
   }
 
   /** Counts a value that the scale was learned from. */
-  #learned(): Level {
+  #learned(value: number): Level {
+    if (!Number.isFinite(value)) return this.level;
     if (this.#scale.unfit) this.#clear();
     this.#observedBefore++;
     return this.#level;

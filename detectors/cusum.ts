@@ -44,10 +44,9 @@ class Cusum implements StreamingDetector {
     this.#sums.restore(from);
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (!Number.isFinite(value)) throw new RangeError(`cusum: ${value} is not a finite number`);
     if (this.#sums.level === 'drift') this.#sums.forget();
+    if (!Number.isFinite(value)) return this.#sums.level;
     this.#observed++;
     return this.#sums.add(value);
   }

@@ -14,7 +14,6 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { bitOf } from './bit.ts';
 import { SnapshotReader, snapshotOf } from './snapshot.ts';
 
 const options = {
@@ -80,13 +79,17 @@ class Ddm implements StreamingDetector {
     this.#setLimit();
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
     const settled = this.#state.level === 'stable';
     if (!settled && this.#state.level === 'drift') this.#reset();
     const state = this.#state;
     // True of 0 and 1 only, and without a branch for either.
-    const error = value * (1 - value) === 0 ? value : bitOf('ddm', value);
+    let error = value;
+    if (value * (1 - value) !== 0) {
+      if (!Number.isFinite(value)) return state.level;
+      error = 1;
+    }
     const count = ++state.count;
     const part = 1 / count;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.

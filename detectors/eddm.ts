@@ -15,7 +15,6 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { bitOf } from './bit.ts';
 import { SnapshotReader, snapshotOf } from './snapshot.ts';
 
 const options = {
@@ -71,12 +70,13 @@ class Eddm implements StreamingDetector {
     if (state !== undefined) this.#state = new SnapshotReader('eddm', state).into(fresh(), COUNTS);
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
     if (this.#state.level === 'drift') this.#state = fresh(this.observed);
     const state = this.#state;
+    if (value !== 0 && value !== 1 && !Number.isFinite(value)) return state.level;
     const count = ++state.count;
-    if (value === 0 || (value !== 1 && bitOf('eddm', value) === 0)) return state.level;
+    if (value === 0) return state.level;
 
     const errors = ++state.errors;
     const distance = count - state.lastErrorAt;

@@ -15,7 +15,6 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { bitOf } from './bit.ts';
 import { SnapshotReader, snapshotOf } from './snapshot.ts';
 import { type CutSide, nearerCut } from './two-cuts.ts';
 
@@ -66,11 +65,15 @@ class HddmA implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('hddm-a', state));
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
     if (this.#state.level === 'drift') this.#reset();
     const state = this.#state;
-    const error = value === 0 || value === 1 ? value : bitOf('hddm-a', value);
+    let error = value;
+    if (value !== 0 && value !== 1) {
+      if (!Number.isFinite(value)) return state.level;
+      error = 1;
+    }
     const count = ++state.count;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
     const mean = state.mean + (1 / count) * (error - state.mean);

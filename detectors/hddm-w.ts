@@ -16,7 +16,6 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { bitOf } from './bit.ts';
 import { SnapshotReader, snapshotOf } from './snapshot.ts';
 import { type CutSide, nearerCut } from './two-cuts.ts';
 
@@ -96,11 +95,15 @@ class HddmW implements StreamingDetector {
     if (state !== undefined) this.#state = new SnapshotReader('hddm-w', state).into(fresh(), COUNTS);
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
     if (this.#state.level === 'drift') this.#state = fresh(this.observed);
     const state = this.#state;
-    const error = value === 0 || value === 1 ? value : bitOf('hddm-w', value);
+    let error = value;
+    if (value !== 0 && value !== 1) {
+      if (!Number.isFinite(value)) return state.level;
+      error = 1;
+    }
     const lambda = this.#lambda;
     const keep = 1 - lambda;
     const count = ++state.count;

@@ -70,19 +70,18 @@ class PageHinkley implements StreamingDetector {
     this.#alpha = chosen.alpha;
     this.#riseLimit = chosen.mode === 'down' ? Infinity : chosen.threshold;
     this.#fallLimit = chosen.mode === 'up' ? Infinity : chosen.threshold;
-    this.#scale = new UnitScale('page-hinkley', chosen, SCALED_DEVIATION);
+    this.#scale = new UnitScale(chosen, SCALED_DEVIATION);
     if (state === undefined) return;
     const from = new SnapshotReader('page-hinkley', state);
     this.#state = from.into(fresh(), COUNTS);
     this.#scale.restore(from);
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
     const settled = this.#state.level === 'stable';
     if (!settled && this.#state.level === 'drift') this.#reset();
     const taken = this.#scale.take(value);
-    if (Number.isNaN(taken)) return this.#learned();
+    if (Number.isNaN(taken)) return this.#learned(value);
     const state = this.#state;
     const count = ++state.count;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
@@ -142,7 +141,8 @@ class PageHinkley implements StreamingDetector {
   }
 
   /** Counts a value that the scale was learned from. */
-  #learned(): Level {
+  #learned(value: number): Level {
+    if (!Number.isFinite(value)) return this.level;
     if (this.#scale.unfit) this.#state = fresh(this.observed);
     this.#state.observedBefore++;
     return this.#state.level;

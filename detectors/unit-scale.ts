@@ -33,7 +33,6 @@ const NONE = -1;
 
 /** What a detector takes its values through. */
 export class UnitScale {
-  readonly #detector: string;
   /** Null where every stream is taken as it is. */
   readonly #scale: Scale | null;
   readonly #unit: number;
@@ -46,15 +45,14 @@ export class UnitScale {
   #factor = Number.NaN;
   #most = Number.NaN;
 
-  /** `unit`: what one standard deviation becomes, a power of two, which rounds nothing. `detector`: its name in errors. */
-  constructor(detector: string, options: { readonly warmUp: number; readonly semantics: 'safe' | 'river' }, unit: number) {
-    this.#detector = detector;
+  /** `unit`: what one standard deviation becomes, a power of two, which rounds nothing. */
+  constructor(options: { readonly warmUp: number; readonly semantics: 'safe' | 'river' }, unit: number) {
     this.#scale = options.semantics === 'river' ? null : new Scale(options.warmUp, REACH);
     this.#unit = unit;
     this.#settle();
   }
 
-  /** The value as it is to be taken; NaN where it was only learned from. @throws RangeError when the value is not finite. */
+  /** The value as it is to be taken; NaN where it was only learned from, or is not finite and so no observation. */
   take(value: number): number {
     const placed = (value - this.#mean) * this.#factor;
     return Math.abs(placed) <= this.#most ? placed : this.#look(value);
@@ -81,7 +79,10 @@ export class UnitScale {
 
   /** A value that is not simply within bounds, or one of the first. */
   #look(value: number): number {
-    if (!Number.isFinite(value)) throw new RangeError(`${this.#detector}: ${value} is not a finite number`);
+    if (!Number.isFinite(value)) {
+      this.unfit = false;
+      return Number.NaN;
+    }
     const scale = this.#scale;
     const bounded = Math.min(Math.max(value, -LARGEST), LARGEST);
     if (scale === null || (this.#bits && scale.known)) return bounded;

@@ -50,10 +50,9 @@ class Variance implements StreamingDetector {
     this.#sums.restore(from);
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (!Number.isFinite(value)) throw new RangeError(`variance: ${value} is not a finite number`);
     if (this.#sums.level === 'drift') this.#sums.forget();
+    if (!Number.isFinite(value)) return this.#sums.level;
     this.#observed++;
     const bounded = Math.min(Math.max(value, -LARGEST), LARGEST);
     const first = this.#first;

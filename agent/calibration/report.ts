@@ -4,6 +4,7 @@
 import type { Policy } from '../../contracts/policy.ts';
 import { duration, figure } from '../../policies/figures.ts';
 import { readReference, Reference } from '../reference.ts';
+import { readSketches } from '../reference-sketch.ts';
 import { WatchedSignals } from '../watched-signals.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
@@ -29,7 +30,8 @@ const SEED = 1;
 /** @throws ConfigError when the reference file cannot be read. */
 export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
   const { inputs, outputs } = policy.schema;
-  const watched = new WatchedSignals(policy, { inputs, outputs }, new Reference(policy, await readReference(policy)));
+  const reference = new Reference(policy, await readReference(policy), undefined, await readSketches(policy));
+  const watched = new WatchedSignals(policy, { inputs, outputs }, reference);
   const task: CalibrationTask = { policy, ...watched.task(), rowsPerMs: null, seed: SEED };
   const calibration = calibrate(task);
   const per = policy.falseAlarms?.per ?? null;

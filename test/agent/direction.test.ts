@@ -38,11 +38,16 @@ t.test('restored in mid-stream it judges as if never interrupted', (t) => {
     cut.see(value);
     if (i % 90 === 0) cut = directionOf(ERROR, JSON.parse(JSON.stringify(cut.snapshot())))!;
   }
-  t.equal(whole.fell(100), true);
-  t.equal(cut.fell(100), true);
+  t.equal(whole.improved(100), true);
+  t.equal(cut.improved(100), true);
+  const speed = directionOf({ signal: 'request.tokensPerSecond', finds: 'drift' })!;
+  for (let i = 0; i < 100; i++) speed.see(i < 50 ? 10 : 20);
+  t.equal(speed.improved(50), true, 'more tokens a second are good news');
+  for (let i = 0; i < 100; i++) speed.see(i < 50 ? 20 : 10);
+  t.equal(speed.improved(50), false);
   t.equal(directionOf({ signal: 'inputs.age', finds: 'drift' }), null, 'an input may drift either way');
   t.ok(directionOf({ signal: 'inputs.age.missing', finds: 'quality' }), 'fewer bad rows are better');
   t.equal(directionOf({ signal: 'inputs.age.missing', finds: 'drift' }), null, 'unless it is a column of that name');
-  t.equal(directionOf(ERROR, 'nonsense')!.fell(null), false, 'without anything seen it has not fallen');
+  t.equal(directionOf(ERROR, 'nonsense')!.improved(null), false, 'without anything seen it has not fallen');
   t.end();
 });
