@@ -86,9 +86,13 @@ export class WatchedSignals {
       rows.set(watch.signal, this.rowsOf(watch.slice.name, watch.signal) ?? []);
       slices.set(watch.slice.name, rows);
     }
+    const sketched = new Set(
+      this.watches.flatMap((watch) => ('signal' in watch && this.sketch(watch.signal) !== null ? [watch.signal] : [])),
+    );
     return {
       columns: this.columns,
       cells,
+      sketched: [...sketched],
       slices: this.slices.slices.map((slice) => ({ slice, rows: slices.get(slice.name) ?? new Map() })),
     };
   }
