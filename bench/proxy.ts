@@ -14,7 +14,7 @@ import { type Round, wrk, wrkScript } from './load/wrk.ts';
 import { dataPath, fastifyProxy, startDriftline, undici } from './peers/in-node.ts';
 import { cpuBetween, cpuOf, memoryOf, type Peer, type PeerKind } from './peers/peer.ts';
 import { envoy, haproxy, kserveAgent, missingFor, nginx, startModel, versionsOf } from './peers/programs.ts';
-import { startSink } from './peers/sink.ts';
+import { startSink } from './peers/stand-ins.ts';
 
 const ROUNDS = 11;
 const ROUND_S = 3;

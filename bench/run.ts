@@ -11,6 +11,8 @@ const BENCHES: { readonly [name: string]: () => Promise<Report> } = {
   windowed: async () => (await import('./windowed.ts')).benchWindowed(),
   'false-alarms': async () => (await import('./false-alarms.ts')).benchFalseAlarms(),
   proxy: async () => (await import('./proxy.ts')).benchProxy(),
+  latency: async () => (await import('./latency.ts')).benchLatency(),
+  bodies: async () => (await import('./bodies.ts')).benchBodies(),
 };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true });

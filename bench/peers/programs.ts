@@ -32,16 +32,6 @@ export function startModel(folder: string, answer: string): Promise<Peer> {
   return startNginx('model', folder, `server { LISTEN; location / { default_type application/json; return 200 '${answer}'; } }`);
 }
 
-/** The stand-in for large bodies: takes what comes and sends this file back. */
-export function startFileModel(folder: string, bytes: number): Promise<Peer> {
-  writeFileSync(join(folder, 'large.json'), `["${'x'.repeat(bytes - 4)}"]`);
-  return startNginx(
-    'large',
-    folder,
-    `server { LISTEN; location / { default_type application/json; root ${folder}; error_page 405 =200 /large.json; rewrite ^ /large.json; } }`,
-  );
-}
-
 /** HAProxy: one thread. */
 export const haproxy: PeerKind = {
   name: 'HAProxy',
@@ -226,7 +216,7 @@ async function running(name: string, child: ChildProcess, port: number): Promise
   const ended = once(child, 'exit').finally(() => process.removeListener('exit', kill));
   const stop = async () => {
     // Nothing is to be drained, and the agent would take 30 s over it. nginx's worker would outlive a killed master.
-    child.kill(name === 'nginx' || name === 'model' || name === 'large' ? 'SIGTERM' : 'SIGKILL');
+    child.kill(name === 'nginx' || name === 'model' ? 'SIGTERM' : 'SIGKILL');
     await ended;
   };
   const url = `http://127.0.0.1:${port}`;
