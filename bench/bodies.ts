@@ -9,10 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { figureOf, type Report } from './figure.ts';
 import { answerBody, PATH, requestBody } from './load/bodies.ts';
 import { wrk, wrkScript } from './load/wrk.ts';
-import { dataPath } from './peers/in-node.ts';
-import { cpuBetween, cpuOf, memoryOf, type Peer } from './peers/peer.ts';
-import { nginx, startModel, versionsOf } from './peers/programs.ts';
-import { startLargeModel } from './peers/stand-ins.ts';
+import { dataPath } from './proxies/in-node.ts';
+import { cpuBetween, cpuOf, memoryOf, type Peer } from './proxies/peer.ts';
+import { nginx, startModel, versionsOf } from './proxies/programs.ts';
+import { startLargeModel } from './proxies/stand-ins.ts';
 
 const ROUNDS = 11;
 const ROUND_S = 3;

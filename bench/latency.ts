@@ -9,9 +9,9 @@ import { type Figure, figureOf, type Report } from './figure.ts';
 import { answerBody, PATH, requestBodies, requestBody } from './load/bodies.ts';
 import { type OpenLoop, openLoop } from './load/open-loop.ts';
 import { wrk, wrkScript } from './load/wrk.ts';
-import { dataPath, startDriftline } from './peers/in-node.ts';
-import type { Peer } from './peers/peer.ts';
-import { envoy, haproxy, missingFor, nginx, startModel, versionsOf } from './peers/programs.ts';
+import { dataPath, startDriftline } from './proxies/in-node.ts';
+import type { Peer } from './proxies/peer.ts';
+import { envoy, haproxy, missingFor, nginx, startModel, versionsOf } from './proxies/programs.ts';
 
 const ROUNDS = 11;
 const ROUND_S = 4;

@@ -11,10 +11,10 @@ import type { Figure, Report } from './figure.ts';
 import { figureOf } from './figure.ts';
 import { answerBody, COLUMNS, PATH, requestBodies, requestBody } from './load/bodies.ts';
 import { type Round, wrk, wrkScript } from './load/wrk.ts';
-import { dataPath, fastifyProxy, startDriftline, undici } from './peers/in-node.ts';
-import { cpuBetween, cpuOf, memoryOf, type Peer, type PeerKind } from './peers/peer.ts';
-import { envoy, haproxy, kserveAgent, missingFor, nginx, startModel, versionsOf } from './peers/programs.ts';
-import { startSink } from './peers/stand-ins.ts';
+import { dataPath, fastifyProxy, startDriftline, undici } from './proxies/in-node.ts';
+import { cpuBetween, cpuOf, memoryOf, type Peer, type PeerKind } from './proxies/peer.ts';
+import { envoy, haproxy, kserveAgent, missingFor, nginx, startModel, versionsOf } from './proxies/programs.ts';
+import { startSink } from './proxies/stand-ins.ts';
 
 const ROUNDS = 11;
 const ROUND_S = 3;

@@ -1,5 +1,5 @@
 /**
- * The long run: `node bench/soak.ts --minutes 60 --rate 200`. All of Driftline in front of a model server that misbehaves (`peers/faulty-model.ts`)
+ * The long run: `node bench/soak.ts --minutes 60 --rate 200`. All of Driftline in front of a model server that misbehaves (`proxies/faulty-model.ts`)
  * and dies now and then, with clients that leave in mid-call, labels of which some belong to nobody, and a policy that is rewritten, at
  * times into nonsense. Its memory is read every second: the medians of the second and of the last quarter are to differ by at most 5 MB.
  */
@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { type Server, startServer } from '../test/support/child.ts';
 import { circumstances, describeReport, figureOf, type Report } from './figure.ts';
 import { PATH, requestBodies } from './load/bodies.ts';
-import { freePort, memoryOf } from './peers/peer.ts';
+import { freePort, memoryOf } from './proxies/peer.ts';
 
 const ABORTED = 0.005;
 const LABELLED = 0.2;
@@ -33,7 +33,7 @@ export async function soak(options: { minutes: number; rate: number; say: (line:
   const modelPort = await freePort();
   let seed = 1;
   const startModel = () =>
-    startServer(process.execPath, [join(import.meta.dirname, 'peers/faulty-model.ts'), String(seed++), String(modelPort)], /^ready on/);
+    startServer(process.execPath, [join(import.meta.dirname, 'proxies/faulty-model.ts'), String(seed++), String(modelPort)], /^ready on/);
   let model: Server = await startModel();
   const policy = join(folder, 'policy.yaml');
   writeFileSync(policy, policyText(modelPort, 1));
