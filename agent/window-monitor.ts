@@ -9,7 +9,7 @@ import { withDefaults } from '../contracts/options.ts';
 import type { MonitorPolicy, Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
 import { calibratedP } from '../detectors/null-law.ts';
-import { adjustBenjaminiHochberg, adjustBonferroni } from '../detectors/benjamini-hochberg.ts';
+import { adjust } from '../detectors/multiple-testing.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
 import { windowedLevel } from './calibration/levels.ts';
 import type { Reference } from './reference.ts';
@@ -73,13 +73,13 @@ export class WindowMonitor {
   #judgeTogether(monitor: MonitorPolicy, watches: readonly WindowedWatch[], window: ClosedWindow): Finding[] {
     const level = windowedLevel(this.#policy, monitor, this.#calibration);
     const tested = watches.map((watch) => atLevel(this.#test(watch, window.columns.get(watch.signal) ?? []), level));
-    const pValues = tested.flatMap(({ result }) => (result === null ? [] : [result.calibratedP]));
+    const pValues = tested.map(({ result }) => result?.calibratedP ?? null);
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
-    const adjusted = method === 'none' ? pValues : method === 'bonferroni' ? adjustBonferroni(pValues) : adjustBenjaminiHochberg(pValues);
-    let next = 0;
-    return tested.map(({ watch, result, n, note }) => {
-      const adjustedP = result === null ? null : (adjusted[next++] ?? 1);
+    const adjusted = adjust(method, pValues);
+    const tests = pValues.filter((pValue) => pValue !== null).length;
+    return tested.map(({ watch, result, n, note }, index) => {
+      const adjustedP = adjusted[index] ?? null;
       const floor = watch.choice.effectAtLeast;
       const isLarge = result !== null && result.effect >= (floor ?? 0);
       const level = result === null ? 'insufficient' : adjustedP !== null && adjustedP <= q && isLarge ? 'drift' : 'stable';
@@ -96,7 +96,7 @@ export class WindowMonitor {
         threshold: q,
         pValue: result?.pValue ?? null,
         adjustedP,
-        tests: method === 'none' ? null : pValues.length,
+        tests: method === 'none' ? null : tests,
         effect: result?.effect ?? null,
         effectAtLeast: floor,
         n,

@@ -68,6 +68,8 @@ export interface WindowedDefinition<S extends OptionSchemas = OptionSchemas, V e
   readonly observes: 'number' | 'category' | 'any';
   /** The word for the effect in a policy: `D`, `cramers_v`. */
   readonly effect: string;
+  /** Whether the effect may exceed 1. */
+  readonly isUnbounded?: boolean;
   readonly options: S;
   prepare(options: OptionsOf<S>, reference: readonly V[]): WindowedTest<V>;
 }

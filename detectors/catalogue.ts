@@ -2,9 +2,11 @@
 import type { DetectorDefinition } from '../contracts/detector.ts';
 import { adwin } from './adwin.ts';
 import { chiSquared } from './chi-squared.ts';
+import { confidenceSequence } from './confidence-sequence.ts';
 import { cusum } from './cusum.ts';
 import { ddm } from './ddm.ts';
 import { eddm } from './eddm.ts';
+import { eDetector } from './e-detector.ts';
 import { energy } from './energy.ts';
 import { fisher } from './fisher.ts';
 import { gTest } from './g-test.ts';
@@ -33,6 +35,8 @@ export const detectors: readonly DetectorDefinition[] = [
   kswin,
   cusum,
   variance,
+  eDetector,
+  confidenceSequence,
   ks,
   wasserstein,
   energy,

@@ -3,7 +3,8 @@
  */
 import type { DetectorDefinition } from '../contracts/detector.ts';
 import type { OptionSchemas } from '../contracts/options.ts';
-import { choice, type JsonSchema, list, map, name, share, span, text, when } from './schema-words.ts';
+import { CORRECTIONS } from '../contracts/policy.ts';
+import { choice, type JsonSchema, list, map, name, number, share, span, text, when } from './schema-words.ts';
 
 /** The detectors there are, by type. */
 export type Detectors = ReadonlyMap<string, DetectorDefinition>;
@@ -59,7 +60,13 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
       correction: map(
         'How the p-values of one window’s tests are corrected together.',
         {
-          method: choice('The correction.', ['benjamini-hochberg', 'bonferroni', 'none'], { default: 'benjamini-hochberg' }),
+          method: choice(
+            '`benjamini-hochberg`: the usual choice, of the findings at most the share q is false; `benjamini-yekutieli`: the same where columns may depend on each other in any way. ' +
+              'Where any false finding is one too many: `bonferroni` (the simplest), `holm` (never weaker, same promise for any dependence), `holm-sidak` (independent columns), ' +
+              '`hochberg` and `hommel` (stronger still, for independent or alike columns; `hommel` the strongest). `none`: each test by itself, for a monitor of one column.',
+            CORRECTIONS,
+            { default: 'benjamini-hochberg' },
+          ),
           family: choice('Which tests are corrected together: those of this monitor in one window.', ['window'], { default: 'window' }),
           q: { description: 'Significance after the correction.', type: 'number', exclusiveMinimum: 0, maximum: 0.5, default: 0.05 },
         },
@@ -69,7 +76,7 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
       clear: map(
         'When the alert ends.',
         {
-          effectBelow: share('The effect must fall below this; without it, below the floor that opened the alert.'),
+          effectBelow: number('The effect must fall below this; without it, below the floor that opened the alert.', { minimum: 0 }),
           for: span('How long the calm must last.', { default: '1 window' }),
         },
         { default: {} },
@@ -96,7 +103,7 @@ function slot(kind: Slot, description: string, detectors: Detectors): JsonSchema
       'The smallest difference that matters: what is significant but smaller is no finding.',
       {
         stat: { description: 'The measure of the difference.', type: 'string' },
-        atLeast: share('The floor.'),
+        atLeast: number('The floor; at most 1 where the measure is.', { minimum: 0 }),
       },
       { required: ['atLeast'] },
     );
@@ -113,7 +120,8 @@ function optionsOf(detector: DetectorDefinition, names: ReadonlySet<string>, all
   const own: OptionSchemas = detector.options;
   for (const option of names) properties[option] = Object.hasOwn(own, option) ? own[option]! : false;
   if (detector.kind === 'windowed') {
-    properties.effect = { properties: { stat: choice('The measure of the difference.', [detector.effect], { default: detector.effect }) } };
+    const stat = choice('The measure of the difference.', [detector.effect], { default: detector.effect });
+    properties.effect = { properties: detector.isUnbounded === true ? { stat } : { stat, atLeast: { maximum: 1 } } };
   } else if ('effect' in all) properties.effect = false;
   return properties;
 }

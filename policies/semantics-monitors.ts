@@ -27,6 +27,7 @@ export function checkMonitors(inspection: Inspection): void {
     if (monitor.needs === 'feedback') checkFeedbackMonitor(inspection, here, monitor);
     else checkSignals(inspection, here, monitor);
     checkClear(inspection, here, monitor);
+    checkBounds(inspection, here, monitor);
   }
 }
 
@@ -151,11 +152,31 @@ function checkClear(inspection: Inspection, here: Path, monitor: Partly<MonitorD
     if (monitor.detectors !== undefined && Object.values(monitor.detectors).some((choice) => choice?.type !== undefined)) {
       inspection.mistake([...here, 'clear', 'effectBelow'], 'only windowed tests measure an effect — remove it', 'key');
     }
+  } else if (below > 1 && floors.length === 0 && windowed.every((choice) => !isUnbounded(inspection, choice))) {
+    inspection.mistake([...here, 'clear', 'effectBelow'], `is ${below}, and these tests measure effects of at most 1 — lower it`);
   } else if (floors.length > 0 && below > lowest) {
     inspection.mistake(
       [...here, 'clear', 'effectBelow'],
       `is ${below}, above the floor ${lowest} that opens the alert: it would end at once — lower it`,
     );
+  }
+}
+
+/** Bounds of values come as a pair. */
+function checkBounds(inspection: Inspection, here: Path, monitor: Partly<MonitorDocument>): void {
+  for (const slot of ['numeric', 'error'] as const) {
+    const choice = monitor.detectors?.[slot];
+    if (kindOf(inspection, choice) !== 'streaming') continue;
+    const { low, high } = choice as { readonly low?: unknown; readonly high?: unknown };
+    const place = [...here, 'detectors', slot];
+    if ((low === undefined) !== (high === undefined))
+      inspection.mistake(
+        [...place, low === undefined ? 'high' : 'low'],
+        `needs \`${low === undefined ? 'low' : 'high'}\` beside it — write both, or neither`,
+        'key',
+      );
+    else if (typeof low === 'number' && typeof high === 'number' && low >= high)
+      inspection.mistake([...place, 'low'], `is ${low}, not below high ${high} — swap them`);
   }
 }
 
@@ -180,4 +201,9 @@ function slotOf(type: ColumnDocument['type']): 'numeric' | 'categorical' | null 
 
 function kindOf(inspection: Inspection, choice: Partly<DetectorDocument> | undefined): 'streaming' | 'windowed' | undefined {
   return typeof choice?.type === 'string' ? inspection.detectors.get(choice.type)?.kind : undefined;
+}
+
+function isUnbounded(inspection: Inspection, choice: Partly<DetectorDocument> | undefined): boolean {
+  const definition = inspection.detectors.get(choice?.type ?? '');
+  return definition?.kind === 'windowed' && definition.isUnbounded === true;
 }

@@ -15,9 +15,9 @@
  * Source: Simes. Biometrika 73, 1986; Benjamini, Yekutieli. Annals of Statistics 29, 2001 (positive dependence).
  */
 import type { MonitorPolicy, Policy } from '../../contracts/policy.ts';
-import { adjustBenjaminiHochberg, adjustBonferroni } from '../../detectors/benjamini-hochberg.ts';
 import { detectorOf } from '../../detectors/catalogue.ts';
 import { type Dependence, FEWEST_BLOCKS, findDependence } from '../../detectors/dependence.ts';
+import { adjust } from '../../detectors/multiple-testing.ts';
 import { type NullLaw, nullLaw, scoreOf } from '../../detectors/null-law.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import { categoryOf, numberOf } from '../signals.ts';
@@ -188,14 +188,6 @@ export function countAlarms(monitor: MonitorPolicy, watched: readonly Watched[],
     }
   }
   return { alarms, windows };
-}
-
-/** Adjusted p-values in the order given; what was not tested stays null. */
-export function adjust(method: MonitorPolicy['correction']['method'], pValues: readonly (number | null)[]): (number | null)[] {
-  const tested = pValues.filter((pValue) => pValue !== null);
-  const adjusted = method === 'none' ? tested : method === 'bonferroni' ? adjustBonferroni(tested) : adjustBenjaminiHochberg(tested);
-  let next = 0;
-  return pValues.map((pValue) => (pValue === null ? null : adjusted[next++]!));
 }
 
 /** A q from the budget. */

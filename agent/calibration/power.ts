@@ -2,11 +2,12 @@
  * What a windowed test can see: the smallest change that it finds in four windows of five, at its window and its level.
  *
  * Numbers are shifted as a whole, in standard deviations of the reference. Where there are few different values (categories, flags), a
- * share of the rows moves to another value instead. The test stands alone with its change, so of m corrected together it gets q/m.
+ * share of the rows moves to another value instead. The test stands alone with its change: the p-values corrected with it are 1.
  */
 import { withDefaults } from '../../contracts/options.ts';
 import type { Cell } from '../../contracts/record.ts';
 import { calibratedP } from '../../detectors/null-law.ts';
+import { adjust } from '../../detectors/multiple-testing.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import { numberOf } from '../signals.ts';
 import { valuesOf } from '../window-monitor.ts';
@@ -38,7 +39,8 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, { watch, cel
   const random = new Random(seed);
   const test = definition.prepare(withDefaults(definition.options, choice.options), valuesOf(watch, cells));
   const law = level.laws[watch.signal];
-  const atMost = monitor.correction.method === 'none' ? level.value : level.value / tests;
+  const others = new Array<number>(tests - 1).fill(1);
+  const isSignificant = (pValue: number) => adjust(monitor.correction.method, [pValue, ...others])[0]! <= level.value!;
   const windows = Array.from({ length: WINDOWS }, () => ({
     cells: Array.from(drawRows(random, cells.length, level.blockRows!, policy.window.rows), (row) => cells[row] ?? null),
     seed: random.bits(),
@@ -50,7 +52,7 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, { watch, cel
       const values = valuesOf(watch, change.apply(window.cells, size, new Random(window.seed)));
       const result = values.length < policy.minSamples ? null : test.test(values);
       if (result === null || result.effect < (choice.effectAtLeast ?? 0)) continue;
-      if ((law === undefined ? result.pValue : calibratedP(law, result.pValue)) <= atMost) found++;
+      if (isSignificant(law === undefined ? result.pValue : calibratedP(law, result.pValue))) found++;
     }
     return found >= FOUND * WINDOWS;
   };

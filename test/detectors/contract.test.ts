@@ -20,6 +20,8 @@ const BRISK: { readonly [type: string]: { readonly [option: string]: unknown } }
   kswin: { windowSize: 40, statSize: 15 },
   cusum: { warmUp: 12, threshold: 8 },
   variance: { warmUp: 24, threshold: 8 },
+  'e-detector': { warmUp: 100, alpha: 1e-3 },
+  'confidence-sequence': { warmUp: 100, alpha: 0.2, epoch: 100 },
 };
 
 /** The same detectors with the options that have code of their own. */
@@ -30,6 +32,8 @@ const VARIANTS: readonly { readonly type: string; readonly given: { readonly [op
   { type: 'adwin', given: { semantics: 'river', clock: 7, delta: 0.2 } },
   { type: 'adwin', given: { keepWindow: true, clock: 3, delta: 0.2, warmUp: 12 } },
   { type: 'page-hinkley', given: { semantics: 'river', threshold: 3, mode: 'down' } },
+  { type: 'e-detector', given: { mean: 0, low: -4, high: 5, mode: 'up', alpha: 0.001 } },
+  { type: 'confidence-sequence', given: { mean: 0, margin: 1, warmUp: 30, epoch: 100 } },
   { type: 'kswin', given: { windowSize: 200, statSize: 6, alpha: 0.05, keepWindow: true } },
 ];
 const variants = [
@@ -172,9 +176,6 @@ for (const definition of streaming) {
   });
 }
 
-/** Effects in [0, 1] unless they are named here. */
-const UNBOUNDED: ReadonlySet<string> = new Set(['wasserstein', 'psi']);
-
 const numberCell = fc.oneof(
   fc.double({ noNaN: true }),
   fc.integer({ min: 0, max: 3 }),
@@ -188,7 +189,7 @@ const kindsOf = ({ observes }: WindowedDefinition) => (observes === 'any' ? (['n
 function wrongWith(definition: WindowedDefinition, result: TestResult, n: number, referenceN: number): string | null {
   if (!Number.isFinite(result.statistic)) return `statistic ${result.statistic}`;
   if (!(result.pValue >= 0 && result.pValue <= 1)) return `p ${result.pValue}`;
-  if (!(result.effect >= 0 && result.effect <= (UNBOUNDED.has(definition.type) ? Number.MAX_VALUE : 1))) return `effect ${result.effect}`;
+  if (!(result.effect >= 0 && result.effect <= (definition.isUnbounded === true ? Number.MAX_VALUE : 1))) return `effect ${result.effect}`;
   return result.n === n && result.referenceN === referenceN ? null : `${result.n} and ${result.referenceN} values`;
 }
 
@@ -269,7 +270,10 @@ t.test('the catalogue names each detector once, in kebab-case, with a summary an
   for (const detector of detectors) {
     t.match(detector.type, /^[a-z]+(-[a-z]+)*$/);
     t.ok(detector.summary.endsWith('.'));
-    for (const option of Object.values(detector.options)) t.ok(option.description.endsWith('.') && option.default !== undefined);
+    for (const option of Object.values(detector.options)) {
+      // What has no default says what holds without it.
+      t.ok(option.description.endsWith('.') && (option.default !== undefined || option.description.includes('without')));
+    }
     t.equal(detectorOf(detector.type), detector);
   }
   t.equal(detectorOf('toString'), null);
