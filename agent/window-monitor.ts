@@ -2,7 +2,7 @@
  * Judges a full window: one test a watched signal against its reference, corrected over the window, held against the policy's floor.
  */
 import { median } from 'simple-statistics';
-import type { TestResult, WindowedTest } from '../contracts/detector.ts';
+import type { TestResult, Value, WindowedTest } from '../contracts/detector.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
@@ -13,10 +13,10 @@ import { adjust } from '../detectors/multiple-testing.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
 import { windowedLevel } from './calibration/levels.ts';
 import type { Reference } from './reference.ts';
-import { categoriesOf, numbersOf } from './signals.ts';
 import type { MonitorRow } from './store/commit.ts';
 import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
+import { cellsOf, observesNumbers, type WatchedCell, valuesOf } from './watched-cells.ts';
 import type { ClosedWindow } from './windows.ts';
 
 interface Prepared {
@@ -72,7 +72,7 @@ export class WindowMonitor {
 
   #judgeTogether(monitor: MonitorPolicy, watches: readonly WindowedWatch[], window: ClosedWindow): Finding[] {
     const level = windowedLevel(this.#policy, monitor, this.#calibration);
-    const tested = watches.map((watch) => atLevel(this.#test(watch, window.columns.get(watch.signal) ?? []), level));
+    const tested = watches.map((watch) => atLevel(this.#test(watch, windowCells(watch, window)), level));
     const pValues = tested.map(({ result }) => result?.calibratedP ?? null);
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
@@ -109,7 +109,7 @@ export class WindowMonitor {
     });
   }
 
-  #test(watch: WindowedWatch, cells: readonly Cell[]): Tested {
+  #test(watch: WindowedWatch, cells: readonly WatchedCell[]): Tested {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
     const prepared = this.#prepare(watch);
@@ -119,6 +119,7 @@ export class WindowMonitor {
     }
     const result = prepared.test.test(values);
     if (result === null) return { watch, result, n: values.length, note: 'nothing to compare' };
+    if (watch.members !== undefined) return { watch, result, n: values.length, note: result.note };
     const now = summarise(watch, cells, values);
     const parts = [`${now.centre} (reference ${prepared.reference.centre})`];
     if (result.note !== null) parts.push(result.note);
@@ -131,16 +132,17 @@ export class WindowMonitor {
     const key = keyOf(watch);
     const ready = this.#prepared.get(key);
     if (ready !== undefined) return ready;
-    const cells = this.#reference.cells(watch.signal);
+    const cells = cellsOf(watch, (signal) => this.#reference.cells(signal));
     if (cells === null) return null;
     const values = valuesOf(watch, cells);
     if (values.length === 0) return null;
-    const options = withDefaults(watch.definition.options, watch.choice.options);
     const prepared: Prepared = {
       watch,
       key,
-      fingerprint: this.#reference.hash(watch.signal),
-      test: watch.definition.prepare(options, values),
+      fingerprint: signalsOf(watch)
+        .map((signal) => this.#reference.hash(signal))
+        .join(' '),
+      test: prepareTest(watch, values),
       reference: summarise(watch, cells, values),
       observed: 0,
     };
@@ -192,17 +194,25 @@ function atLevel(
   return { ...tested, result: { ...result, calibratedP: calibratedP(law, result.pValue) } };
 }
 
-/** What a test sees of a column: what is present, as numbers or as categories. */
-export function valuesOf(watch: WindowedWatch, cells: readonly Cell[]): (number | string)[] {
-  return observesNumbers(watch) ? numbersOf(cells) : categoriesOf(cells);
+/** A watch's test against these reference values. */
+export function prepareTest({ definition, choice, members }: WindowedWatch, reference: readonly Value[]): WindowedTest {
+  const names = members?.map(({ signal }) => signal.slice(signal.indexOf('.') + 1));
+  return definition.prepare(withDefaults(definition.options, choice.options), reference, names);
 }
 
-/** What takes anything gets numbers from the slot of numeric signals. */
-function observesNumbers({ definition, choice, monitor }: WindowedWatch): boolean {
-  return definition.observes === 'number' || (definition.observes === 'any' && choice === monitor.numeric);
+/** The columns that a watch looks at. */
+export function signalsOf({ signal, members }: WindowedWatch): string[] {
+  return members?.map((member) => member.signal) ?? [signal];
 }
 
-function summarise(watch: WindowedWatch, cells: readonly Cell[], values: readonly (number | string)[]): Summary {
+/** A column that a window does not have is missing in all of its rows. */
+function windowCells(watch: WindowedWatch, { columns, range }: ClosedWindow): readonly WatchedCell[] {
+  if (watch.members === undefined) return columns.get(watch.signal) ?? [];
+  const rows = range.toRow - range.fromRow + 1;
+  return cellsOf(watch, (signal) => columns.get(signal) ?? new Array<Cell>(rows).fill(null)) ?? [];
+}
+
+function summarise(watch: WindowedWatch, cells: readonly WatchedCell[], values: readonly Value[]): Summary {
   const missing = cells.length === 0 ? 0 : 1 - values.length / cells.length;
   if (values.length === 0) return { values: 0, missing, centre: 'no values' };
   if (observesNumbers(watch)) {

@@ -145,7 +145,13 @@ function defaultOf(value: unknown): string {
 }
 
 function detectorsPage(): string {
-  const observes = { binary: 'zeros and ones', number: 'numbers', category: 'categories', any: 'numbers or categories' } as const;
+  const observes = {
+    binary: 'zeros and ones',
+    number: 'numbers',
+    category: 'categories',
+    any: 'numbers or categories',
+    rows: 'several columns',
+  } as const;
   let page = `${GENERATED}
 
 # Detectors

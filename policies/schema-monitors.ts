@@ -10,7 +10,7 @@ import { choice, type JsonSchema, list, map, name, number, share, span, text, wh
 export type Detectors = ReadonlyMap<string, DetectorDefinition>;
 
 /** The keys under `detectors` that take a detector, and what it must observe. */
-export type Slot = 'numeric' | 'categorical' | 'error';
+export type Slot = 'numeric' | 'categorical' | 'multivariate' | 'error';
 
 /** The severities, least first. */
 export const severities = ['info', 'warning', 'critical'] as const;
@@ -19,6 +19,7 @@ export const severities = ['info', 'warning', 'critical'] as const;
 export function fitting(slot: Slot, detectors: Detectors): DetectorDefinition[] {
   return [...detectors.values()].filter((detector) => {
     if (slot === 'numeric') return detector.observes === 'number' || detector.observes === 'any';
+    if (slot === 'multivariate') return detector.observes === 'rows';
     if (slot === 'categorical') return detector.observes === 'category' || detector.observes === 'any';
     return detector.kind === 'streaming';
   });
@@ -48,6 +49,11 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
         {
           numeric: slot('numeric', 'For number, integer and boolean signals.', detectors),
           categorical: slot('categorical', 'For categorical columns.', detectors),
+          multivariate: slot(
+            'multivariate',
+            'For all watched columns together, numbers and categories alike: sees what changes between columns. One test a window, on the signal `inputs` (`outputs`, or `columns` where both sides are watched).',
+            detectors,
+          ),
           error: slot(
             'error',
             'For `feedback.error`: 1 for each label that contradicts the prediction, 0 for each that confirms it.',

@@ -41,7 +41,7 @@ function checkFeedbackMonitor(inspection: Inspection, here: Path, monitor: Partl
       'key',
     );
   }
-  for (const key of ['categorical', 'predictor'] as const) {
+  for (const key of ['categorical', 'multivariate', 'predictor'] as const) {
     if (detectors?.[key] !== undefined)
       inspection.mistake(
         [...here, 'detectors', key],
@@ -49,7 +49,10 @@ function checkFeedbackMonitor(inspection: Inspection, here: Path, monitor: Partl
         'key',
       );
   }
-  if (detectors !== undefined && ['error', 'numeric', 'categorical', 'predictor', 'sequential'].every((key) => !written(key))) {
+  if (
+    detectors !== undefined &&
+    ['error', 'numeric', 'categorical', 'multivariate', 'predictor', 'sequential'].every((key) => !written(key))
+  ) {
     inspection.mistake(
       [...here, 'detectors'],
       '`needs: feedback` has no detector — add `error` (for labels) or `numeric` (for rewards)',
@@ -74,6 +77,13 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
   if (monitor.detectors?.error !== undefined) {
     inspection.mistake([...here, 'detectors', 'error'], '`error` watches feedback — add `needs: feedback` to the monitor', 'key');
   }
+  if (monitor.detectors?.predictor !== undefined && monitor.detectors.multivariate !== undefined) {
+    inspection.mistake(
+      [...here, 'detectors', 'multivariate'],
+      '`multivariate` does not go with `predictor`, which is about the same outputs — give it a monitor of its own',
+      'key',
+    );
+  }
   const columns = declared(inspection);
   if (typeof monitor.features === 'object') {
     for (const [index, feature] of monitor.features.entries()) {
@@ -82,11 +92,18 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
     return;
   }
   const inputs = columns.inputs;
-  const slots = ['numeric', 'categorical'].filter((slot) => at(inspection.written, [...here, 'detectors', slot]) !== undefined);
+  const slots = ['numeric', 'categorical', 'multivariate'].filter(
+    (slot) => at(inspection.written, [...here, 'detectors', slot]) !== undefined,
+  );
   if (
     slots.length === 0 ||
     inputs.length === 0 ||
-    inputs.some((column) => column.type === undefined || slots.includes(slotOf(column.type) ?? ''))
+    inputs.some(
+      (column) =>
+        column.type === undefined ||
+        (column.type !== 'text' && slots.includes('multivariate')) ||
+        slots.includes(slotOf(column.type) ?? ''),
+    )
   )
     return;
   inspection.mistake([...here, 'detectors'], `no input column fits ${slots.join(' or ')} — nothing would be watched`, 'key');
@@ -132,7 +149,7 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
   if (column.type === undefined || monitor.detectors === undefined || has('predictor')) return;
   const slot = slotOf(column.type);
   if (slot === null) inspection.mistake(here, `${feature} is of type text, which no detector watches — remove it`);
-  else if (!has(slot))
+  else if (!has(slot) && !has('multivariate'))
     inspection.mistake(
       here,
       `${feature} is of type ${column.type} and the monitor has no \`${slot}\` detector — add one, or remove the feature`,
@@ -143,7 +160,7 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
 function checkClear(inspection: Inspection, here: Path, monitor: Partly<MonitorDocument>): void {
   const below = monitor.clear?.effectBelow;
   if (below === undefined) return;
-  const windowed = [monitor.detectors?.numeric, monitor.detectors?.categorical].filter(
+  const windowed = [monitor.detectors?.numeric, monitor.detectors?.categorical, monitor.detectors?.multivariate].filter(
     (choice) => kindOf(inspection, choice) === 'windowed',
   );
   const floors = windowed.map((choice) => choice?.effect?.atLeast).filter((floor) => floor !== undefined);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import type { StreamingDefinition, TestResult, WindowedDefinition } from '../../contracts/detector.ts';
+import type { StreamingDefinition, TestResult, Value, WindowedDefinition } from '../../contracts/detector.ts';
 import { SnapshotError } from '../../contracts/errors.ts';
 import type { Json } from '../../contracts/json.ts';
 import { withDefaults } from '../../contracts/options.ts';
@@ -183,7 +183,13 @@ const numberCell = fc.oneof(
 );
 const categoryCell = fc.oneof(fc.string({ maxLength: 2 }), fc.integer({ min: 0, max: 3 }));
 const fewCategories = fc.array<string | number>(fc.constantFrom('text', 'a'), { maxLength: 60 });
-const kindsOf = ({ observes }: WindowedDefinition) => (observes === 'any' ? (['number', 'category'] as const) : ([observes] as const));
+const kindsOf = ({ observes }: WindowedDefinition) =>
+  observes === 'any' || observes === 'rows' ? (['number', 'category'] as const) : ([observes] as const);
+/** As this test sees them: rows of one column for tests of several. */
+const seenBy = ({ observes }: WindowedDefinition, values: readonly (number | string)[]): Value[] =>
+  observes === 'rows' ? values.map((value) => [value]) : [...values];
+/** The effect where nothing differs. */
+const noneOf = ({ effect }: WindowedDefinition) => (effect === 'auc' ? 0.5 : 0);
 
 /** What is wrong with a result, or null. */
 function wrongWith(definition: WindowedDefinition, result: TestResult, n: number, referenceN: number): string | null {
@@ -206,7 +212,7 @@ for (const definition of windowed) {
           fc.property(arrays, arrays, fc.boolean(), (reference, window, pooled) => {
             if (kind === 'category') reference.push('text');
             const options = withDefaults(definition.options, pooled ? {} : { minExpected: 0 });
-            const result = definition.prepare(options, reference).test(window);
+            const result = definition.prepare(options, seenBy(definition, reference)).test(seenBy(definition, window));
             if (result === null) return;
             results++;
             assert.equal(wrongWith(definition, result, window.length, reference.length), null);
@@ -220,7 +226,10 @@ for (const definition of windowed) {
   }
 
   t.test(`${definition.type}: an empty side, one row, constants and NaN have defined results`, (t) => {
-    const against = (reference: readonly number[]) => definition.prepare(withDefaults(definition.options, {}), reference);
+    const against = (reference: readonly number[]) => {
+      const test = definition.prepare(withDefaults(definition.options, {}), seenBy(definition, reference));
+      return { test: (window: readonly number[]) => test.test(seenBy(definition, window)) };
+    };
     const many = Array.from({ length: 50 }, (_, k) => k % 7);
     t.equal(against([]).test(many), null);
     t.equal(against([]).test([]), null);
@@ -245,20 +254,24 @@ for (const definition of windowed) {
 
   t.test(`${definition.type}: no change has a large p-value, a great change a small one and the larger effect`, (t) => {
     const draw = (length: number, seed: number) => Array.from({ length }, (_, k) => Math.floor(((k * 0.618034 + seed) % 1) * 3) % 2);
-    const against = definition.prepare(withDefaults(definition.options, {}), draw(1_000, 0.1));
-    const same = against.test(draw(500, 0.3))!;
-    const other = against.test(draw(500, 0.3).map((value) => (value === 0 ? 1 : value)))!;
+    const against = definition.prepare(withDefaults(definition.options, {}), seenBy(definition, draw(1_000, 0.1)));
+    const same = against.test(seenBy(definition, draw(500, 0.3)))!;
+    const changed = draw(500, 0.3).map((value) => (value === 0 ? 1 : value));
+    const other = against.test(seenBy(definition, changed))!;
     t.ok(same.pValue > 0.3, `p ${same.pValue}`);
     t.ok(other.pValue <= 0.0005, `p ${other.pValue}`);
-    t.ok(same.effect < 0.05 && other.effect > 0.25, `effects ${same.effect} and ${other.effect}`);
+    const none = noneOf(definition);
+    t.ok(same.effect < none + 0.05 && other.effect > none + 0.25, `effects ${same.effect} and ${other.effect}`);
     t.end();
   });
 
   t.test(`${definition.type}: the reference may be used again and again, and the caller’s arrays stay as they are`, (t) => {
     const reference = [3, 1, 2, 1, 3, 2, 1, 1, 2, 3, 1, 2];
     const window = [2, 3, 3, 2, 3, 3, 2, 3, 3, 3, 2];
-    const prepared = definition.prepare(withDefaults(definition.options, { minExpected: 0 }), reference);
-    t.same(prepared.test(window), prepared.test(window));
+    const [rows, other] = [seenBy(definition, reference), seenBy(definition, window)];
+    const prepared = definition.prepare(withDefaults(definition.options, { minExpected: 0 }), rows);
+    t.same(prepared.test(other), prepared.test(other));
+    t.same([rows, other], [seenBy(definition, reference), seenBy(definition, window)]);
     t.same(reference, [3, 1, 2, 1, 3, 2, 1, 1, 2, 3, 1, 2]);
     t.same(window, [2, 3, 3, 2, 3, 3, 2, 3, 3, 3, 2]);
     t.end();

@@ -88,6 +88,20 @@ const broken: [string, string, string, string[]][] = [
     ['p.yaml:27:28 spec.monitors.0.clear.effectBelow is 1.05, and these tests measure effects of at most 1 — lower it'],
   ],
   [
+    'a test of several columns where labels are watched',
+    'detectors: {error: {type: ddm}}',
+    'detectors: {error: {type: ddm}, multivariate: {type: mmd}}',
+    [
+      'p.yaml:31:39 spec.monitors.1.detectors.multivariate `multivariate` does not go with `needs: feedback` — give it a monitor of its own',
+    ],
+  ],
+  [
+    'a test of one column for several',
+    'numeric: {type: ks, effect: {stat: D, atLeast: 0.1}}',
+    'multivariate: {type: ks}\n        numeric: {type: ks}',
+    ['p.yaml:25:30 spec.monitors.0.detectors.multivariate.type is `ks` and must be mmd or domain-classifier'],
+  ],
+  [
     'one bound without the other',
     'error: {type: ddm}',
     'error: {type: e-detector, high: 1}',
