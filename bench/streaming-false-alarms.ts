@@ -130,7 +130,8 @@ function measure(type: string, law: Law, references: number, values: number): Fi
     const [level] = calibration.levels;
     methods.set(level!.method, (methods.get(level!.method) ?? 0) + 1);
     const [watch] = withLevels(policy, watchList(policy, policy.schema, detectorOf), calibration);
-    if (watch?.kind !== 'streaming') continue;
+    // Where the reference cannot serve, the default stands and no budget is promised.
+    if (watch?.kind !== 'streaming' || level!.method === 'unknown') continue;
     const detector = watch.definition.create(withDefaults(watch.definition.options, watch.choice.options));
     const next = law.fresh(new Random(90_000 + run));
     let drifts = 0;

@@ -72,6 +72,8 @@ interface LevelOption {
   readonly strictest: number;
   /** An option that the level must not pass on the loose side. */
   readonly warning: string | null;
+  /** Values replayed for each level tried, where that takes longer than usual. */
+  readonly replayedValues?: number;
   /** Values over which the level is the chance of a false alarm, by the detector's own guarantee for independent values; absent = it has none. */
   readonly guaranteedOver?: (options: { readonly [name: string]: unknown }) => number;
 }
@@ -79,7 +81,7 @@ interface LevelOption {
 /** By type. Ranges end where a detector says nothing any more. */
 const LEVEL_OPTIONS: { readonly [type: string]: LevelOption } = {
   adwin: { option: 'delta', loosest: 0.3, strictest: 1e-12, warning: null },
-  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-12, warning: null },
+  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-12, warning: null, replayedValues: 200_000 },
   'hddm-a': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   'hddm-w': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   ddm: { option: 'driftThreshold', loosest: 2, strictest: 50, warning: 'warningThreshold' },

@@ -13,6 +13,8 @@ import { levelFor, streamShare } from './stream-level.ts';
 /** What a level is about. */
 export type LevelBase = Pick<MonitorLevel, 'monitor' | 'kind' | 'signal' | 'detector' | 'option'>;
 
+const LONGER = 10;
+
 /** A level that is not to be had. */
 export const NOTHING = { value: null, share: null, shareAtMost: null, blockRows: null, extrapolated: false, laws: {} };
 
@@ -41,7 +43,7 @@ function streamOf({ policy, cells }: CalibrationTask, { signal }: StreamingWatch
   if (values.length < 100) return none(`there is no reference of ${signal} to replay`, false);
   const middle = values.toSorted()[Math.floor(values.length / 2)]!;
   const found = findDependence([values, values.map((value) => Math.abs(value - middle))], policy.window.rows);
-  const blockRows = policy.falseAlarms?.blockRows ?? found.blockRows;
+  const blockRows = policy.falseAlarms?.blockRows ?? longBlock(found.blockRows, values.length);
   if (blockRows === null) return none(`rows of ${signal} depend on each other beyond what blocks of its reference keep`, true);
   if (values.length / blockRows < FEWEST_BLOCKS)
     return none(`the reference of ${signal} has fewer than ${FEWEST_BLOCKS} blocks of ${rowsInWords(blockRows)}`, true);
@@ -52,6 +54,12 @@ function streamOf({ policy, cells }: CalibrationTask, { signal }: StreamingWatch
     dependent,
     why: dependent ? `replays in blocks of ${rowsInWords(blockRows)}` : 'replays of single rows, which are independent',
   };
+}
+
+/** Blocks far longer than the dependence: what makes a streaming detector alarm is a rare long spell, which shorter ones would cut. */
+function longBlock(blockRows: number | null, rows: number): number | null {
+  if (blockRows === null || blockRows === 1) return blockRows;
+  return Math.max(blockRows, Math.min(LONGER * blockRows, Math.floor(rows / FEWEST_BLOCKS)));
 }
 
 /** A streaming detector's level that stands: how often it alarms on replays. */
