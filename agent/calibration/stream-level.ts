@@ -20,8 +20,11 @@ const FINEST = 1 / 128;
 const SLOPE_OVER = 1 / 24;
 /** The logarithm of the rate falls at least so much over that. */
 const LEAST_FALL = 0.05;
-/** What replays of one reference leave out is its own chance: fresh streams were seen to alarm up to 1.6 times as often. */
-const SAFETY = 0.6;
+/**
+ * Parts of the budget that are spent, since replays of one reference leave out its own chance: fresh streams were seen to alarm up to 1.6 times
+ * as often, and up to 2.4 times where values depend on each other, so that there are fewer stretches to learn from.
+ */
+const SAFETY = { independent: 0.6, dependent: 0.3 };
 
 /** A signal's reference as it is replayed. */
 export interface ReplayedStream {
@@ -66,7 +69,7 @@ export function levelFor(
   const seed = random.bits();
   const known = new Map<number, number>();
   const values = valuesOf(watch.choice.type);
-  const allowed = SAFETY * perValue * values;
+  const allowed = (stream.blockRows === 1 ? SAFETY.independent : SAFETY.dependent) * perValue * values;
   // No slope is taken from more than this, and looser levels cost the most time.
   const most = 20 * Math.max(allowed, COUNTABLE, stream.blockRows === 1 ? 0 : (COUNTABLE * values) / stream.values.length);
   const scale: Scale = {

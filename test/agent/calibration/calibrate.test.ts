@@ -7,6 +7,8 @@ import { calibratedP } from '../../../detectors/null-law.ts';
 import { Random } from '../../../detectors/performance/random.ts';
 import { policyOf } from '../../support/policies.ts';
 
+t.setTimeout(180_000);
+
 const WINDOW = 100;
 
 function policyFor(monitors: string, more = '', columns = '[{name: x, type: number}, {name: y, type: number}]') {
