@@ -22,6 +22,7 @@ import { FeedbackJoin } from './feedback.ts';
 import { Monitors } from './monitors.ts';
 import { placeOfCall, placeOfFeedback, type Surroundings } from './places.ts';
 import { Reference } from './reference.ts';
+import type { SketchedColumn } from './reference-sketch.ts';
 import { SchemaBlocks } from './schema-blocks.ts';
 import { SchemaCheck } from './schema-check.ts';
 import { numberOf } from './signals.ts';
@@ -36,6 +37,8 @@ export interface AnalysisOptions {
   readonly policy: Policy;
   /** Columns of the reference file by signal; empty without one. */
   readonly referenceFile: ReadonlyMap<string, readonly Cell[]>;
+  /** Columns of a reference file without rows. */
+  readonly referenceSketches?: ReadonlyMap<string, SketchedColumn>;
   readonly reader: StoreReader;
   readonly now: () => number;
   readonly log: (line: string) => void;
@@ -78,8 +81,8 @@ export class Analysis {
     this.#options = options;
     this.#decoder = new Decoder(policy);
     this.#blocks = new SchemaBlocks(policy, reader.state('schemaBlocks'));
-    this.#reference = new Reference(policy, options.referenceFile, reader.state('reference'));
-    this.#check = new SchemaCheck(policy, (signal) => this.#reference.cells(signal));
+    this.#reference = new Reference(policy, options.referenceFile, reader.state('reference'), options.referenceSketches);
+    this.#check = new SchemaCheck(policy, (signal) => this.#reference.known(signal));
     this.#join = new FeedbackJoin(reader, { prediction: policy.model.prediction, ttlMs: policy.feedback.ttlMs });
     this.#accounting = new Accounting(reader.state('accounting'));
     // Written by this class under the same keys; a foreign format was set aside when the store was opened.
@@ -231,7 +234,8 @@ export class Analysis {
 
   #askForLevels(rowsPerMs: number | null): void {
     if ((this.#options.policy.falseAlarms ?? null) === null) return;
-    this.#levels.ask({ columns: this.#monitors.columns, cells: this.#monitors.referenceCells, rowsPerMs });
+    const { columns, referenceCells: cells, sketched } = this.#monitors;
+    this.#levels.ask({ columns, cells, sketched, rowsPerMs });
   }
 
   #useLevels(): void {

@@ -9,6 +9,7 @@ import { Analysis } from './analyse.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 import { calibrateApart } from './calibration/calibration-thread.ts';
 import { readReference } from './reference.ts';
+import { readSketches } from './reference-sketch.ts';
 import { Committer } from './store/commit.ts';
 import { openState } from './store/open.ts';
 import { StoreReader } from './store/read.ts';
@@ -88,6 +89,7 @@ async function open(policy: Policy): Promise<Analysis> {
   return new Analysis({
     policy,
     referenceFile: await readReference(policy),
+    referenceSketches: await readSketches(policy),
     reader,
     now: Date.now,
     log: (line) => say({ kind: 'log', line }),

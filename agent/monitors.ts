@@ -11,11 +11,13 @@ import { withLevels } from './calibration/levels.ts';
 import { PerformanceMonitor } from './performance-monitor.ts';
 import type { Reference } from './reference.ts';
 import { numberOf, requestFailed } from './signals.ts';
+import { RowPlace } from './row-place.ts';
 import type { MonitorRow } from './store/commit.ts';
 import type { Place } from './streaming-monitor.ts';
 import { keyOf, StreamingMonitor } from './streaming-monitor.ts';
 import { watchList } from './watch-list.ts';
-import { signalsOf, WindowMonitor } from './window-monitor.ts';
+import { WindowMonitor } from './window-monitor.ts';
+import { signalsOf } from './watched-cells.ts';
 import type { ClosedWindow } from './windows.ts';
 import { cellsBySignal } from './windows.ts';
 
@@ -73,6 +75,12 @@ export class Monitors {
     return cells;
   }
 
+  /** Watched signals of whose reference only a sketch is left. */
+  get sketched(): string[] {
+    const watches = watchList(this.#policy, this.columns, detectorOf).filter((watch) => watch.kind !== 'performance');
+    return [...new Set(watches.map(({ signal }) => signal))].filter((signal) => this.#reference.sketch(signal) !== null);
+  }
+
   /**
    * Resolves the policy's monitors against the columns; again when the columns have become known. What runs goes on, what was
    * stored continues.
@@ -102,26 +110,22 @@ export class Monitors {
       ...(failed === null ? [] : this.value('request.failed', Number(failed), byCall)),
       ...this.value('request.latency', record.latencyMs, byCall),
     ];
+    const place = new RowPlace(record, byCall.observedRows);
     for (const [signal, cells] of cellsBySignal(record)) {
-      if (!this.#streaming.has(signal)) continue;
-      for (const [row, cell] of cells.entries()) {
-        const here = (record.firstRow ?? 0) + row;
-        const back = (observations: number) => ({ row: Math.max(0, here - observations + 1), at: record.at });
-        findings.push(...this.value(signal, numberOf(cell), { ...byCall, back }));
-      }
+      const monitors = this.#streaming.get(signal);
+      if (monitors === undefined) continue;
+      for (place.row = 0; place.row < cells.length; place.row++)
+        this.#observe(monitors, signal, numberOf(cells[place.row]!), place, findings);
     }
     return findings;
   }
 
   /** One value of a signal; a missing one is counted and goes no further. */
   value(signal: string, value: number | null, place: Place): Finding[] {
+    const findings: Finding[] = [];
     const monitors = this.#streaming.get(signal);
-    if (monitors === undefined) return [];
-    if (value === null) {
-      this.#skipped(signal);
-      return [];
-    }
-    return monitors.map((monitor) => monitor.observe(value, place)).filter((finding) => finding !== null);
+    if (monitors !== undefined) this.#observe(monitors, signal, value, place, findings);
+    return findings;
   }
 
   /** A full window, to the windowed tests and the performance estimates. */
@@ -146,6 +150,17 @@ export class Monitors {
       if (row !== null) rows.push(row);
     }
     return rows;
+  }
+
+  #observe(monitors: readonly StreamingMonitor[], signal: string, value: number | null, place: Place, findings: Finding[]): void {
+    if (value === null) {
+      this.#skipped(signal);
+      return;
+    }
+    for (const monitor of monitors) {
+      const finding = monitor.observe(value, place);
+      if (finding !== null) findings.push(finding);
+    }
   }
 
   #begin(watch: ConstructorParameters<typeof StreamingMonitor>[0], stored: StoredMonitors): StreamingMonitor {

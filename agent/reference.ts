@@ -5,7 +5,9 @@ import { createHash } from 'node:crypto';
 import type { Json } from '../contracts/json.ts';
 import type { Column, Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
+import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { MOST_LEARNED_COLUMNS } from './columns.ts';
+import { isSketchFile, type SketchedColumn } from './reference-sketch.ts';
 import { guessColumn } from './signals.ts';
 import { readTable } from './table.ts';
 
@@ -26,6 +28,7 @@ interface Learned {
 /** Reference columns by signal (`inputs.age`). */
 export class Reference {
   readonly #file: ReadonlyMap<string, readonly Cell[]>;
+  readonly #sketches: ReadonlyMap<string, SketchedColumn>;
   readonly #rows: number;
   #learned = new Map<string, Cell[]>();
   #learnedRows = 0;
@@ -35,9 +38,16 @@ export class Reference {
   /**
    * @param file columns of the reference file; empty without one
    * @param state what `snapshot` gave, when the traffic's part was already frozen
+   * @param sketches columns of a reference file without rows
    */
-  constructor(policy: Policy, file: ReadonlyMap<string, readonly Cell[]>, state?: Json) {
+  constructor(
+    policy: Policy,
+    file: ReadonlyMap<string, readonly Cell[]>,
+    state?: Json,
+    sketches: ReadonlyMap<string, SketchedColumn> = new Map(),
+  ) {
     this.#file = file;
+    this.#sketches = sketches;
     this.#rows = policy.reference.source === 'traffic' ? policy.reference.rows : LEARNED_ROWS;
     const kept = state as Learned | undefined;
     if (kept?.frozen === true) {
@@ -60,13 +70,27 @@ export class Reference {
     return this.#guessed;
   }
 
-  /** Cells of a signal, or null while it is being learned or when it is unknown. */
+  /** What is left of a signal's reference where its rows were not kept; null elsewhere. */
+  sketch(signal: string): ReferenceSketch | null {
+    return this.#sketches.get(signal)?.sketch ?? null;
+  }
+
+  /** Cells of a signal, or null while it is being learned, when it is unknown, and where there is only a sketch of it. */
   cells(signal: string): readonly Cell[] | null {
+    if (this.#sketches.has(signal)) return null;
     return this.#file.get(signal) ?? (this.#frozen ? (this.#learned.get(signal) ?? null) : null);
+  }
+
+  /** Values that are no surprise: the cells, or the categories of a sketch that kept each of them apart. */
+  known(signal: string): readonly Cell[] | null {
+    const categories = this.sketch(signal)?.categories ?? null;
+    return categories === null || categories.other !== null ? this.cells(signal) : [...categories.counts.keys()];
   }
 
   /** Short hash of a signal's reference, for fingerprints. */
   hash(signal: string): string {
+    const sketched = this.#sketches.get(signal);
+    if (sketched !== undefined) return sketched.hash;
     const cells = this.cells(signal);
     return cells === null ? 'none' : createHash('sha256').update(JSON.stringify(cells)).digest('hex').slice(0, 16);
   }
@@ -110,13 +134,13 @@ export class Reference {
 }
 
 /**
- * Reads the policy's reference file, if it has one: a CSV whose columns are named as the schema's.
+ * Reads the policy's reference file, if it has one with rows: a CSV whose columns are named as the schema's.
  *
  * @throws ConfigError when the file cannot be read, or lacks every column of the schema.
  */
 export async function readReference(policy: Policy): Promise<Map<string, readonly Cell[]>> {
   const columns = new Map<string, readonly Cell[]>();
-  if (policy.reference.source !== 'file') return columns;
+  if (policy.reference.source !== 'file' || isSketchFile(policy.reference.path)) return columns;
   const table = await readTable(policy.reference.path);
   const step = Math.max(1, Math.ceil(table.rows.length / MOST_ROWS));
   const rows = table.rows.filter((_, index) => index % step === 0);

@@ -16,7 +16,7 @@ export interface Place {
   readonly at: number;
   readonly observedRows: number;
   /** Row and time of the k-th newest observation of this signal (1 = the newest), or null when that is no longer known. */
-  readonly back: (observations: number) => { readonly row: number; readonly at: number } | null;
+  back(observations: number): { readonly row: number; readonly at: number } | null;
 }
 
 /** What a monitor is stored under. */

@@ -9,6 +9,11 @@ import type { WindowedWatch } from './watch-list.ts';
 /** A cell, or the cells of one row in the order of the watch's members. */
 export type WatchedCell = Cell | readonly Cell[];
 
+/** The columns that a watch looks at. */
+export function signalsOf({ signal, members }: Pick<WindowedWatch, 'signal' | 'members'>): string[] {
+  return members?.map((member) => member.signal) ?? [signal];
+}
+
 /** Cells of a watch by row; null where a column is not known, or columns have no rows in common. */
 export function cellsOf(
   { signal, members }: Pick<WindowedWatch, 'signal' | 'members'>,

@@ -8,6 +8,9 @@ import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
 import type { MonitorPolicy, Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
+import type { ReferenceSketch } from '../contracts/sketch.ts';
+import { countsOf } from '../detectors/categories-against.ts';
+import { spreadOut } from '../detectors/sketches/spread-out.ts';
 import { calibratedP } from '../detectors/null-law.ts';
 import { adjust } from '../detectors/multiple-testing.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
@@ -16,8 +19,11 @@ import type { Reference } from './reference.ts';
 import type { MonitorRow } from './store/commit.ts';
 import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
-import { cellsOf, observesNumbers, type WatchedCell, valuesOf } from './watched-cells.ts';
+import { cellsOf, observesNumbers, signalsOf, type WatchedCell, valuesOf } from './watched-cells.ts';
 import type { ClosedWindow } from './windows.ts';
+
+/** Characters of a category in a note. */
+const LONGEST_NAME = 40;
 
 interface Prepared {
   readonly watch: WindowedWatch;
@@ -30,7 +36,6 @@ interface Prepared {
 
 /** What people compare: the middle of numbers, or the most frequent category, and the share that is missing. */
 interface Summary {
-  readonly values: number;
   readonly missing: number;
   readonly centre: string;
 }
@@ -77,12 +82,19 @@ export class WindowMonitor {
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
     const adjusted = adjust(method, pValues);
+    const atMost = adjust(
+      method,
+      tested.map(({ result }) => result?.atMost?.pValue ?? result?.calibratedP ?? null),
+    );
     const tests = pValues.filter((pValue) => pValue !== null).length;
-    return tested.map(({ watch, result, n, note }, index) => {
-      const adjustedP = adjusted[index] ?? null;
+    return tested.map(({ watch, result, n, note: said }, place) => {
+      const adjustedP = adjusted[place] ?? null;
       const floor = watch.choice.effectAtLeast;
-      const isLarge = result !== null && result.effect >= (floor ?? 0);
-      const level = result === null ? 'insufficient' : adjustedP !== null && adjustedP <= q && isLarge ? 'drift' : 'stable';
+      const isDrift = result !== null && (adjusted[place] ?? 1) <= q && result.effect >= (floor ?? 0);
+      // Between what the sketch shows for certain and what it cannot rule out there is no verdict.
+      const mayBe = result?.atMost !== undefined && (atMost[place] ?? 1) <= q && result.atMost.effect >= (floor ?? 0);
+      const level = isDrift ? 'drift' : result === null || mayBe ? 'insufficient' : 'stable';
+      const note = level === 'insufficient' && mayBe ? `${said}; ${openWords(watch, result)}` : said;
       return {
         monitor: monitor.name,
         signal: watch.signal,
@@ -113,7 +125,7 @@ export class WindowMonitor {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
     const prepared = this.#prepare(watch);
-    if (prepared === null) return { watch, result: null, n: values.length, note: 'the reference is still being learned' };
+    if (typeof prepared === 'string') return { watch, result: null, n: values.length, note: prepared };
     if (values.length < this.#policy.minSamples) {
       return { watch, result: null, n: values.length, note: `${values.length} values, ${this.#policy.minSamples} are needed` };
     }
@@ -128,26 +140,45 @@ export class WindowMonitor {
     return { watch, result, n: values.length, note: parts.join(', ') };
   }
 
-  #prepare(watch: WindowedWatch): Prepared | null {
+  /** Words where there is none. */
+  #prepare(watch: WindowedWatch): Prepared | string {
     const key = keyOf(watch);
     const ready = this.#prepared.get(key);
     if (ready !== undefined) return ready;
-    const cells = cellsOf(watch, (signal) => this.#reference.cells(signal));
-    if (cells === null) return null;
-    const values = valuesOf(watch, cells);
-    if (values.length === 0) return null;
-    const prepared: Prepared = {
-      watch,
-      key,
-      fingerprint: signalsOf(watch)
-        .map((signal) => this.#reference.hash(signal))
-        .join(' '),
-      test: prepareTest(watch, values),
-      reference: summarise(watch, cells, values),
-      observed: 0,
-    };
+    const against = this.#against(watch);
+    if (typeof against === 'string') return against;
+    const prepared: Prepared = { watch, key, fingerprint: this.#hash(watch), observed: 0, ...against };
     this.#prepared.set(key, prepared);
     return prepared;
+  }
+
+  #against(watch: WindowedWatch): Pick<Prepared, 'test' | 'reference'> | string {
+    const sketches = signalsOf(watch).map((signal) => this.#reference.sketch(signal));
+    const sketch = sketches.find((one) => one !== null) ?? null;
+    if (sketch !== null) {
+      const options = withDefaults(watch.definition.options, watch.choice.options);
+      const test = watch.definition.sketched?.prepare(options, sketch) ?? null;
+      return test === null
+        ? `${watch.choice.type} needs the rows of its reference, of which there is a sketch`
+        : { test, reference: summariseSketch(sketch) };
+    }
+    const cells = cellsOf(watch, (signal) => this.#reference.cells(signal));
+    const values = cells === null ? [] : valuesOf(watch, cells);
+    if (cells === null || values.length === 0) return this.#whyNone(watch);
+    return { test: prepareTest(watch, values), reference: summarise(watch, cells, values) };
+  }
+
+  #whyNone(watch: WindowedWatch): string {
+    const isKnown = signalsOf(watch).every((signal) => this.#reference.cells(signal) !== null);
+    return isKnown && watch.members !== undefined
+      ? 'the references of its columns stand in different rows: watch those of the file and those learned from traffic apart'
+      : 'the reference is still being learned';
+  }
+
+  #hash(watch: WindowedWatch): string {
+    return signalsOf(watch)
+      .map((signal) => this.#reference.hash(signal))
+      .join(' ');
   }
 
   #row(watch: WindowedWatch, findings: readonly Finding[]): MonitorRow {
@@ -200,11 +231,6 @@ export function prepareTest({ definition, choice, members }: WindowedWatch, refe
   return definition.prepare(withDefaults(definition.options, choice.options), reference, names);
 }
 
-/** The columns that a watch looks at. */
-export function signalsOf({ signal, members }: WindowedWatch): string[] {
-  return members?.map((member) => member.signal) ?? [signal];
-}
-
 /** A column that a window does not have is missing in all of its rows. */
 function windowCells(watch: WindowedWatch, { columns, range }: ClosedWindow): readonly WatchedCell[] {
   if (watch.members === undefined) return columns.get(watch.signal) ?? [];
@@ -214,16 +240,32 @@ function windowCells(watch: WindowedWatch, { columns, range }: ClosedWindow): re
 
 function summarise(watch: WindowedWatch, cells: readonly WatchedCell[], values: readonly Value[]): Summary {
   const missing = cells.length === 0 ? 0 : 1 - values.length / cells.length;
-  if (values.length === 0) return { values: 0, missing, centre: 'no values' };
-  if (observesNumbers(watch)) {
-    return { values: values.length, missing, centre: `median ${Number(median(values.map(Number)).toPrecision(3))}` };
-  }
-  let most = '';
-  let count = 0;
-  for (const [category, rows] of Map.groupBy(values, String)) {
-    if (rows.length > count) [most, count] = [category, rows.length];
-  }
-  return { values: values.length, missing, centre: `${most} in ${percent(count / values.length)}` };
+  if (values.length === 0) return { missing, centre: 'no values' };
+  return {
+    missing,
+    centre: observesNumbers(watch) ? middle(median(values.map(Number))) : mostOf(countsOf(values.map(String)), values.length),
+  };
+}
+
+function summariseSketch({ n, missing, numbers, categories }: ReferenceSketch): Summary {
+  const centre = n === 0 ? 'no values' : categories !== null ? mostOf(categories.counts, n) : middle(spreadOut(numbers!, 1)[0]!);
+  return { missing: n + missing === 0 ? 0 : missing / (n + missing), centre };
+}
+
+function middle(median: number): string {
+  return `median ${Number(median.toPrecision(3))}`;
+}
+
+function mostOf(counts: ReadonlyMap<number | string, number>, n: number): string {
+  let [most, times]: [number | string, number] = ['', 0];
+  for (const [category, count] of counts) if (count > times) [most, times] = [category, count];
+  const name = String(most);
+  return `${name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name} in ${percent(times / n)}`;
+}
+
+function openWords({ definition }: WindowedWatch, { effect, atMost }: TestResult): string {
+  const figure = (value: number) => Number(value.toPrecision(3));
+  return `${definition.effect} lies between ${figure(effect)} and ${figure(atMost?.effect ?? effect)}, and the sketch of the reference cannot tell where`;
 }
 
 function percent(share: number): string {

@@ -4,6 +4,7 @@
 import type { RowRange } from '../contracts/finding.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import { MOST_LEARNED_COLUMNS } from './columns.ts';
+import { signalName } from './signal-names.ts';
 
 /** Columns of a window, both sides together; a schema's are never so many that names without end could push them out. */
 const MOST_SIGNALS = 2 * MOST_LEARNED_COLUMNS;
@@ -41,9 +42,10 @@ export class Windows {
   add(record: DriftlineRecord): ClosedWindow[] {
     const closed: ClosedWindow[] = [];
     if (record.firstRow === null) return closed;
-    const signals = [...cellsBySignal(record)];
+    const signals = cellsBySignal(record);
     for (let row = Math.max(0, this.#fromRow + this.#rows - record.firstRow); row < record.rows; row++) {
       if (this.#rows === 0) this.#fromAt = record.at;
+      let filled = 0;
       for (const [signal, cells] of signals) {
         let column = this.#columns.get(signal);
         if (column === undefined) {
@@ -53,9 +55,12 @@ export class Windows {
           this.#columns.set(signal, column);
         }
         column.push(cells[row] ?? null);
+        filled++;
       }
       this.#rows++;
-      for (const column of this.#columns.values()) if (column.length < this.#rows) column.push(null);
+      if (filled < this.#columns.size) {
+        for (const column of this.#columns.values()) if (column.length < this.#rows) column.push(null);
+      }
       if (this.#rows === this.#size) closed.push(this.#close(record.at));
     }
     return closed;
@@ -72,7 +77,9 @@ export class Windows {
 }
 
 /** The record's columns as signals. */
-export function* cellsBySignal(record: DriftlineRecord): Generator<[string, readonly Cell[]]> {
-  for (const [name, cells] of Object.entries(record.inputs)) yield [`inputs.${name}`, cells];
-  for (const [name, cells] of Object.entries(record.outputs)) yield [`outputs.${name}`, cells];
+export function cellsBySignal(record: DriftlineRecord): [string, readonly Cell[]][] {
+  const signals: [string, readonly Cell[]][] = [];
+  for (const name of Object.keys(record.inputs)) signals.push([signalName('inputs', name), record.inputs[name]!]);
+  for (const name of Object.keys(record.outputs)) signals.push([signalName('outputs', name), record.outputs[name]!]);
+  return signals;
 }

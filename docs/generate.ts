@@ -152,12 +152,16 @@ function detectorsPage(): string {
     any: 'numbers or categories',
     rows: 'several columns',
   } as const;
+  const needRows = enumerate(
+    detectors.filter((detector) => detector.kind === 'windowed' && detector.sketched === undefined).map(({ type }) => `\`${type}\``),
+  );
   let page = `${GENERATED}
 
 # Detectors
 
 Streaming detectors judge after every value; windowed tests compare a window with the reference. A policy names them by type and takes
 their options beside it: \`{type: adwin, delta: 0.002}\`. \`driftline detect --detector adwin --option delta=0.002\` runs one over a column.
+Against a [reference without rows](decisions/0013-a-reference-without-rows.md) all windowed tests run but ${needRows}.
 
 | Type | Kind | Observes | Effect | What it says |
 |---|---|---|---|---|

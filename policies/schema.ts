@@ -228,11 +228,14 @@ function referenceSchema(): JsonSchema {
         default: 'traffic',
       }),
       learn: map('traffic: how much is learned.', { rows: count('The first rows.', { minimum: 50, maximum: 1_000_000, default: 1000 }) }),
-      path: text('file: a CSV with a header, `.gz` is read too; relative to the policy.', {
-        title: 'a CSV file',
-        examples: ['reference.csv', 'reference.csv.gz'],
-        pattern: '\\.csv(\\.gz)?$',
-      }),
+      path: text(
+        'file: a CSV with a header, `.gz` is read too, or a sketch without rows that `driftline init --sketch` wrote; relative to the policy.',
+        {
+          title: 'a CSV file or a sketch',
+          examples: ['reference.csv', 'reference.csv.gz', 'reference.sketch.json'],
+          pattern: '\\.(csv(\\.gz)?|sketch\\.json)$',
+        },
+      ),
       kind: choice('Where the rows come from.', ['training', 'production']),
     },
     {

@@ -1,6 +1,7 @@
 /**
  * Checks of monitors against the columns and the detectors.
  */
+import { withDefaults } from '../contracts/options.ts';
 import type { ColumnDocument, DetectorDocument, MonitorDocument, Partly } from './document.ts';
 import { at } from './mistakes.ts';
 import { checkFile, checkNames, type Inspection, namesAt } from './semantics.ts';
@@ -25,7 +26,10 @@ export function checkMonitors(inspection: Inspection): void {
     if (monitor.detectors?.predictor?.model !== undefined)
       checkFile(inspection, [...here, 'detectors', 'predictor', 'model'], monitor.detectors.predictor.model);
     if (monitor.needs === 'feedback') checkFeedbackMonitor(inspection, here, monitor);
-    else checkSignals(inspection, here, monitor);
+    else {
+      checkSignals(inspection, here, monitor);
+      checkSketched(inspection, here, monitor);
+    }
     checkClear(inspection, here, monitor);
     checkBounds(inspection, here, monitor);
   }
@@ -154,6 +158,30 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
       here,
       `${feature} is of type ${column.type} and the monitor has no \`${slot}\` detector — add one, or remove the feature`,
     );
+}
+
+/** A reference of which only a sketch is left does not serve every test. */
+function checkSketched(inspection: Inspection, here: Path, monitor: Partly<MonitorDocument>): void {
+  const file = inspection.document.spec?.reference?.path;
+  if (file === undefined || !/\.sketch\.json$/.test(file)) return;
+  for (const slot of ['numeric', 'categorical'] as const) {
+    const choice = monitor.detectors?.[slot];
+    const definition = typeof choice?.type === 'string' ? inspection.detectors.get(choice.type) : undefined;
+    if (choice === undefined || definition?.kind !== 'windowed') continue;
+    const place = [...here, 'detectors', slot, 'type'];
+    if (definition.sketched === undefined) {
+      const others = [...inspection.detectors.values()].filter(
+        (one) => one.kind === 'windowed' && one.sketched !== undefined && [definition.observes, 'any'].includes(one.observes),
+      );
+      inspection.mistake(
+        place,
+        `\`${choice.type}\` compares rows, and the reference is a sketch without any — use ${others.map(({ type }) => type).join(', ')}, or a CSV reference`,
+      );
+      continue;
+    }
+    const refused = definition.sketched.refuses(withDefaults(definition.options, choice));
+    if (refused !== null) inspection.mistake(place, `the reference is a sketch without rows, and ${refused}, or a CSV reference`);
+  }
 }
 
 /** A floor for the end of an alert means something only below the floor for its beginning. */

@@ -38,7 +38,6 @@ export const unsupported: readonly Unsupported[] = [
 
   { position: 'spec.reference.source', value: 'upstream', instead: 'use traffic or file' },
   { position: 'spec.reference.of', instead: remove },
-  { position: 'spec.reference.path', value: '*.sketch.json', instead: 'use a CSV file' },
   { position: 'spec.reference.learn.minAge', instead: remove },
   { position: 'spec.reference.learn.freezeAfter', instead: 'remove it; the reference freezes when its rows are learned' },
 

@@ -23,7 +23,7 @@ import { Random } from '../../detectors/performance/random.ts';
 import type { Cell } from '../../contracts/record.ts';
 import { categoryOf, numberOf } from '../signals.ts';
 import { watchList } from '../watch-list.ts';
-import { cellsOf } from '../watched-cells.ts';
+import { cellsOf, signalsOf } from '../watched-cells.ts';
 import {
   type Calibration,
   type CalibrationTask,
@@ -48,7 +48,11 @@ const CATEGORIES_VIEWED = 3;
 
 interface Family {
   readonly monitor: MonitorPolicy;
+  /** Types of its tests, in words. */
+  readonly detector: string;
   readonly watched: readonly Watched[];
+  /** Signals of whose reference only a sketch is left. */
+  readonly sketched: readonly string[];
 }
 
 /** Pure: the same task gives the same levels. */
@@ -63,10 +67,12 @@ export function calibrate(task: CalibrationTask): Calibration {
   ].map(
     ([monitor, of]): Family => ({
       monitor,
+      detector: [...new Set(of.map(({ choice }) => choice.type))].join(', '),
       watched: of.flatMap((watch) => {
         const cells = cellsOf(watch, (signal) => task.cells.get(signal));
         return cells === null || cells.length === 0 ? [] : [{ watch, cells }];
       }),
+      sketched: of.flatMap(signalsOf).filter((signal) => task.sketched?.includes(signal) === true),
     }),
   );
   const streams = watches.filter((watch) => watch.kind === 'streaming');
@@ -141,8 +147,7 @@ export function replaysOf(task: CalibrationTask, watched: readonly Watched[], bl
   return replayTests(watched, { blockRows, windowRows: policy.window.rows, minSamples: policy.minSamples, size }, new Random(seed));
 }
 
-function ofFamily({ monitor, watched }: Family): LevelBase {
-  const detector = [...new Set(watched.map(({ watch }) => watch.choice.type))].join(', ');
+function ofFamily({ monitor, detector }: Family): LevelBase {
   return { monitor: monitor.name, kind: 'windowed', signal: null, detector, option: 'q' };
 }
 
@@ -154,10 +159,10 @@ function keptLevel(task: CalibrationTask, family: Family): MonitorLevel {
   const method = monitor.correction.written === true ? 'written' : 'default';
   const base = { ...ofFamily(family), method, extrapolated: false, laws: {}, value: q } as const;
   const about = method === 'written' ? 'written out' : 'the default, since there is no budget';
-  if (watched.length === 0)
+  if (watched.length === 0 || family.sketched.length > 0)
     return {
       ...base,
-      why: `${about}; without a reference file its share is not known yet`,
+      why: `${about}; ${family.sketched.length > 0 ? 'the reference is a sketch, without rows to replay: its share is not known' : 'without a reference file its share is not known yet'}`,
       share: null,
       shareAtMost: null,
       blockRows: null,
@@ -217,6 +222,7 @@ function familyLevel(task: CalibrationTask, family: Family, part: number | null)
   });
   if (part === null) return refuse('the rate of traffic is not known yet: a budget in time says nothing of a window');
   if (part <= 0) return refuse('the levels written out use up the whole budget');
+  if (family.sketched.length > 0) return sketchedLevel(family, part);
   if (watched.length === 0) return refuse('the reference is still to be learned');
   const dependence = dependenceOf(policy, watched);
   const { rows } = dependence;
@@ -259,6 +265,21 @@ function familyLevel(task: CalibrationTask, family: Family, part: number | null)
   const why = `rows depend on each other (${found}): ${replays.length} replays in ${Math.floor(blocks)} blocks of ${rowsInWords(blockRows)}`;
   const extrapolated = (q / watched.length) * replays.length < 10;
   return { ...base, method: 'blocks', why, value: q, share, shareAtMost: null, blockRows, extrapolated, laws };
+}
+
+/** Without rows whether they depend on each other cannot be known; the level is right where they do not, and its share is not known. */
+function sketchedLevel(family: Family, part: number): MonitorLevel {
+  const { monitor, watched, sketched } = family;
+  const tests = new Set([...sketched, ...watched.map(({ watch }) => watch.signal)]).size;
+  return {
+    ...ofFamily(family),
+    ...NOTHING,
+    method: 'plain',
+    why: 'the reference is a sketch, without rows to replay in blocks: the p-value itself, which keeps the budget only where rows are independent; a reference with rows would be replayed',
+    value: Math.min(0.5, monitor.correction.method === 'none' ? part / tests : part),
+    extrapolated: false,
+    laws: {},
+  };
 }
 
 function testInWords({ test, pValue }: Dependence): string {

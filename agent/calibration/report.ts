@@ -5,6 +5,7 @@ import type { Policy } from '../../contracts/policy.ts';
 import { detectorOf } from '../../detectors/catalogue.ts';
 import { duration, figure } from '../../policies/figures.ts';
 import { readReference } from '../reference.ts';
+import { readSketches } from '../reference-sketch.ts';
 import { watchList } from '../watch-list.ts';
 import { cellsOf } from '../watched-cells.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
@@ -33,7 +34,15 @@ const SEED = 1;
 /** @throws ConfigError when the reference file cannot be read. */
 export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
   const { inputs, outputs } = policy.schema;
-  const task: CalibrationTask = { policy, columns: { inputs, outputs }, cells: await readReference(policy), rowsPerMs: null, seed: SEED };
+  const [cells, sketches] = [await readReference(policy), await readSketches(policy)];
+  const task: CalibrationTask = {
+    policy,
+    columns: { inputs, outputs },
+    cells,
+    sketched: [...sketches.keys()],
+    rowsPerMs: null,
+    seed: SEED,
+  };
   const calibration = calibrate(task);
   const per = policy.falseAlarms?.per ?? null;
   // Without a rate or a budget a hundred windows are a measure that everybody can picture.

@@ -37,8 +37,10 @@ interface NoStream {
 }
 
 /** A signal's reference as a stream. */
-function streamOf({ policy, cells }: CalibrationTask, { signal }: StreamingWatch): Stream | NoStream {
+function streamOf({ policy, cells, sketched }: CalibrationTask, { signal }: StreamingWatch): Stream | NoStream {
   const none = (why: string, dependent: boolean): NoStream => ({ values: null, dependent, why });
+  if (sketched?.includes(signal) === true)
+    return none(`only a sketch is left of the reference of ${signal}, without rows to replay`, false);
   const values = Float64Array.from((cells.get(signal) ?? []).map(numberOf).filter((value) => value !== null));
   if (values.length < 100) return none(`there is no reference of ${signal} to replay`, false);
   const middle = values.toSorted()[Math.floor(values.length / 2)]!;

@@ -3,6 +3,7 @@
  */
 import { Analysis } from '../../agent/analyse.ts';
 import { readReference } from '../../agent/reference.ts';
+import { readSketches } from '../../agent/reference-sketch.ts';
 import { Committer } from '../../agent/store/commit.ts';
 import { openState } from '../../agent/store/open.ts';
 import { StoreReader } from '../../agent/store/read.ts';
@@ -24,7 +25,8 @@ export async function openLine(policy: Policy, directory: string, now: () => num
   const reader = new StoreReader(db);
   const committer = new Committer(db);
   const log: string[] = [];
-  const analysis = new Analysis({ policy, referenceFile: await readReference(policy), reader, now, log: (line) => log.push(line) });
+  const [referenceFile, referenceSketches] = [await readReference(policy), await readSketches(policy)];
+  const analysis = new Analysis({ policy, referenceFile, referenceSketches, reader, now, log: (line) => log.push(line) });
   return {
     analysis,
     reader,
