@@ -109,6 +109,7 @@ export class Monitors {
     const findings = [
       ...(failed === null ? [] : this.value('request.failed', Number(failed), byCall)),
       ...this.value('request.latency', record.latencyMs, byCall),
+      ...timings(record).flatMap(([signal, value]) => this.value(signal, value, byCall)),
     ];
     const place = new RowPlace(record, byCall.observedRows);
     for (const [signal, cells] of cellsBySignal(record)) {
@@ -168,4 +169,15 @@ export class Monitors {
     if (monitor.startedFresh !== null) this.#log(monitor.startedFresh);
     return monitor;
   }
+}
+
+/** The times that this call has; most have no tokens, and that is no missing value. */
+function timings({ timing }: DriftlineRecord): readonly (readonly [signal: string, value: number])[] {
+  if (timing === undefined) return [];
+  const all = [
+    ['request.timeToFirstByte', timing.firstByteMs],
+    ['request.timeToFirstToken', timing.firstTokenMs],
+    ['request.tokensPerSecond', timing.tokensPerSecond],
+  ] as const;
+  return all.flatMap(([signal, value]) => (value === null ? [] : [[signal, value] as const]));
 }

@@ -78,7 +78,7 @@ export class StreamingMonitor {
     this.#changed = true;
     const before = this.#level;
     this.#level = level;
-    if (level === 'drift' && this.#direction?.fell(this.#detector.changedFor) === true) return null;
+    if (level === 'drift' && this.#direction?.improved(this.#detector.changedFor) === true) return null;
     if (level === 'warming-up' || (level === before && level !== 'drift') || (level === 'stable' && before === 'warming-up')) return null;
     const changedFor = level === 'drift' ? this.#detector.changedFor : null;
     const change = changedFor === null ? null : place.back(Math.max(1, changedFor));

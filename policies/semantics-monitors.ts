@@ -2,14 +2,12 @@
  * Checks of monitors against the columns and the detectors.
  */
 import { withDefaults } from '../contracts/options.ts';
+import { requestSignals } from '../contracts/signal.ts';
 import type { ColumnDocument, DetectorDocument, MonitorDocument, Partly } from './document.ts';
 import { at } from './mistakes.ts';
 import { checkFile, checkNames, type Inspection, namesAt } from './semantics.ts';
 import { remedyFor } from './suggest.ts';
 import type { Path } from './yaml.ts';
-
-/** Signals that are no column and that a monitor may list. */
-const REQUEST_SIGNALS = ['request.latency', 'request.failed'];
 
 /** The monitor that the schema's own checks are called by. */
 const RESERVED = 'schema';
@@ -116,7 +114,7 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
 function checkFeature(inspection: Inspection, here: Path, feature: string, monitor: Partly<MonitorDocument>, columns: Declared): void {
   const monitorPath = here.slice(0, -2);
   const has = (slot: string) => at(inspection.written, [...monitorPath, 'detectors', slot]) !== undefined;
-  if (REQUEST_SIGNALS.includes(feature)) {
+  if (requestSignals.some(({ name }) => name === feature)) {
     if (!has('numeric')) inspection.mistake(here, `${feature} is a number and the monitor has no \`numeric\` detector — add one`);
     else if (kindOf(inspection, monitor.detectors?.numeric) === 'windowed') {
       inspection.mistake(
@@ -145,7 +143,9 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
       (name) => name !== undefined,
     );
     const choices =
-      side === undefined ? [...known, ...REQUEST_SIGNALS] : columns[side as 'inputs' | 'outputs'].map((one) => `${side}.${one.name}`);
+      side === undefined
+        ? [...known, ...requestSignals.map(({ name }) => name)]
+        : columns[side as 'inputs' | 'outputs'].map((one) => `${side}.${one.name}`);
     if (isKnown)
       inspection.mistake(here, `there is no column or signal \`${feature}\` — ${remedyFor(feature, choices, 'add it to the schema')}`);
     return;
