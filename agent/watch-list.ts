@@ -60,7 +60,7 @@ export function watchList(
     if (choice === null || definition?.kind !== 'windowed') return;
     const members = signals.flatMap((signal) => {
       const type = types.get(signal);
-      return REQUEST_SIGNALS.has(signal) || type === 'unwatched' || type === undefined ? [] : [{ signal, isNumber: type === 'number' }];
+      return signal.startsWith('request.') || type === 'unwatched' || type === undefined ? [] : [{ signal, isNumber: type === 'number' }];
     });
     if (members.length > 0) watches.push({ kind: 'windowed', monitor, signal: sideOf(members), members, definition, choice });
   };
