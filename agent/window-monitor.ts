@@ -2,7 +2,7 @@
  * Judges a full window: one test a watched signal against its reference, corrected over the window, held against the policy's floor.
  */
 import { median } from 'simple-statistics';
-import type { TestResult, WindowedTest } from '../contracts/detector.ts';
+import type { TestResult, Value, WindowedTest } from '../contracts/detector.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
@@ -12,14 +12,14 @@ import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { countsOf } from '../detectors/categories-against.ts';
 import { spreadOut } from '../detectors/sketches/spread-out.ts';
 import { calibratedP } from '../detectors/null-law.ts';
-import { adjustBenjaminiHochberg, adjustBonferroni } from '../detectors/benjamini-hochberg.ts';
+import { adjust } from '../detectors/multiple-testing.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
 import { windowedLevel } from './calibration/levels.ts';
 import type { Reference } from './reference.ts';
-import { categoriesOf, numbersOf } from './signals.ts';
 import type { MonitorRow } from './store/commit.ts';
 import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
+import { cellsOf, observesNumbers, signalsOf, type WatchedCell, valuesOf } from './watched-cells.ts';
 import type { ClosedWindow } from './windows.ts';
 
 /** Characters of a category in a note. */
@@ -77,17 +77,18 @@ export class WindowMonitor {
 
   #judgeTogether(monitor: MonitorPolicy, watches: readonly WindowedWatch[], window: ClosedWindow): Finding[] {
     const level = windowedLevel(this.#policy, monitor, this.#calibration);
-    const tested = watches.map((watch) => atLevel(this.#test(watch, window.columns.get(watch.signal) ?? []), level));
-    const pValues = tested.flatMap(({ result }) => (result === null ? [] : [result.calibratedP]));
+    const tested = watches.map((watch) => atLevel(this.#test(watch, windowCells(watch, window)), level));
+    const pValues = tested.map(({ result }) => result?.calibratedP ?? null);
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
-    const adjust = method === 'none' ? (ps: number[]) => ps : method === 'bonferroni' ? adjustBonferroni : adjustBenjaminiHochberg;
-    const adjusted = adjust(pValues);
-    const atMost = adjust(tested.flatMap(({ result }) => (result === null ? [] : [result.atMost?.pValue ?? result.calibratedP])));
-    let next = 0;
-    return tested.map(({ watch, result, n, note: said }) => {
-      const place = result === null ? -1 : next++;
-      const adjustedP = result === null ? null : (adjusted[place] ?? 1);
+    const adjusted = adjust(method, pValues);
+    const atMost = adjust(
+      method,
+      tested.map(({ result }) => result?.atMost?.pValue ?? result?.calibratedP ?? null),
+    );
+    const tests = pValues.filter((pValue) => pValue !== null).length;
+    return tested.map(({ watch, result, n, note: said }, place) => {
+      const adjustedP = adjusted[place] ?? null;
       const floor = watch.choice.effectAtLeast;
       const isDrift = result !== null && (adjusted[place] ?? 1) <= q && result.effect >= (floor ?? 0);
       // Between what the sketch shows for certain and what it cannot rule out there is no verdict.
@@ -107,7 +108,7 @@ export class WindowMonitor {
         threshold: q,
         pValue: result?.pValue ?? null,
         adjustedP,
-        tests: method === 'none' ? null : pValues.length,
+        tests: method === 'none' ? null : tests,
         effect: result?.effect ?? null,
         effectAtLeast: floor,
         n,
@@ -120,7 +121,7 @@ export class WindowMonitor {
     });
   }
 
-  #test(watch: WindowedWatch, cells: readonly Cell[]): Tested {
+  #test(watch: WindowedWatch, cells: readonly WatchedCell[]): Tested {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
     const prepared = this.#prepare(watch);
@@ -130,6 +131,7 @@ export class WindowMonitor {
     }
     const result = prepared.test.test(values);
     if (result === null) return { watch, result, n: values.length, note: 'nothing to compare' };
+    if (watch.members !== undefined) return { watch, result, n: values.length, note: result.note };
     const now = summarise(watch, cells, values);
     const parts = [`${now.centre} (reference ${prepared.reference.centre})`];
     if (result.note !== null) parts.push(result.note);
@@ -145,24 +147,38 @@ export class WindowMonitor {
     if (ready !== undefined) return ready;
     const against = this.#against(watch);
     if (typeof against === 'string') return against;
-    const prepared: Prepared = { watch, key, fingerprint: this.#reference.hash(watch.signal), observed: 0, ...against };
+    const prepared: Prepared = { watch, key, fingerprint: this.#hash(watch), observed: 0, ...against };
     this.#prepared.set(key, prepared);
     return prepared;
   }
 
   #against(watch: WindowedWatch): Pick<Prepared, 'test' | 'reference'> | string {
-    const options = withDefaults(watch.definition.options, watch.choice.options);
-    const sketch = this.#reference.sketch(watch.signal);
+    const sketches = signalsOf(watch).map((signal) => this.#reference.sketch(signal));
+    const sketch = sketches.find((one) => one !== null) ?? null;
     if (sketch !== null) {
+      const options = withDefaults(watch.definition.options, watch.choice.options);
       const test = watch.definition.sketched?.prepare(options, sketch) ?? null;
       return test === null
         ? `${watch.choice.type} needs the rows of its reference, of which there is a sketch`
         : { test, reference: summariseSketch(sketch) };
     }
-    const cells = this.#reference.cells(watch.signal);
+    const cells = cellsOf(watch, (signal) => this.#reference.cells(signal));
     const values = cells === null ? [] : valuesOf(watch, cells);
-    if (cells === null || values.length === 0) return 'the reference is still being learned';
-    return { test: watch.definition.prepare(options, values), reference: summarise(watch, cells, values) };
+    if (cells === null || values.length === 0) return this.#whyNone(watch);
+    return { test: prepareTest(watch, values), reference: summarise(watch, cells, values) };
+  }
+
+  #whyNone(watch: WindowedWatch): string {
+    const isKnown = signalsOf(watch).every((signal) => this.#reference.cells(signal) !== null);
+    return isKnown && watch.members !== undefined
+      ? 'the references of its columns stand in different rows: watch those of the file and those learned from traffic apart'
+      : 'the reference is still being learned';
+  }
+
+  #hash(watch: WindowedWatch): string {
+    return signalsOf(watch)
+      .map((signal) => this.#reference.hash(signal))
+      .join(' ');
   }
 
   #row(watch: WindowedWatch, findings: readonly Finding[]): MonitorRow {
@@ -209,20 +225,26 @@ function atLevel(
   return { ...tested, result: { ...result, calibratedP: calibratedP(law, result.pValue) } };
 }
 
-/** What a test sees of a column: what is present, as numbers or as categories. */
-export function valuesOf(watch: WindowedWatch, cells: readonly Cell[]): (number | string)[] {
-  return observesNumbers(watch) ? numbersOf(cells) : categoriesOf(cells);
+/** A watch's test against these reference values. */
+export function prepareTest({ definition, choice, members }: WindowedWatch, reference: readonly Value[]): WindowedTest {
+  const names = members?.map(({ signal }) => signal.slice(signal.indexOf('.') + 1));
+  return definition.prepare(withDefaults(definition.options, choice.options), reference, names);
 }
 
-/** What takes anything gets numbers from the slot of numeric signals. */
-function observesNumbers({ definition, choice, monitor }: WindowedWatch): boolean {
-  return definition.observes === 'number' || (definition.observes === 'any' && choice === monitor.numeric);
+/** A column that a window does not have is missing in all of its rows. */
+function windowCells(watch: WindowedWatch, { columns, range }: ClosedWindow): readonly WatchedCell[] {
+  if (watch.members === undefined) return columns.get(watch.signal) ?? [];
+  const rows = range.toRow - range.fromRow + 1;
+  return cellsOf(watch, (signal) => columns.get(signal) ?? new Array<Cell>(rows).fill(null)) ?? [];
 }
 
-function summarise(watch: WindowedWatch, cells: readonly Cell[], values: readonly (number | string)[]): Summary {
+function summarise(watch: WindowedWatch, cells: readonly WatchedCell[], values: readonly Value[]): Summary {
   const missing = cells.length === 0 ? 0 : 1 - values.length / cells.length;
   if (values.length === 0) return { missing, centre: 'no values' };
-  return { missing, centre: observesNumbers(watch) ? middle(median(values.map(Number))) : mostOf(countsOf(values), values.length) };
+  return {
+    missing,
+    centre: observesNumbers(watch) ? middle(median(values.map(Number))) : mostOf(countsOf(values.map(String)), values.length),
+  };
 }
 
 function summariseSketch({ n, missing, numbers, categories }: ReferenceSketch): Summary {
