@@ -2,7 +2,7 @@
  * Corrects the p-values of a window's tests: all of a monitor together, or those of each slice by themselves.
  */
 import type { MonitorPolicy } from '../contracts/policy.ts';
-import { adjustBenjaminiHochberg, adjustBonferroni } from '../detectors/benjamini-hochberg.ts';
+import { adjust } from '../detectors/multiple-testing.ts';
 
 /** A test as the correction sees it. */
 export interface Corrected {
@@ -21,9 +21,11 @@ export function correct(
   const families = Map.groupBy(tests.keys(), (index) => (family === 'slice' ? tests[index]!.slice : null));
   for (const places of families.values()) {
     const tested = places.filter((place) => tests[place]!.pValue !== null);
-    const pValues = tested.map((place) => tests[place]!.pValue!);
-    const corrected = method === 'none' ? pValues : method === 'bonferroni' ? adjustBonferroni(pValues) : adjustBenjaminiHochberg(pValues);
-    for (const [index, place] of tested.entries()) adjusted[place] = corrected[index] ?? 1;
+    const corrected = adjust(
+      method,
+      tested.map((place) => tests[place]!.pValue),
+    );
+    for (const [index, place] of tested.entries()) adjusted[place] = corrected[index] ?? null;
     for (const place of places) together[place] = tested.length;
   }
   return { adjusted, tests: together };

@@ -25,15 +25,18 @@ export interface StreamingWatch {
   readonly choice: DetectorChoice;
 }
 
-/** One signal tested at the end of each window. */
+/** One signal, or several together, tested at the end of each window. */
 export interface WindowedWatch {
   readonly kind: 'windowed';
   readonly monitor: MonitorPolicy;
+  /** `inputs`, `outputs` or `columns` (of both sides) for several. */
   readonly signal: string;
   /** Null = all rows. */
   readonly slice: Slice | null;
   /** What a finding is about. */
   readonly finds: FindingKind;
+  /** The signals tested together; absent for one alone. */
+  readonly members?: readonly { readonly signal: string; readonly isNumber: boolean }[];
   readonly definition: WindowedDefinition;
   readonly choice: DetectorChoice;
 }
@@ -75,6 +78,17 @@ export function watchList(
     for (const column of columns[side]) types.set(`${side}.${column.name}`, signalType(column.type));
   }
   const watches: Watch[] = [];
+  const addTogether = (monitor: MonitorPolicy, signals: readonly string[]) => {
+    const choice = monitor.multivariate ?? null;
+    const definition = choice === null ? null : detectorOf(choice.type);
+    if (choice === null || definition?.kind !== 'windowed') return;
+    const members = signals.flatMap((signal) => {
+      const type = types.get(signal);
+      return signal.startsWith('request.') || type === 'unwatched' || type === undefined ? [] : [{ signal, isNumber: type === 'number' }];
+    });
+    const watched = { monitor, signal: sideOf(members), slice: null, finds: 'drift', members, definition, choice } as const;
+    if (members.length > 0) watches.push({ kind: 'windowed', ...watched });
+  };
   for (const monitor of policy.monitors) {
     const add = (signal: string, choice: DetectorChoice | null) => {
       const definition = choice === null ? null : detectorOf(choice.type);
@@ -101,6 +115,7 @@ export function watchList(
       if (type === 'category') add(signal, monitor.categorical);
       if (type === undefined && isShare(signal)) add(signal, monitor.numeric);
     }
+    addTogether(monitor, signals);
     if (monitor.quality !== null) watches.push(...qualityWatches(monitor, monitor.quality, signals, columns, types));
   }
   return watches;
@@ -109,13 +124,14 @@ export function watchList(
 /**
  * The watches and the same for each slice: tests of windows, and streaming detectors of feedback, whose record knows its slices.
  *
- * A column is not tested in slices that it cuts itself: there it has one value.
+ * A column is not tested in slices that it cuts itself: there it has one value. Tests of several columns together see all rows only.
  */
 export function withSlices(watches: readonly Watch[], slices: readonly Slice[]): Watch[] {
   const sliced: Watch[] = [];
   for (const slice of slices) {
     const more = watches.flatMap((watch): Watch[] => {
-      const isSliced = watch.kind === 'windowed' || (watch.kind === 'streaming' && watch.signal.startsWith('feedback.'));
+      const isSliced =
+        (watch.kind === 'windowed' && watch.members === undefined) || (watch.kind === 'streaming' && watch.signal.startsWith('feedback.'));
       return isSliced && !slice.by.some((signal) => signal === watch.signal || watch.signal.startsWith(`${signal}.`))
         ? [{ ...watch, slice }]
         : [];
@@ -180,4 +196,9 @@ function namedSignals(monitor: MonitorPolicy, types: ReadonlyMap<string, SignalT
     const column = [derived.column, `inputs.${derived.column}`, `outputs.${derived.column}`].find((signal) => types.has(signal));
     return column === undefined ? [] : [`${column}.${derived.check}`];
   });
+}
+
+function sideOf(members: readonly { readonly signal: string }[]): string {
+  const side = ['inputs', 'outputs'].find((name) => members.every(({ signal }) => signal.startsWith(`${name}.`)));
+  return side ?? 'columns';
 }

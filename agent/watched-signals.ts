@@ -11,7 +11,8 @@ import type { CalibrationTask } from './calibration/calibration.ts';
 import { type BothSides, type CellsOf, QualitySignals } from './quality-signals.ts';
 import type { Reference } from './reference.ts';
 import { Slices } from './slices.ts';
-import { type Watch, watchList, withSlices } from './watch-list.ts';
+import { type Watch, type WindowedWatch, watchList, withSlices } from './watch-list.ts';
+import { cellsOf, signalsOf, type WatchedCell } from './watched-cells.ts';
 
 /** What is asked of a reference. */
 export type ReferenceTable = Pick<Reference, 'cells' | 'beside' | 'hash' | 'sketch'>;
@@ -55,6 +56,13 @@ export class WatchedSignals {
     return cut.get(slice) ?? [];
   }
 
+  /** The reference of a watch: inside its slice, or rows across the signals that it watches together; null while there is none. */
+  cellsOf(watch: WindowedWatch): readonly WatchedCell[] | null {
+    return watch.members === undefined
+      ? this.cellsIn(watch.slice?.name ?? null, watch.signal)
+      : cellsOf(watch, (signal) => this.cells(signal));
+  }
+
   /** The reference of a signal inside a slice (null = all rows); null while there is none. */
   cellsIn(slice: string | null, signal: string): readonly Cell[] | null {
     const cells = this.cells(signal);
@@ -76,19 +84,19 @@ export class WatchedSignals {
   task(): Pick<CalibrationTask, 'columns' | 'cells' | 'slices' | 'sketched'> {
     const cells = new Map<string, readonly Cell[]>();
     const slices = new Map<string, Map<string, readonly number[]>>();
+    const sketched = new Set<string>();
     for (const watch of this.watches) {
       if (watch.kind !== 'windowed' && watch.kind !== 'streaming') continue;
-      const known = this.cells(watch.signal);
-      if (known === null) continue;
-      cells.set(watch.signal, known);
-      if (watch.slice === null || watch.kind !== 'windowed') continue;
+      for (const signal of watch.kind === 'windowed' ? signalsOf(watch) : [watch.signal]) {
+        const known = this.cells(signal);
+        if (known !== null) cells.set(signal, known);
+        if (this.sketch(signal) !== null) sketched.add(signal);
+      }
+      if (watch.slice === null || watch.kind !== 'windowed' || !cells.has(watch.signal)) continue;
       const rows = slices.get(watch.slice.name) ?? new Map<string, readonly number[]>();
       rows.set(watch.signal, this.rowsOf(watch.slice.name, watch.signal) ?? []);
       slices.set(watch.slice.name, rows);
     }
-    const sketched = new Set(
-      this.watches.flatMap((watch) => ('signal' in watch && this.sketch(watch.signal) !== null ? [watch.signal] : [])),
-    );
     return {
       columns: this.columns,
       cells,

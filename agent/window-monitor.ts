@@ -1,31 +1,25 @@
 /**
  * Judges a full window: one test a watched signal against its reference, corrected over the window, held against the policy's floor.
  */
-import { median } from 'simple-statistics';
-import type { TestResult, WindowedTest } from '../contracts/detector.ts';
+import type { TestResult, Value, WindowedTest } from '../contracts/detector.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
 import type { MonitorPolicy, Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
-import type { ReferenceSketch } from '../contracts/sketch.ts';
-import { countsOf } from '../detectors/categories-against.ts';
-import { spreadOut } from '../detectors/sketches/spread-out.ts';
 import { calibratedP } from '../detectors/null-law.ts';
+import { correct } from './correction.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
 import { lawKey, windowedLevel } from './calibration/levels.ts';
-import { correct } from './correction.ts';
 import type { CellsOf } from './quality-signals.ts';
-import { categoriesOf, numbersOf } from './signals.ts';
 import type { Sliced } from './slices.ts';
 import type { MonitorRow } from './store/commit.ts';
 import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
+import { cellsOf, signalsOf, type WatchedCell, valuesOf } from './watched-cells.ts';
 import { cellsAt, type WatchedSignals } from './watched-signals.ts';
+import { openWords, percent, type Summary, summarise, summariseSketch } from './window-words.ts';
 import type { ClosedWindow } from './windows.ts';
-
-/** Characters of a category in a note. */
-const LONGEST_NAME = 40;
 
 interface Prepared {
   readonly watch: WindowedWatch;
@@ -34,13 +28,6 @@ interface Prepared {
   readonly test: WindowedTest;
   readonly reference: Summary;
   observed: number;
-}
-
-/** What people compare: the middle of numbers, or the most frequent category, and the share that is missing. */
-interface Summary {
-  readonly values: number;
-  readonly missing: number;
-  readonly centre: string;
 }
 
 /** All windowed tests of a policy. A signal's test is prepared once its reference is there. */
@@ -75,13 +62,15 @@ export class WindowMonitor {
     const table: CellsOf = (signal) => window.columns.get(signal) ?? null;
     const sliced = this.#watched.slices.cut(table, rows);
     const derived = this.#watched.derived(new Set(this.#watches.map(({ signal }) => signal)), table, rows);
-    const cellsOf = ({ signal, slice }: WindowedWatch) => {
-      const cells = derived.get(signal) ?? table(signal) ?? [];
-      return slice === null ? cells : cellsAt(cells, sliced.rows.get(slice.name) ?? []);
+    const inWindow = (watch: WindowedWatch): readonly WatchedCell[] => {
+      // A column that a window does not have is missing in all of its rows.
+      if (watch.members !== undefined) return cellsOf(watch, (signal) => table(signal) ?? new Array<Cell>(rows).fill(null)) ?? [];
+      const cells = derived.get(watch.signal) ?? table(watch.signal) ?? [];
+      return watch.slice === null ? cells : cellsAt(cells, sliced.rows.get(watch.slice.name) ?? []);
     };
     const findings: Finding[] = [];
     const byMonitor = Map.groupBy(this.#watches, (watch) => watch.monitor);
-    for (const [monitor, watches] of byMonitor) findings.push(...this.#judgeTogether(monitor, watches, window, cellsOf));
+    for (const [monitor, watches] of byMonitor) findings.push(...this.#judgeTogether(monitor, watches, window, inWindow));
     const byKey = new Map(this.#watches.map((watch) => [keyOf(watch), watch]));
     const found = new Map(findings.map((finding) => [keyOfFinding(finding), finding]));
     return { findings, sliced, rows: [...byKey].map(([key, watch]) => this.#row(watch, found.get(key))) };
@@ -91,10 +80,10 @@ export class WindowMonitor {
     monitor: MonitorPolicy,
     watches: readonly WindowedWatch[],
     window: ClosedWindow,
-    cellsOf: (watch: WindowedWatch) => readonly Cell[],
+    inWindow: (watch: WindowedWatch) => readonly WatchedCell[],
   ): Finding[] {
     const level = windowedLevel(this.#policy, monitor, this.#calibration);
-    const tested = watches.map((watch) => atLevel(this.#test(watch, cellsOf(watch)), level));
+    const tested = watches.map((watch) => atLevel(this.#test(watch, inWindow(watch)), level));
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
     const correctAll = (pOf: (result: NonNullable<(typeof tested)[number]['result']>) => number) =>
@@ -139,7 +128,7 @@ export class WindowMonitor {
     });
   }
 
-  #test(watch: WindowedWatch, cells: readonly Cell[]): Tested {
+  #test(watch: WindowedWatch, cells: readonly WatchedCell[]): Tested {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
     const prepared = this.#prepare(watch);
@@ -157,7 +146,7 @@ export class WindowMonitor {
       return { watch, result: null, n: values.length, note: `${values.length} values, ${minSamples} are needed` };
     const result = prepared.test.test(values);
     if (result === null) return { watch, result, n: values.length, note: 'nothing to compare' };
-    if (watch.choice.type === 'data-quality') return { watch, result, n: values.length, note: result.note };
+    if (watch.choice.type === 'data-quality' || watch.members !== undefined) return { watch, result, n: values.length, note: result.note };
     const now = summarise(watch, cells, values);
     const parts = [`${now.centre} (reference ${prepared.reference.centre})`];
     if (result.note !== null) parts.push(result.note);
@@ -173,27 +162,43 @@ export class WindowMonitor {
     if (ready !== undefined) return ready;
     const against = this.#against(watch);
     if (typeof against === 'string') return against;
-    const prepared: Prepared = { watch, key, fingerprint: this.#watched.hash(watch.signal), observed: 0, ...against };
+    const prepared: Prepared = { watch, key, fingerprint: this.#hash(watch), observed: 0, ...against };
     this.#prepared.set(key, prepared);
     return prepared;
   }
 
   #against(watch: WindowedWatch): Pick<Prepared, 'test' | 'reference'> | string {
-    const { slice, signal, choice, definition } = watch;
-    const options = withDefaults(definition.options, choice.options);
-    const sketch = this.#watched.sketch(signal);
+    const { slice, choice, definition } = watch;
+    const sketch =
+      signalsOf(watch)
+        .map((signal) => this.#watched.sketch(signal))
+        .find((one) => one !== null) ?? null;
     if (sketch !== null) {
+      const options = withDefaults(definition.options, choice.options);
       // A sketch has no rows to cut, or to check one by one.
       const test = slice === null && watch.finds !== 'quality' ? (definition.sketched?.prepare(options, sketch) ?? null) : null;
       if (test !== null) return { test, reference: summariseSketch(sketch) };
       return `${slice === null ? choice.type : 'a slice'} needs the rows of its reference, of which there is a sketch`;
     }
-    const cells = this.#watched.cellsIn(slice?.name ?? null, signal);
+    const cells = this.#watched.cellsOf(watch);
     const values = cells === null ? [] : valuesOf(watch, cells);
     // A slice that the reference does not have is known to be too small; a signal without values may be one still being learned.
-    if (cells === null || (values.length === 0 && slice === null)) return 'the reference is still being learned';
+    if (cells === null || (values.length === 0 && slice === null)) return this.#whyNone(watch);
     const isFew = slice !== null && values.length < minSamplesOf(this.#policy, watch);
-    return { test: isFew ? NOTHING_TO_TEST : definition.prepare(options, values), reference: summarise(watch, cells, values) };
+    return { test: isFew ? NOTHING_TO_TEST : prepareTest(watch, values), reference: summarise(watch, cells, values) };
+  }
+
+  #whyNone(watch: WindowedWatch): string {
+    const isKnown = signalsOf(watch).every((signal) => this.#watched.cells(signal) !== null);
+    return isKnown && watch.members !== undefined
+      ? 'the references of its columns stand in different rows: watch those of the file and those learned from traffic apart'
+      : 'the reference is still being learned';
+  }
+
+  #hash(watch: WindowedWatch): string {
+    return signalsOf(watch)
+      .map((signal) => this.#watched.hash(signal))
+      .join(' ');
   }
 
   #row(watch: WindowedWatch, finding: Finding | undefined): MonitorRow {
@@ -252,44 +257,8 @@ function keyOfFinding({ monitor, signal, detector, slice }: Finding): string {
   return keyOf({ monitor: { name: monitor }, signal, choice: { type: detector }, slice: slice === null ? null : { name: slice } });
 }
 
-/** What a test sees of a column: what is present, as numbers or as categories. */
-export function valuesOf(watch: WindowedWatch, cells: readonly Cell[]): (number | string)[] {
-  return observesNumbers(watch) ? numbersOf(cells) : categoriesOf(cells);
-}
-
-/** What takes anything gets numbers from the slot of numeric signals. */
-function observesNumbers({ definition, choice, monitor }: WindowedWatch): boolean {
-  return definition.observes === 'number' || (definition.observes === 'any' && choice === monitor.numeric);
-}
-
-function summarise(watch: WindowedWatch, cells: readonly Cell[], values: readonly (number | string)[]): Summary {
-  const missing = cells.length === 0 ? 0 : 1 - values.length / cells.length;
-  if (values.length === 0) return { values: 0, missing, centre: 'no values' };
-  const centre = observesNumbers(watch) ? middle(median(values.map(Number))) : mostOf(countsOf(values), values.length);
-  return { values: values.length, missing, centre };
-}
-
-function summariseSketch({ n, missing, numbers, categories }: ReferenceSketch): Summary {
-  const centre = n === 0 ? 'no values' : categories !== null ? mostOf(categories.counts, n) : middle(spreadOut(numbers!, 1)[0]!);
-  return { values: n, missing: n + missing === 0 ? 0 : missing / (n + missing), centre };
-}
-
-function middle(median: number): string {
-  return `median ${Number(median.toPrecision(3))}`;
-}
-
-function mostOf(counts: ReadonlyMap<number | string, number>, n: number): string {
-  let [most, times]: [number | string, number] = ['', 0];
-  for (const [category, count] of counts) if (count > times) [most, times] = [category, count];
-  const name = String(most);
-  return `${name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name} in ${percent(times / n)}`;
-}
-
-function openWords({ definition }: WindowedWatch, { effect, atMost }: TestResult): string {
-  const figure = (value: number) => Number(value.toPrecision(3));
-  return `${definition.effect} lies between ${figure(effect)} and ${figure(atMost?.effect ?? effect)}, and the sketch of the reference cannot tell where`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+/** A watch's test against these reference values. */
+export function prepareTest({ definition, choice, members }: WindowedWatch, reference: readonly Value[]): WindowedTest {
+  const names = members?.map(({ signal }) => signal.slice(signal.indexOf('.') + 1));
+  return definition.prepare(withDefaults(definition.options, choice.options), reference, names);
 }

@@ -32,6 +32,7 @@ export function checkMonitors(inspection: Inspection): void {
     }
     checkQuality(inspection, here, monitor);
     checkClear(inspection, here, monitor);
+    checkBounds(inspection, here, monitor);
   }
 }
 
@@ -45,7 +46,7 @@ function checkFeedbackMonitor(inspection: Inspection, here: Path, monitor: Partl
       'key',
     );
   }
-  for (const key of ['categorical', 'predictor', 'quality'] as const) {
+  for (const key of ['categorical', 'multivariate', 'predictor', 'quality'] as const) {
     if (detectors?.[key] !== undefined)
       inspection.mistake(
         [...here, 'detectors', key],
@@ -53,7 +54,8 @@ function checkFeedbackMonitor(inspection: Inspection, here: Path, monitor: Partl
         'key',
       );
   }
-  if (detectors !== undefined && ['error', 'numeric', 'categorical', 'predictor', 'quality', 'sequential'].every((key) => !written(key))) {
+  const slots = ['error', 'numeric', 'categorical', 'multivariate', 'predictor', 'quality', 'sequential'];
+  if (detectors !== undefined && slots.every((key) => !written(key))) {
     inspection.mistake(
       [...here, 'detectors'],
       '`needs: feedback` has no detector — add `error` (for labels) or `numeric` (for rewards)',
@@ -78,6 +80,13 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
   if (monitor.detectors?.error !== undefined) {
     inspection.mistake([...here, 'detectors', 'error'], '`error` watches feedback — add `needs: feedback` to the monitor', 'key');
   }
+  if (monitor.detectors?.predictor !== undefined && monitor.detectors.multivariate !== undefined) {
+    inspection.mistake(
+      [...here, 'detectors', 'multivariate'],
+      '`multivariate` does not go with `predictor`, which is about the same outputs — give it a monitor of its own',
+      'key',
+    );
+  }
   const columns = declaredColumns(inspection);
   if (typeof monitor.features === 'object') {
     for (const [index, feature] of monitor.features.entries()) {
@@ -87,11 +96,18 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
   }
   const inputs = columns.inputs;
   if (monitor.detectors?.quality !== undefined) return;
-  const slots = ['numeric', 'categorical'].filter((slot) => at(inspection.written, [...here, 'detectors', slot]) !== undefined);
+  const slots = ['numeric', 'categorical', 'multivariate'].filter(
+    (slot) => at(inspection.written, [...here, 'detectors', slot]) !== undefined,
+  );
   if (
     slots.length === 0 ||
     inputs.length === 0 ||
-    inputs.some((column) => column.type === undefined || slots.includes(slotOf(column.type) ?? ''))
+    inputs.some(
+      (column) =>
+        column.type === undefined ||
+        (column.type !== 'text' && slots.includes('multivariate')) ||
+        slots.includes(slotOf(column.type) ?? ''),
+    )
   )
     return;
   inspection.mistake([...here, 'detectors'], `no input column fits ${slots.join(' or ')} — nothing would be watched`, 'key');
@@ -150,7 +166,7 @@ function checkFeature(
   if (column.type === undefined || monitor.detectors === undefined || has('predictor') || has('quality')) return;
   const slot = slotOf(column.type);
   if (slot === null) inspection.mistake(here, `${feature} is of type text, which no detector watches — remove it`);
-  else if (!has(slot))
+  else if (!has(slot) && !has('multivariate'))
     inspection.mistake(
       here,
       `${feature} is of type ${column.type} and the monitor has no \`${slot}\` detector — add one, or remove the feature`,
@@ -187,7 +203,7 @@ function checkClear(inspection: Inspection, here: Path, monitor: Partly<MonitorD
   if (below === undefined) return;
   // A rise of a share is measured as well.
   if (monitor.detectors?.quality !== undefined) return;
-  const windowed = [monitor.detectors?.numeric, monitor.detectors?.categorical].filter(
+  const windowed = [monitor.detectors?.numeric, monitor.detectors?.categorical, monitor.detectors?.multivariate].filter(
     (choice) => kindOf(inspection, choice) === 'windowed',
   );
   const floors = windowed.map((choice) => choice?.effect?.atLeast).filter((floor) => floor !== undefined);
@@ -196,11 +212,31 @@ function checkClear(inspection: Inspection, here: Path, monitor: Partly<MonitorD
     if (monitor.detectors !== undefined && Object.values(monitor.detectors).some((choice) => choice?.type !== undefined)) {
       inspection.mistake([...here, 'clear', 'effectBelow'], 'only windowed tests measure an effect — remove it', 'key');
     }
+  } else if (below > 1 && floors.length === 0 && windowed.every((choice) => !isUnbounded(inspection, choice))) {
+    inspection.mistake([...here, 'clear', 'effectBelow'], `is ${below}, and these tests measure effects of at most 1 — lower it`);
   } else if (floors.length > 0 && below > lowest) {
     inspection.mistake(
       [...here, 'clear', 'effectBelow'],
       `is ${below}, above the floor ${lowest} that opens the alert: it would end at once — lower it`,
     );
+  }
+}
+
+/** Bounds of values come as a pair. */
+function checkBounds(inspection: Inspection, here: Path, monitor: Partly<MonitorDocument>): void {
+  for (const slot of ['numeric', 'error'] as const) {
+    const choice = monitor.detectors?.[slot];
+    if (kindOf(inspection, choice) !== 'streaming') continue;
+    const { low, high } = choice as { readonly low?: unknown; readonly high?: unknown };
+    const place = [...here, 'detectors', slot];
+    if ((low === undefined) !== (high === undefined))
+      inspection.mistake(
+        [...place, low === undefined ? 'high' : 'low'],
+        `needs \`${low === undefined ? 'low' : 'high'}\` beside it — write both, or neither`,
+        'key',
+      );
+    else if (typeof low === 'number' && typeof high === 'number' && low >= high)
+      inspection.mistake([...place, 'low'], `is ${low}, not below high ${high} — swap them`);
   }
 }
 
@@ -211,4 +247,9 @@ function slotOf(type: ColumnDocument['type']): 'numeric' | 'categorical' | null 
 
 function kindOf(inspection: Inspection, choice: Partly<DetectorDocument> | undefined): 'streaming' | 'windowed' | undefined {
   return typeof choice?.type === 'string' ? inspection.detectors.get(choice.type)?.kind : undefined;
+}
+
+function isUnbounded(inspection: Inspection, choice: Partly<DetectorDocument> | undefined): boolean {
+  const definition = inspection.detectors.get(choice?.type ?? '');
+  return definition?.kind === 'windowed' && definition.isUnbounded === true;
 }

@@ -20,11 +20,13 @@ import { detectorOf } from '../../detectors/catalogue.ts';
 import { type Dependence, FEWEST_BLOCKS, findDependence } from '../../detectors/dependence.ts';
 import { type NullLaw, nullLaw, scoreOf } from '../../detectors/null-law.ts';
 import { Random } from '../../detectors/performance/random.ts';
+import type { Cell } from '../../contracts/record.ts';
 import { figure } from '../../policies/figures.ts';
 import { correct, familiesOf } from '../correction.ts';
 import { categoryOf, numberOf } from '../signals.ts';
-import { minSamplesOf } from '../window-monitor.ts';
 import { type TrafficWatch, watchList, withSlices } from '../watch-list.ts';
+import { cellsOf, signalsOf } from '../watched-cells.ts';
+import { minSamplesOf } from '../window-monitor.ts';
 import {
   type Calibration,
   type CalibrationTask,
@@ -41,6 +43,8 @@ import { keptStream, type LevelBase, NOTHING, rowsInWords, streamLevel } from '.
 
 /** Tests that a monitor's replays may take, so that wide tables take no longer than narrow ones. */
 const MOST_TESTS = 15_000;
+/** A test of several columns together takes the time of so many of one. */
+const TESTS_TOGETHER = 75;
 const MOST_REFERENCES = 60;
 const MOST_WINDOWS = 1_200;
 /** Categories that are each looked at for dependence. */
@@ -51,8 +55,6 @@ interface Family {
   /** Types of its tests, in words. */
   readonly detector: string;
   readonly watched: readonly Watched[];
-  /** Signals without a reference. */
-  readonly unknown: readonly string[];
   /** Signals of whose reference only a sketch is left. */
   readonly sketched: readonly string[];
 }
@@ -76,14 +78,13 @@ export function calibrate(task: CalibrationTask): Calibration {
       monitor,
       detector: [...new Set(of.map(({ choice }) => choice.type))].join(', '),
       watched: of.flatMap((watch) => {
-        const cells = task.cells.get(watch.signal);
+        const cells = cellsOf(watch, (signal) => task.cells.get(signal));
         const rows = watch.slice === null ? null : (rowsBySlice.get(watch.slice.name)?.get(watch.signal) ?? []);
         // What has too few rows in the reference is not judged, and is no test.
         const isFew = rows !== null && rows.length < minSamplesOf(policy, watch);
-        return cells === undefined || cells.length === 0 || isFew ? [] : [{ watch, cells, rows: rows === null ? null : new Set(rows) }];
+        return cells === null || cells.length === 0 || isFew ? [] : [{ watch, cells, rows: rows === null ? null : new Set(rows) }];
       }),
-      unknown: of.map(({ signal }) => signal).filter((signal) => (task.cells.get(signal)?.length ?? 0) === 0),
-      sketched: of.map(({ signal }) => signal).filter((signal) => task.sketched?.includes(signal) === true),
+      sketched: of.flatMap(signalsOf).filter((signal) => task.sketched?.includes(signal) === true),
     }),
   );
   const streams = watches.filter((watch) => watch.kind === 'streaming');
@@ -127,7 +128,18 @@ export function dependenceOf(policy: Policy, watched: readonly Watched[]): Depen
 
 /** Series in which dependence would show: a number and its distance from the middle, or a category's ones and zeros. */
 function viewsOf({ watch, cells }: Watched): Float64Array[] {
-  if (watch.choice === watch.monitor.numeric) {
+  // Made by `cellsOf`: rows where there are members, cells elsewhere.
+  if (watch.members === undefined) return viewsOfColumn(cells as readonly Cell[], watch.choice === watch.monitor.numeric);
+  return watch.members.flatMap(({ isNumber }, place) =>
+    viewsOfColumn(
+      (cells as readonly (readonly Cell[])[]).map((row) => row[place] ?? null),
+      isNumber,
+    ),
+  );
+}
+
+function viewsOfColumn(cells: readonly Cell[], isNumber: boolean): Float64Array[] {
+  if (isNumber) {
     const values = Float64Array.from(cells.map(numberOf).filter((value) => value !== null));
     const middle = values.toSorted()[Math.floor(values.length / 2)] ?? 0;
     return [values, values.map((value) => Math.abs(value - middle))];
@@ -142,7 +154,8 @@ function viewsOf({ watch, cells }: Watched): Float64Array[] {
 /** Replays of a family, as many as the number of its tests allows. */
 export function replaysOf(task: CalibrationTask, watched: readonly Watched[], blockRows: number): Replays {
   const { policy, seed } = task;
-  const windows = Math.max(200, Math.min(MOST_WINDOWS, Math.floor(MOST_TESTS / watched.length)));
+  const tests = watched.reduce((sum, { watch }) => sum + (watch.members === undefined ? 1 : TESTS_TOGETHER), 0);
+  const windows = Math.max(200, Math.min(MOST_WINDOWS, Math.floor(MOST_TESTS / tests)));
   const references = Math.min(MOST_REFERENCES, Math.max(20, Math.floor(windows / 20)));
   const size = { references, windows: Math.ceil(windows / references) };
   const minSamples = (watch: Watched['watch']) => minSamplesOf(policy, watch);

@@ -5,10 +5,11 @@ import type { Policy } from '../../contracts/policy.ts';
 import { duration, figure } from '../../policies/figures.ts';
 import { readReference, Reference } from '../reference.ts';
 import { readSketches } from '../reference-sketch.ts';
+import { cellsOf } from '../watched-cells.ts';
 import { WatchedSignals } from '../watched-signals.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
-import { type Power, powerOf } from './power.ts';
+import { type Power, powerOf, tooCoarse } from './power.ts';
 
 /** Expected false alarms of a policy. */
 export interface AlarmReport {
@@ -23,6 +24,8 @@ export interface AlarmReport {
   /** The levels written out, and those whose share is known, go beyond the budget. */
   readonly exceeded: boolean;
   readonly power: readonly Power[];
+  /** Tests that cannot alarm at their level, with the remedy. */
+  readonly coarse: readonly string[];
 }
 
 const SEED = 1;
@@ -55,26 +58,31 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
     written,
     allowed,
     exceeded: calibration.budget !== null && allowed !== null && written > allowed,
-    power: powers(task, watched, calibration),
+    ...powers(task, watched, calibration),
   };
 }
 
 /** Of the tests of all rows; shares of bad rows and constants have no size of change that would say much. */
-function powers(task: CalibrationTask, { watches: all }: WatchedSignals, { levels }: Calibration): Power[] {
+function powers(task: CalibrationTask, { watches: all }: WatchedSignals, { levels }: Calibration): Pick<AlarmReport, 'power' | 'coarse'> {
+  const power: Power[] = [];
+  const coarse: string[] = [];
   const watches = all.filter((watch) => watch.kind === 'windowed');
-  return [...Map.groupBy(watches, ({ monitor }) => monitor.name)].flatMap(([name, family]) => {
+  for (const [name, family] of Map.groupBy(watches, ({ monitor }) => monitor.name)) {
     const level = levels.find((candidate) => candidate.kind === 'windowed' && candidate.monitor === name);
-    const shown = family.filter(({ slice, finds }) => slice === null && finds !== 'quality');
-    return shown.flatMap((watch) => {
-      const cells = task.cells.get(watch.signal);
-      const power = level === undefined || cells === undefined ? null : powerOf(task, level, { watch, cells, rows: null }, family.length);
-      return power === null ? [] : [power];
-    });
-  });
+    if (level === undefined) continue;
+    for (const watch of family.filter(({ slice, finds }) => slice === null && finds !== 'quality')) {
+      const cells = cellsOf(watch, (signal) => task.cells.get(signal));
+      const found = cells === null ? null : powerOf(task, level, { watch, cells, rows: null }, family.length);
+      if (found !== null) power.push(found);
+      const reason = tooCoarse(watch, level, family.length);
+      if (reason !== null) coarse.push(`${name}: ${reason}`);
+    }
+  }
+  return { power, coarse };
 }
 
 /** For a terminal, each line with its name in front. */
-export function alarmLines({ calibration, period, expected, allowed, power }: AlarmReport): string[] {
+export function alarmLines({ calibration, period, expected, allowed, power, coarse }: AlarmReport): string[] {
   const { levels } = calibration;
   if (levels.length === 0) return [];
   const of = allowed === null ? '' : `, of the ${figure(allowed)} allowed`;
@@ -87,6 +95,7 @@ export function alarmLines({ calibration, period, expected, allowed, power }: Al
     ...[...Map.groupBy(power, ({ monitor }) => monitor)].map(
       ([monitor, tests]) => `  power      ${monitor}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,
     ),
+    ...coarse.map((reason) => `  silent     ${reason}`),
   ];
 }
 

@@ -77,7 +77,8 @@ function report(file: string, { policy, mistakes, warnings }: ParsedPolicy, know
 /** Tests of all rows at the end of each window over all monitors; null while columns are still to be learned. */
 export function testsPerWindow(policy: Policy, known: Known): number | null {
   const windowed = policy.monitors.filter(
-    ({ numeric, categorical, quality }) => isWindowed(numeric, known) || isWindowed(categorical, known) || quality !== null,
+    ({ numeric, categorical, multivariate, quality }) =>
+      [numeric, categorical, multivariate ?? null].some((choice) => isWindowed(choice, known)) || quality !== null,
   );
   if (windowed.some((monitor) => !areColumnsKnown(policy, monitor))) return null;
   return watchList(policy, policy.schema, (type) => known.get(type) ?? null).filter(({ kind }) => kind === 'windowed').length;
@@ -123,7 +124,7 @@ function describeSlice({ name, by, where, minSamples, maxValues }: SlicePolicy):
 }
 
 function describeMonitor(monitor: MonitorPolicy): string {
-  const choices = [monitor.numeric, monitor.categorical, monitor.error]
+  const choices = [monitor.numeric, monitor.categorical, monitor.multivariate ?? null, monitor.error]
     .filter((choice) => choice !== null)
     .map(({ type, effectAtLeast }) => `${type}${effectAtLeast === null ? '' : ` from ${effectAtLeast}`}`);
   if (monitor.predictor !== null) choices.push(`performance, drop of ${monitor.predictor.dropAtLeast}`);

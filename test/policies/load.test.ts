@@ -115,6 +115,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     needsFeedback: false,
     numeric: null,
     categorical: null,
+    multivariate: null,
     error: null,
     predictor: null,
     quality: null,
