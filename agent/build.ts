@@ -91,10 +91,9 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
 
   const proxy = await openProxy({
     listen: options.listen,
-    upstreams: policy.traffic.upstreams,
+    ...policy.traffic,
     fallback: addressOf(scorer),
     active: policy.traffic.upstreams[0]?.name ?? 'fallback',
-    maxBodyBytes: policy.traffic.maxBodyBytes,
   });
   opened.push(proxy);
 
@@ -157,8 +156,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
       if (!same) await after?.close();
       throw error;
     }
-    const { upstreams, maxBodyBytes } = next.traffic;
-    await proxy.configure({ upstreams, fallback: addressOf(after), maxBodyBytes });
+    await proxy.configure({ ...next.traffic, fallback: addressOf(after) });
     scorer = after;
     policy = next;
     policyText = textOf(next);

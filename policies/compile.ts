@@ -2,9 +2,20 @@
  * From the checked document to the policy that the program uses: absolute paths, milliseconds, null where nothing was said.
  */
 import path from 'node:path';
-import type { ActionPolicy, Column, DetectorChoice, FalseAlarms, Guard, MonitorPolicy, Policy, Upstream } from '../contracts/policy.ts';
+import type {
+  ActionPolicy,
+  BreakerOptions,
+  Column,
+  DetectorChoice,
+  FalseAlarms,
+  Guard,
+  MonitorPolicy,
+  Policy,
+  TrafficLimits,
+  Upstream,
+} from '../contracts/policy.ts';
 import { upstreamAddress } from './addresses.ts';
-import type { ActionDocument, ColumnDocument, DetectorDocument, MonitorDocument, PolicyDocument } from './document.ts';
+import type { ActionDocument, ColumnDocument, DetectorDocument, LimitsDocument, MonitorDocument, PolicyDocument } from './document.ts';
 import { parseDuration, parseSize, parseSpan } from './durations.ts';
 import { at } from './mistakes.ts';
 
@@ -35,6 +46,10 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
       upstreams: upstreams(spec.traffic.upstreams),
       fallback: fallback?.onnx === undefined ? null : { onnx: locate(fallback.onnx), provider: fallback.provider ?? 'cpu' },
       maxBodyBytes: parseSize(spec.traffic.sampling.maxBodyBytes),
+      parser: spec.traffic.parser,
+      retry: spec.traffic.retry,
+      limits: limits(spec.traffic.limits),
+      breaker: breaker(spec.traffic.breaker),
       expectedRows: expectedRows(spec.traffic.expectedRows),
     },
     schema: {
@@ -74,6 +89,29 @@ function falseAlarms(document: PolicyDocument['spec']['falseAlarms']): FalseAlar
 
 function expectedRows(document: PolicyDocument['spec']['traffic']['expectedRows']): { count: number; perMs: number } | null {
   return document === undefined ? null : { count: document.count, perMs: parseDuration(document.per) };
+}
+
+function limits(document: LimitsDocument): TrafficLimits {
+  return {
+    maxClients: document.connections,
+    maxClientsPerAddress: document.connectionsPerAddress,
+    headTimeoutMs: parseDuration(document.headTimeout),
+    stallTimeoutMs: parseDuration(document.stallTimeout),
+    keepAliveMs: parseDuration(document.keepAlive),
+    minBytesPerSecond: document.bytesPerSecond,
+    rateGraceMs: parseDuration(document.rateGrace),
+    maxRequestBytes: document.requestBody === undefined ? Number.POSITIVE_INFINITY : parseSize(document.requestBody),
+    maxUpstreamConnections: document.upstreamConnections,
+    maxQueuedCalls: document.queuedCalls,
+    maxQueuedBytes: parseSize(document.queuedBytes),
+    queueTimeoutMs: parseDuration(document.queueTimeout),
+    connectTimeoutMs: parseDuration(document.connectTimeout),
+    upstreamIdleMs: parseDuration(document.upstreamKeepAlive),
+  };
+}
+
+function breaker({ enabled, failures, share, ofLast, openFor }: PolicyDocument['spec']['traffic']['breaker']): BreakerOptions | null {
+  return enabled ? { failures, share, ofLast, openMs: parseDuration(openFor) } : null;
 }
 
 /** `primary` first where there is one, the others as written: the first gets the traffic. */

@@ -1,7 +1,7 @@
 /**
  * The YAML document as plain data, after `schema.ts` has checked it and filled in its defaults. Words and units are the user's.
  */
-import type { ColumnType, Correction } from '../contracts/policy.ts';
+import type { ColumnType, Correction, Parser, Retry } from '../contracts/policy.ts';
 import type { Severity } from '../contracts/alert.ts';
 
 export interface PolicyDocument {
@@ -15,6 +15,16 @@ export interface PolicyDocument {
       readonly upstreams: { readonly [name: string]: UpstreamDocument };
       readonly expectedRows?: { readonly count: number; readonly per: string };
       readonly sampling: { readonly maxBodyBytes: number | string };
+      readonly parser: Parser;
+      readonly retry: Retry;
+      readonly limits: LimitsDocument;
+      readonly breaker: {
+        readonly enabled: boolean;
+        readonly failures: number;
+        readonly share: number;
+        readonly ofLast: number;
+        readonly openFor: string;
+      };
     };
     readonly schema: {
       readonly inputs: readonly ColumnDocument[];
@@ -39,6 +49,23 @@ export interface PolicyDocument {
     };
     readonly retention: { readonly events: string };
   };
+}
+
+export interface LimitsDocument {
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly headTimeout: string;
+  readonly stallTimeout: string;
+  readonly keepAlive: string;
+  readonly bytesPerSecond: number;
+  readonly rateGrace: string;
+  readonly requestBody?: number | string;
+  readonly upstreamConnections: number;
+  readonly queuedCalls: number;
+  readonly queuedBytes: number | string;
+  readonly queueTimeout: string;
+  readonly connectTimeout: string;
+  readonly upstreamKeepAlive: string;
 }
 
 interface Words {

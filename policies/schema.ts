@@ -5,6 +5,7 @@
  */
 import { actionsSchema, alertsSchema, exportersSchema, metadataSchema } from './schema-actions.ts';
 import { type Detectors, monitorsSchema, severities } from './schema-monitors.ts';
+import { dataPathSchema } from './schema-traffic.ts';
 import { choice, count, duration, flag, type JsonSchema, list, map, number, share, size, span, text, url, when } from './schema-words.ts';
 
 /** Protocols a policy may name. */
@@ -165,6 +166,7 @@ function trafficSchema(): JsonSchema {
         { count: count('Rows.', { maximum: 1_000_000_000 }), per: duration('In this time.', { default: '1d' }) },
         { required: ['count'] },
       ),
+      ...dataPathSchema(),
       failOpen: choice('Monitoring never blocks a prediction.', [true], { default: true }),
       sampling: map(
         'What is analysed.',

@@ -33,6 +33,7 @@ export interface Inspection {
 /** Runs every check. */
 export function inspect(inspection: Inspection): void {
   checkUpstreams(inspection);
+  checkLimits(inspection);
   checkColumns(inspection);
   checkReference(inspection);
   checkFalseAlarms(inspection);
@@ -98,8 +99,16 @@ function checkUpstreams(inspection: Inspection): void {
   }
 }
 
-/** Header fields whose values no record has. */
-const NEVER_KEPT = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
+/** Timers hold about 24 days, and nobody waits so long. */
+function checkLimits(inspection: Inspection): void {
+  const { limits, breaker } = inspection.document.spec?.traffic ?? {};
+  for (const [key, value] of Object.entries(limits ?? {})) {
+    if (/(Timeout|Alive|Grace)$/.test(key) && typeof value === 'string') {
+      checkLongest(inspection, ['spec', 'traffic', 'limits', key], value, '1d');
+    }
+  }
+  checkLongest(inspection, ['spec', 'traffic', 'breaker', 'openFor'], breaker?.openFor, '1h');
+}
 
 function checkColumns(inspection: Inspection): void {
   const spec = inspection.document.spec;

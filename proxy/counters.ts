@@ -12,6 +12,8 @@ const NAMES = [
   'refused',
   'fallback',
   'retried',
+  'queued',
+  'circuitOpened',
   'bugs',
   'exchanges',
   'ringFull',
@@ -38,6 +40,10 @@ export interface ProxyCounters {
   readonly fallback: number;
   /** Calls sent again on a fresh connection after a pooled one turned out to be closed. */
   readonly retried: number;
+  /** Calls that had to wait for a place at their upstream. */
+  readonly queued: number;
+  /** Times that an upstream's breaker opened. */
+  readonly circuitOpened: number;
   /** Faults of our own, each kept inside its connection. */
   readonly bugs: number;
   /** Exchanges handed to the analysis, and those dropped because its ring was full. */

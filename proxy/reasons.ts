@@ -9,10 +9,12 @@ export const REASON_STATUS = {
   'no-answer': 504,
   'bad-answer': 502,
   overloaded: 503,
+  'circuit-open': 503,
   loop: 508,
   /** The body's sender broke the framing or stalled inside it. */
   'bad-request': 400,
   'request-timeout': 408,
+  'body-too-large': 413,
   /** The answer broke off after its head had been passed on. */
   truncated: 502,
   /** Served by the fallback because the route says so. */
@@ -35,9 +37,11 @@ export const REASON_TEXT: { readonly [R in Reason]: string } = {
   'no-answer': 'the model server did not answer in time',
   'bad-answer': 'the model server sent something that is not an HTTP answer',
   overloaded: 'too many calls at once',
+  'circuit-open': 'the model server failed too often and is left alone for a moment',
   loop: 'the call has passed through too many Driftline proxies; the upstream leads back here',
   'bad-request': 'the request body is not framed as its head says',
-  'request-timeout': 'the request body stopped arriving',
+  'request-timeout': 'the request body stopped arriving, or came too slowly',
+  'body-too-large': 'the request body is larger than the policy allows',
   truncated: 'the answer broke off',
   route: 'the route points to the fallback',
   internal: 'a fault inside Driftline',

@@ -8,7 +8,6 @@ import type { DataPath } from './data-path.ts';
 import { Deadlines } from './deadlines.ts';
 import { prepareAnswer, prepareRequest } from './forward.ts';
 import { parseAnswerHead, parseRequestHead } from './framing.ts';
-import type { Limits } from './limits.ts';
 import { Memo } from './memo.ts';
 import { writeOwnAnswer } from './own-answer.ts';
 import type { RingWriter } from './ring.ts';
@@ -16,7 +15,6 @@ import { Traffic, type TrafficOptions } from './traffic.ts';
 
 export interface ServerOptions extends TrafficOptions {
   readonly active: string;
-  readonly limits: Limits;
   readonly ring: RingWriter;
   readonly counters: Counters;
   /** Hears of faults of our own that were kept inside one connection. */
@@ -42,8 +40,12 @@ export class DataServer {
       counters.add('bugs');
       options.report(fault);
     };
+    const answers = new Memo((text: string) => {
+      const head = parseAnswerHead(text);
+      return head.kind === 'refused' ? head : prepareAnswer(head);
+    });
     this.#path = {
-      traffic: new Traffic(options, options.active, limits, deadlines, report),
+      traffic: new Traffic(options, options.active, { deadlines, answers, report }),
       limits,
       deadlines,
       counters,
@@ -51,10 +53,6 @@ export class DataServer {
       requests: new Memo((text) => {
         const head = parseRequestHead(text);
         return head.kind === 'refused' ? head : prepareRequest(head);
-      }),
-      answers: new Memo((text) => {
-        const head = parseAnswerHead(text);
-        return head.kind === 'refused' ? head : prepareAnswer(head);
       }),
       draining: false,
       report,
@@ -79,6 +77,12 @@ export class DataServer {
 
   get traffic(): Traffic {
     return this.#path.traffic;
+  }
+
+  /** Takes other upstreams and limits for what begins from now on. */
+  configure(options: TrafficOptions): void {
+    this.#path.limits = options.limits;
+    this.#path.traffic.configure(options);
   }
 
   /** Accepts no more, lets running calls end, then breaks off what is left after `timeoutMs`. */

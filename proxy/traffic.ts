@@ -2,10 +2,12 @@
  * Where calls go: the upstreams, the fallback, and the route that a rollback turns.
  */
 import { ConfigError } from '../contracts/errors.ts';
-import type { Upstream } from '../contracts/policy.ts';
-import type { Deadlines } from './deadlines.ts';
+import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/policy.ts';
+import { Admission } from './admission.ts';
+import { Breaker } from './breaker.ts';
 import { FALLBACK_TIMEOUT_MS, type Limits } from './limits.ts';
-import { UpstreamPool } from './upstream.ts';
+import type { Target } from './target.ts';
+import { ConnectionPool, type PoolTools } from './upstream.ts';
 
 /** An HTTP server on loopback that answers in the caller's protocol. */
 export interface FallbackAddress {
@@ -19,6 +21,10 @@ export interface TrafficOptions {
   readonly fallback: FallbackAddress | null;
   /** Bytes of each body that are copied. */
   readonly maxBodyBytes: number;
+  readonly limits: Limits;
+  readonly parser: Parser;
+  readonly retry: Retry;
+  readonly breaker: BreakerOptions | null;
 }
 
 const FALLBACK = 'fallback';
@@ -33,26 +39,27 @@ export function checkRoute(name: string, options: Pick<TrafficOptions, 'upstream
 }
 
 export class Traffic {
-  readonly #limits: Limits;
-  readonly #deadlines: Deadlines;
-  readonly #report: (fault: unknown) => void;
-  #pools: readonly UpstreamPool[] = [];
-  #fallback: UpstreamPool | null = null;
-  #active = '';
-  #maxBodyBytes = 0;
+  readonly #tools: PoolTools;
+  #options: TrafficOptions;
+  #targets: readonly Target[] = [];
+  #fallback: Target | null = null;
+  #active: string;
 
   /** @throws ConfigError when `active` is unknown. */
-  constructor(options: TrafficOptions, active: string, limits: Limits, deadlines: Deadlines, report: (fault: unknown) => void) {
-    this.#limits = limits;
-    this.#deadlines = deadlines;
-    this.#report = report;
+  constructor(options: TrafficOptions, active: string, tools: PoolTools) {
     checkRoute(active, options);
+    this.#tools = tools;
     this.#active = active;
+    this.#options = options;
     this.configure(options);
   }
 
   get maxBodyBytes(): number {
-    return this.#maxBodyBytes;
+    return this.#options.maxBodyBytes;
+  }
+
+  get retry(): Retry {
+    return this.#options.retry;
   }
 
   /** Bytes of an answer that are copied: 0 says that requests are not to be read, an image mostly; what the model says of them is. */
@@ -65,23 +72,23 @@ export class Traffic {
     return this.#active;
   }
 
-  get primary(): UpstreamPool {
-    return this.#pools[0]!;
+  get primary(): Target {
+    return this.#targets[0]!;
   }
 
-  get fallback(): UpstreamPool | null {
+  get fallback(): Target | null {
     return this.#fallback;
   }
 
   /** Where a call goes first. The fallback answers predictions only, and those are POSTs. */
-  choose(method: string): UpstreamPool {
+  choose(method: string): Target {
     if (this.#active === FALLBACK) return method === 'POST' && this.#fallback !== null ? this.#fallback : this.primary;
-    return this.#pools.find((pool) => pool.target.name === this.#active) ?? this.primary;
+    return this.#targets.find((target) => target.upstream.name === this.#active) ?? this.primary;
   }
 
   /** Sends all new calls to `to`. @throws ConfigError when it is unknown; nothing has changed then. */
   setRoute(to: string): { readonly before: string; readonly after: string } {
-    checkRoute(to, { upstreams: this.#pools.map((pool) => pool.target), fallback: this.#fallback === null ? null : this.#fallback.target });
+    checkRoute(to, this.#options);
     const before = this.#active;
     this.#active = to;
     return { before, after: to };
@@ -89,25 +96,32 @@ export class Traffic {
 
   /** Takes other upstreams; running calls end where they are. When the route's upstream is gone, calls go to the primary. */
   configure(options: TrafficOptions): void {
-    const retired = [...this.#pools, ...(this.#fallback === null ? [] : [this.#fallback])];
-    this.#pools = options.upstreams.map((upstream, i) => this.#pool(upstream, i === 0 ? 'primary' : label(upstream.name)));
+    const retired = [...this.#targets, ...(this.#fallback === null ? [] : [this.#fallback])];
+    this.#options = options;
+    this.#targets = options.upstreams.map((upstream, i) => this.#target(upstream, i === 0 ? 'primary' : label(upstream.name)));
     this.#fallback =
       options.fallback === null
         ? null
-        : this.#pool({ ...options.fallback, name: FALLBACK, timeoutMs: FALLBACK_TIMEOUT_MS, version: null }, FALLBACK);
-    this.#maxBodyBytes = options.maxBodyBytes;
+        : this.#target({ ...options.fallback, name: FALLBACK, timeoutMs: FALLBACK_TIMEOUT_MS, version: null }, FALLBACK);
     const known = this.#active === FALLBACK ? this.#fallback !== null : options.upstreams.some((one) => one.name === this.#active);
     if (!known) this.#active = options.upstreams[0]?.name ?? '';
-    for (const pool of retired) pool.retire();
+    for (const { transport } of retired) transport.retire();
   }
 
   close(): void {
-    for (const pool of this.#pools) pool.close();
-    this.#fallback?.close();
+    for (const { transport } of this.#targets) transport.close();
+    this.#fallback?.transport.close();
   }
 
-  #pool(target: Upstream, name: string): UpstreamPool {
-    return new UpstreamPool(target, name, this.#limits, this.#deadlines, this.#report);
+  #target(upstream: Upstream, name: string): Target {
+    const { limits, breaker } = this.#options;
+    return {
+      upstream,
+      label: name,
+      transport: new ConnectionPool(upstream, limits, this.#tools),
+      admission: new Admission(limits),
+      breaker: breaker === null ? null : new Breaker(breaker),
+    };
   }
 }
 

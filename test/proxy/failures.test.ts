@@ -108,16 +108,16 @@ t.test('the fallback gets the whole body although the model server was found dea
   t.match(await client.until(/abc[\s\S]*$/), /(5\r\nabcde|3\r\nabc\r\n2\r\nde)\r\n0\r\n\r\n$/);
 });
 
-t.test('a body larger than the copy cannot go to the fallback', async (t) => {
+t.test('a body of which more came than is held cannot go to the fallback', async (t) => {
   const scorer = await model(
     t,
     answering(() => ok('scored')),
   );
   const proxy = await proxied(t, await deadPort(t), { fallback: { host: '127.0.0.1', port: scorer.port }, maxBodyBytes: 10 });
   const client = dial(t, proxy);
-  client.send(post('/', 'x'.repeat(11)));
+  client.send(post('/', 'x'.repeat(65_537)));
   t.match(await client.until('"reason"'), /502 [\s\S]*x-driftline-reason: connect-refused/);
-  client.send(post('/', 'x'.repeat(10)));
+  client.send(post('/', 'x'.repeat(65_536)));
   await client.until('scored');
 });
 
@@ -160,7 +160,7 @@ t.test('a fresh connection that fails is not tried again, nor a pooled one whose
   const client = dial(t, proxy);
   client.send(post('/', 'x'));
   await client.until('first');
-  client.send(post('/', 'too long'));
+  client.send(post('/', 'x'.repeat(65_537)));
   await client.until(/"reason":"reset"/);
   t.equal(server.peers.length, 1);
   client.send(post('/', 'x'));
@@ -276,7 +276,7 @@ t.test('a slow or silent client is let go: before its head, inside it, inside it
 
 t.test('too many connections, ours or to the model server, are refused as overload', async (t) => {
   const server = await model(t, hang);
-  const proxy = await proxied(t, server.port, { limits: { maxClients: 2, maxUpstreamConnections: 1 } });
+  const proxy = await proxied(t, server.port, { limits: { maxClients: 2, maxUpstreamConnections: 1, maxQueuedCalls: 0 } });
   const first = dial(t, proxy);
   first.send(get('/'));
   await server.peer(0);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Counters } from '../../proxy/counters.ts';
-import { DEFAULT_LIMITS } from '../../proxy/limits.ts';
+import { DEFAULT_BREAKER, DEFAULT_LIMITS } from '../../proxy/limits.ts';
 import { createRing, RingWriter } from '../../proxy/ring.ts';
 import type { CapturedCall } from '../../proxy/ring-record.ts';
 import { DataServer } from '../../proxy/server.ts';
@@ -23,6 +23,7 @@ t.test('a fault of our own ends the connection it happened on, is counted and to
   const counters = new Counters();
   const data = new DataServer({
     ...{ upstreams: [upstream(server.port)], fallback: null, active: 'model', maxBodyBytes: 100, limits: DEFAULT_LIMITS, counters },
+    ...({ parser: 'driftline', retry: 'all', breaker: DEFAULT_BREAKER } as const),
     ring: new BrokenRing(createRing(4096)),
     report: (fault) => faults.push(fault),
   });

@@ -56,9 +56,10 @@ t.test('answers without a body end at their head: HEAD, 204 and 304', async (t) 
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n',
     ok('last'),
   ];
+  let asked = 0;
   const server = await model(
     t,
-    answering((_, __, count) => answers[count]!),
+    answering(() => answers[asked++]!),
   );
   const proxy = await proxied(t, server.port);
   const client = dial(t, proxy);
@@ -71,7 +72,7 @@ t.test('answers without a body end at their head: HEAD, 204 and 304', async (t) 
   t.match(heads[2], /304[\s\S]*Content-Length: 7/);
   t.match(heads[3], /200 OK[\s\S]*Transfer-Encoding: chunked/);
   t.match(heads[5], 'last');
-  t.equal(server.peers.length, 1);
+  t.equal(server.peers.length, 5, 'a server that sends the announced body all the same sends it to nobody');
 });
 
 t.test('an answer that ends with its connection is chunked for the client, whose own connection stays', async (t) => {
