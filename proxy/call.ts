@@ -1,27 +1,24 @@
 /**
- * The life of one call: let in, sent to an upstream, perhaps once more or to the fallback, answered, captured.
+ * The life of one call: sent to an upstream, perhaps once more or to the fallback, answered, captured.
  *
  * Until the first byte of a final answer has been passed on, a failure can still be mended; after it, only shown. Exactly one exchange
  * goes into the ring for each call, however it ends.
  */
 import type { Header, Outcome } from '../contracts/exchange.ts';
-import type { Waiter } from './admission.ts';
-import type { Attempt, AttemptUser } from './attempt.ts';
+import type { AttemptUser } from './attempt.ts';
 import type { AnswerOut, Caller } from './caller.ts';
 import { Capture } from './capture.ts';
 import type { DataPath } from './data-path.ts';
-import { isDisguised, type OutgoingAnswer, type OutgoingRequest } from './forward.ts';
+import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
 import type { AnswerFraming } from './framing.ts';
-import { MAX_HOPS, MAX_REPLAY_BYTES } from './limits.ts';
+import { MAX_HOPS } from './limits.ts';
 import { uuidV7 } from './random.ts';
 import { REASON_STATUS, REASON_TEXT, type Reason } from './reasons.ts';
-import type { Target } from './target.ts';
+import { leastMs, RequestBody } from './request-body.ts';
+import { Sending } from './sending.ts';
 import { nextTraceparent } from './trace-context.ts';
 
-const NO_TRAILERS: readonly Header[] = [];
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
-
-export class Call implements AttemptUser, Waiter {
+export class Call implements AttemptUser {
   readonly #id: string;
   readonly #path: DataPath;
   readonly #caller: Caller;
@@ -31,22 +28,10 @@ export class Call implements AttemptUser, Waiter {
   readonly #startedAt: number;
   readonly #startedMono: number;
 
-  readonly #body: Capture;
-  #bodyDone = false;
-  #trailers: readonly Header[] = NO_TRAILERS;
-  /** From here on the body's least rate counts, on `performance.now()`; moves by the time that we did not read. */
-  #rateFrom: number;
-  #pausedAt = 0;
-  /** Body bytes that came before the attempt began. */
-  #unsent: readonly Buffer[] = [];
+  readonly #body: RequestBody;
+  readonly #sending: Sending;
   /** The upstream has failed and the body is collected for the fallback. */
   #gathering = false;
-
-  #target: Target | null = null;
-  /** Where it stands with the target's places. */
-  #place: 'none' | 'waiting' | 'in' = 'none';
-  #attempt: Attempt | null = null;
-  #retried = false;
 
   /** The final answer once it has begun; null before, and when Driftline answers itself. */
   #answer: OutgoingAnswer | null = null;
@@ -68,10 +53,10 @@ export class Call implements AttemptUser, Waiter {
     this.#request = request;
     this.#startedAt = startedAt;
     this.#startedMono = startedMono;
-    this.#rateFrom = startedMono;
     this.#id = request.callerId ?? uuidV7(startedAt);
     this.#traceparent = nextTraceparent(request.trace);
-    this.#body = new Capture(Math.max(maxBodyBytes, MAX_REPLAY_BYTES));
+    this.#body = new RequestBody(caller, maxBodyBytes, startedMono);
+    this.#sending = new Sending(path, this, { request, id: this.#id, traceparent: this.#traceparent }, this.#body);
     this.#answerBody = new Capture(maxBodyBytes);
   }
 
@@ -81,25 +66,25 @@ export class Call implements AttemptUser, Waiter {
   begin(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
     const { traffic, limits } = this.#path;
     const { head, hop } = this.#request;
-    this.#take(pieces, done, trailers);
+    this.#body.take(pieces, done, trailers);
     if (hop > MAX_HOPS) this.#answerMyself('loop');
     else if ((head.contentLength ?? this.#body.totalBytes) > limits.maxRequestBytes) this.#answerMyself('body-too-large');
     else {
       const target = traffic.choose(head.method);
       if (target !== traffic.primary) this.#reason = 'route';
-      this.#try(target, pieces);
+      this.#sending.to(target, pieces);
+      if (this.#sending.waiting) this.#arm();
     }
   }
 
   body(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
-    this.#take(pieces, done, trailers);
+    this.#body.take(pieces, done, trailers);
     if (this.#body.totalBytes > this.#path.limits.maxRequestBytes) this.#refuseBody('body-too-large');
     else if (this.#gathering) this.#gather();
-    else if (this.#attempt !== null) {
-      const flowing = this.#attempt.send(pieces, done, this.#trailers);
-      if (!flowing && !done) this.#pauseBody();
-      if (this.#attempt.connected) this.#arm();
-    } else if (this.#place === 'waiting') this.#unsent = [...this.#unsent, ...pieces];
+    else {
+      this.#sending.body(pieces);
+      if (this.#sending.attempt?.connected === true) this.#arm();
+    }
   }
 
   /** The request body breaks its own framing. */
@@ -111,60 +96,37 @@ export class Call implements AttemptUser, Waiter {
   clientDrained(): void {
     if (!this.#clientBlocked) return;
     this.#clientBlocked = false;
-    this.#attempt?.resume();
+    this.#sending.attempt?.resume();
     this.#arm();
   }
 
   /** The client has left. */
   abort(): void {
-    this.#drop();
+    this.#sending.end('abandoned');
     this.#end('aborted');
-  }
-
-  /** A fault of our own: nothing can be said any more of what the client has got. */
-  fault(): void {
-    this.#drop();
-    this.#reason = 'internal';
-    this.#end('failed');
-    this.#caller.destroy();
   }
 
   /** What was waited for has not come in time. */
   expire(): void {
+    const { attempt, waiting } = this.#sending;
     if (this.#answer !== null) {
       if (this.#clientBlocked) this.#caller.destroy();
-      else this.#failed('truncated');
-    } else if (this.#place === 'waiting') this.#failed('overloaded');
+      else this.failed('truncated');
+    } else if (waiting) this.failed('overloaded');
     else if (this.#gathering || this.#clientIsDue) {
-      this.#drop();
+      this.#sending.end('abandoned');
       this.#answerMyself('request-timeout');
-    } else this.#failed(this.#attempt?.connected === false ? 'connect-timeout' : 'no-answer');
+    } else this.failed(attempt?.connected === false ? 'connect-timeout' : 'no-answer');
   }
 
   // ── from the upstream ──
-
-  /** Body bytes held while waiting for a place. */
-  get heldBytes(): number {
-    return this.#body.totalBytes;
-  }
-
-  admitted(): void {
-    try {
-      this.#place = 'in';
-      this.#start(false);
-    } catch (fault) {
-      // This runs at the end of another call.
-      this.#path.report(fault);
-      this.fault();
-    }
-  }
 
   connected(): void {
     this.#arm();
   }
 
   drained(): void {
-    this.#resumeBody();
+    this.#body.resume();
     this.#arm();
   }
 
@@ -177,217 +139,122 @@ export class Call implements AttemptUser, Waiter {
   }
 
   answer(answer: OutgoingAnswer, framing: AnswerFraming): void {
-    // The attempt that is being answered has a target.
-    const { label, breaker } = this.#target!;
-    breaker?.succeeded();
+    // What is answered was sent somewhere.
+    const servedBy = this.#sending.target!.label;
+    this.#sending.answered();
     this.#answer = answer;
     this.#status = answer.head.status;
-    this.#servedBy = label;
-    this.#keep = this.#out.open(answer, framing, { id: this.#id, servedBy: label, reason: this.#reason }, this.#mayKeep);
+    this.#servedBy = servedBy;
+    this.#keep = this.#out.open(answer, framing, { id: this.#id, servedBy, reason: this.#reason }, this.#mayKeep);
   }
 
   part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
+    // The connection is free again, or another call's already.
+    if (done) this.#sending.attempt = null;
     for (const piece of pieces) this.#answerBody.keep(piece);
-    if (done) this.#attempt = null;
     const flowing = this.#out.write(pieces, done, trailers);
     if (done) {
-      this.#leave();
+      this.#sending.end('done');
       this.#end('answered');
       this.#caller.callEnded(this.#keep);
       return;
     }
     if (!flowing) {
       this.#clientBlocked = true;
-      this.#attempt?.pause();
+      this.#sending.attempt?.pause();
     }
     this.#arm(now);
   }
 
   failed(reason: Reason): void {
-    this.#failed(reason);
+    if (this.#answer !== null) {
+      this.#sending.end('done');
+      this.#breakOff('truncated');
+      return;
+    }
+    if (reason === 'reset' && this.#sending.again()) return;
+    this.#sending.end('failed');
+    // When the fallback fails too, the first failure is the one to tell.
+    if (this.#reason === null || this.#reason === 'route') this.#reason = reason;
+    const { fallback } = this.#path.traffic;
+    if (fallback === null || this.#sending.target === fallback || this.#request.head.method !== 'POST' || !this.#body.whole) {
+      this.#answerMyself(this.#reason);
+      return;
+    }
+    this.#gathering = true;
+    this.#body.resume();
+    if (!this.#body.done && this.#body.totalBytes === 0) this.#out.continueBody();
+    this.#gather();
   }
 
-  // ── attempts ──
+  /** A fault of our own: nothing can be said any more of what the client has got. */
+  fault(): void {
+    this.#sending.end('abandoned');
+    this.#reason = 'internal';
+    this.#end('failed');
+    this.#caller.destroy();
+  }
+
+  // ── between the two ──
 
   /** Whether the call waits for the client rather than for the upstream. */
   get #clientIsDue(): boolean {
-    if (this.#bodyDone || this.#caller.bodyPaused) return false;
+    if (this.#body.done || this.#body.paused) return false;
     // A client that asked whether to go on waits for the answer to that.
     return !this.#request.head.expectsContinue || this.#out.continued || this.#body.totalBytes > 0;
   }
 
   /** Whether the client's connection is at a message's end when the answer is. */
   get #mayKeep(): boolean {
-    return this.#bodyDone && !this.#path.draining;
+    return this.#body.done && !this.#path.draining;
   }
 
-  #take(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
-    for (const piece of pieces) this.#body.keep(piece);
-    this.#bodyDone = done;
-    if (done && trailers.length > 0) this.#trailers = trailers.filter(([name]) => !isDisguised(name));
-  }
-
-  #pauseBody(): void {
-    if (this.#caller.bodyPaused) return;
-    this.#caller.pauseBody();
-    this.#pausedAt = performance.now();
-  }
-
-  #resumeBody(): void {
-    if (!this.#caller.bodyPaused) return;
-    this.#rateFrom += performance.now() - this.#pausedAt;
-    this.#caller.resumeBody();
-  }
-
-  /** Asks for a place at the target, and starts when there is one. */
-  #try(target: Target, pieces: readonly Buffer[]): void {
-    this.#target = target;
-    this.#unsent = pieces;
-    const entry = target.admission.enter(this);
-    if (entry === 'full') this.#failed('overloaded');
-    else if (entry === 'in') {
-      this.#place = 'in';
-      this.#start(false);
-    } else {
-      this.#place = 'waiting';
-      this.#path.counters.add('queued');
-      if (!this.#bodyDone) this.#pauseBody();
-      this.#arm();
-    }
-  }
-
-  /** Sends all that came so far. */
-  #start(fresh: boolean): void {
-    // A place was given at a target.
-    const target = this.#target!;
-    if (target.breaker !== null && !target.breaker.admits(performance.now())) {
-      this.#failed('circuit-open');
-      return;
-    }
-    const attempt = target.transport.open(this, { request: this.#request, id: this.#id, traceparent: this.#traceparent }, fresh);
-    this.#attempt = attempt;
-    const flowing = attempt.send(this.#unsent, this.#bodyDone, this.#trailers);
-    this.#unsent = [];
-    if (!flowing && !this.#bodyDone) this.#pauseBody();
-    else this.#resumeBody();
-    this.#arm();
-  }
-
-  /** The body as it came so far; whole while the copy is. */
-  get #replay(): readonly Buffer[] {
-    return this.#body.totalBytes === 0 ? [] : [this.#body.bytes];
-  }
-
+  /** Goes to the fallback once the whole body is there. */
   #gather(): void {
     const { fallback } = this.#path.traffic;
     if (!this.#body.whole || fallback === null) {
       // Gathering began with a reason.
       this.#answerMyself(this.#reason!);
-    } else if (this.#bodyDone) {
+      return;
+    }
+    if (this.#body.done) {
       this.#gathering = false;
-      this.#try(fallback, this.#replay);
-    } else this.#arm();
+      this.#sending.to(fallback, this.#body.replay);
+    }
+    if (!this.#ended) this.#arm();
   }
 
   /** Sets the deadline of what is waited for now. */
   #arm(now = performance.now()): void {
     const { limits, deadlines } = this.#path;
+    const { attempt, target, waiting } = this.#sending;
+    const timeoutMs = target === null ? 0 : target.upstream.timeoutMs;
     const now = performance.now();
-    const timeoutMs = this.#target === null ? 0 : this.#target.upstream.timeoutMs;
     let at: number;
     if (this.#answer !== null) {
       at = now + limits.stallTimeoutMs;
-      if (this.#clientBlocked) at = Math.min(at, now + limits.rateGraceMs + this.#leastMs(this.#out.unsentBytes));
-    } else if (this.#place === 'waiting') at = now + limits.queueTimeoutMs;
-    else if (this.#attempt !== null && !this.#attempt.connected) at = now + Math.min(limits.connectTimeoutMs, timeoutMs);
-    else if (this.#gathering || this.#clientIsDue) {
-      at = Math.min(now + limits.stallTimeoutMs, this.#rateFrom + limits.rateGraceMs + this.#leastMs(this.#body.totalBytes));
-    } else at = now + (this.#attempt?.inHead === true ? limits.headTimeoutMs : timeoutMs);
+      if (this.#clientBlocked) at = Math.min(at, now + leastMs(this.#out.unsentBytes, limits));
+    } else if (waiting) at = now + limits.queueTimeoutMs;
+    else if (attempt !== null && !attempt.connected) at = now + Math.min(limits.connectTimeoutMs, timeoutMs);
+    else if (this.#gathering || this.#clientIsDue) at = this.#body.dueAt(now, limits);
+    else at = now + (attempt?.inHead === true ? limits.headTimeoutMs : timeoutMs);
     deadlines.set(this.#caller, at);
-  }
-
-  /** How long a client may take for so many bytes. */
-  #leastMs(bytes: number): number {
-    const { minBytesPerSecond } = this.#path.limits;
-    return minBytesPerSecond === 0 ? Number.POSITIVE_INFINITY : (bytes * 1000) / minBytesPerSecond;
-  }
-
-  #failed(reason: Reason): void {
-    const { traffic, counters } = this.#path;
-    const isStale = reason === 'reset' && this.#attempt?.stale === true;
-    if (this.#answer !== null) {
-      this.#drop();
-      this.#breakOff('truncated');
-      return;
-    }
-    if (isStale && !this.#retried && this.#mayRetry) {
-      this.#attempt?.discard();
-      this.#attempt = null;
-      this.#target?.breaker?.abandoned(performance.now());
-      this.#retried = true;
-      counters.add('retried');
-      this.#unsent = this.#replay;
-      this.#start(true);
-      return;
-    }
-    // Not so a breaker that is open, nor a queue that is full: no attempt was made.
-    if (this.#attempt !== null && this.#target?.breaker?.failed(performance.now()) === true) counters.add('circuitOpened');
-    this.#attempt?.discard();
-    this.#attempt = null;
-    this.#leave();
-    // When the fallback fails too, the first failure is the one to tell.
-    if (this.#reason === null || this.#reason === 'route') this.#reason = reason;
-    const { fallback } = traffic;
-    if (fallback === null || this.#target === fallback || this.#request.head.method !== 'POST' || !this.#body.whole) {
-      this.#answerMyself(this.#reason);
-    } else if (this.#bodyDone) {
-      this.#try(fallback, this.#replay);
-    } else {
-      this.#gathering = true;
-      this.#resumeBody();
-      if (this.#body.totalBytes === 0) this.#out.continueBody();
-      this.#arm();
-    }
-  }
-
-  get #mayRetry(): boolean {
-    const { retry } = this.#path.traffic;
-    if (retry === 'never' || (retry === 'idempotent' && !IDEMPOTENT.has(this.#request.head.method))) return false;
-    return this.#body.whole && this.#body.totalBytes <= MAX_REPLAY_BYTES;
-  }
-
-  /** Gives up the attempt, which tells nothing of the upstream. */
-  #drop(): void {
-    if (this.#attempt !== null) {
-      if (this.#answer === null) this.#target?.breaker?.abandoned(performance.now());
-      this.#attempt.discard();
-      this.#attempt = null;
-    }
-    this.#leave();
-  }
-
-  #leave(): void {
-    if (this.#place === 'none') return;
-    this.#place = 'none';
-    this.#target?.admission.leave(this);
   }
 
   // ── ends ──
 
   #refuseBody(reason: Reason, error?: string): void {
-    this.#drop();
+    this.#sending.end('abandoned');
     if (this.#answer === null) this.#answerMyself(reason, error);
     else this.#breakOff(reason);
   }
 
   #answerMyself(reason: Reason, error: string = REASON_TEXT[reason]): void {
-    const waitMs = reason === 'circuit-open' ? (this.#target?.breaker?.waitMs(performance.now()) ?? 0) : 0;
-    const words = { id: this.#id, reason, error, retryAfterS: Math.max(1, Math.ceil(waitMs / 1000)) };
-    const { body, keep } = this.#out.own(words, this.#mayKeep);
+    const retryAfterS = reason === 'circuit-open' ? Math.max(1, Math.ceil(this.#sending.openMs / 1000)) : 1;
+    const { body, keep } = this.#out.own({ id: this.#id, reason, error, retryAfterS }, this.#mayKeep);
     this.#reason = reason;
     this.#status = REASON_STATUS[reason];
     this.#answerBody.keep(body);
-    this.#gathering = false;
     this.#end('failed');
     this.#caller.callEnded(keep);
   }
@@ -410,7 +277,7 @@ export class Call implements AttemptUser, Waiter {
       counters.add('fallback');
       if (reason !== null) counters.fallbackBy(reason);
     }
-    const body = this.#body.bytes;
+    const held = this.#body.bytes;
     const kept = ring.write({
       id: this.#id,
       startedAt: this.#startedAt,
@@ -424,7 +291,7 @@ export class Call implements AttemptUser, Waiter {
       traceparent: this.#traceparent,
       requestFields: this.#request.capturedFields,
       answerFields: this.#answer === null ? '' : this.#answer.capturedFields,
-      requestBytes: body.length > traffic.maxBodyBytes ? body.subarray(0, traffic.maxBodyBytes) : body,
+      requestBytes: held.length > traffic.maxBodyBytes ? held.subarray(0, traffic.maxBodyBytes) : held,
       requestTotalBytes: this.#body.totalBytes,
       answerBytes: this.#answerBody.bytes,
       answerTotalBytes: this.#answerBody.totalBytes,
