@@ -37,7 +37,7 @@ if (parentPort !== null) {
   const reply = (message: Reply) => port.postMessage(message);
   // `openProxy` starts this thread with exactly that.
   const data = workerData as ThreadData;
-  const server = new DataServer({
+  const server = await DataServer.create({
     ...data.traffic,
     active: data.active,
     ring: new RingWriter(data.ring),
@@ -51,7 +51,7 @@ if (parentPort !== null) {
         server.traffic.setRoute(order.to);
         break;
       case 'configure':
-        server.configure(order.traffic);
+        await server.configure(order.traffic);
         break;
       case 'drain':
         await server.drain(order.timeoutMs);

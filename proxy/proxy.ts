@@ -7,6 +7,7 @@ import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/polic
 import { Counters, type ProxyCounters } from './counters.ts';
 import type { Order, Reply, ThreadData } from './data-thread.ts';
 import { DEFAULT_BREAKER, DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { openFileLimit, withinOpenFiles } from './open-files.ts';
 import { createRing, DEFAULT_RING_BYTES } from './ring.ts';
 import { checkRoute, type TrafficOptions } from './traffic.ts';
 
@@ -168,7 +169,15 @@ type DistributedOmit<T> = T extends unknown ? Omit<T, 'number'> : never;
 function trafficOf(choice: TrafficChoice): TrafficOptions {
   const { upstreams, fallback, maxBodyBytes, limits, parser = 'driftline', retry = 'all', breaker = DEFAULT_BREAKER } = choice;
   if (upstreams.length === 0) throw new ConfigError('no-upstream', 'proxy: no upstream is given; name the model server with --upstream');
-  return { upstreams, fallback, maxBodyBytes, limits: { ...DEFAULT_LIMITS, ...limits }, parser, retry, breaker };
+  return {
+    upstreams,
+    fallback,
+    maxBodyBytes,
+    limits: withinOpenFiles({ ...DEFAULT_LIMITS, ...limits }, openFileLimit()),
+    parser,
+    retry,
+    breaker,
+  };
 }
 
 function loud(fault: Error, fatal: boolean): void {

@@ -2,16 +2,19 @@
  * The data port: accepts connections, hands each to a `ClientConnection`, and can stop accepting without breaking a call.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Parser } from '../contracts/policy.ts';
 import { ClientConnection } from './client-connection.ts';
+import { ClientCount } from './client-count.ts';
 import type { Counters } from './counters.ts';
 import type { DataPath } from './data-path.ts';
 import { Deadlines } from './deadlines.ts';
 import { prepareAnswer, prepareRequest } from './forward.ts';
 import { parseAnswerHead, parseRequestHead } from './framing.ts';
 import { Memo } from './memo.ts';
+import { NodeClients } from './node-clients.ts';
 import { writeOwnAnswer } from './own-answer.ts';
 import type { RingWriter } from './ring.ts';
-import { Traffic, type TrafficOptions } from './traffic.ts';
+import { type MakeTransport, Traffic, type TrafficOptions, transportsOf } from './traffic.ts';
 
 export interface ServerOptions extends TrafficOptions {
   readonly active: string;
@@ -26,15 +29,30 @@ export interface Address {
   readonly port: number;
 }
 
+/** A connection of ours or of Node's. */
+interface OpenConnection {
+  readonly socket: Socket;
+  /** Closes it if it is idle. */
+  drain(): void;
+}
+
 export class DataServer {
   readonly #path: DataPath;
   readonly #server: Server;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections = new Set<OpenConnection>();
+  readonly #count = new ClientCount();
+  #parser: Parser;
+  #node: NodeClients | null = null;
   /** Called when the last connection has closed. */
   #whenEmpty: (() => void) | null = null;
 
-  constructor(options: ServerOptions) {
-    const { limits, counters, ring } = options;
+  /** @throws ConfigError when `active` is unknown. */
+  static async create(options: ServerOptions): Promise<DataServer> {
+    return new DataServer(options, await transportsOf(options.parser));
+  }
+
+  private constructor(options: ServerOptions, makeTransport: MakeTransport) {
+    const { limits, counters, ring, parser } = options;
     const deadlines = new Deadlines();
     const report = (fault: unknown) => {
       counters.add('bugs');
@@ -44,8 +62,9 @@ export class DataServer {
       const head = parseAnswerHead(text);
       return head.kind === 'refused' ? head : prepareAnswer(head);
     });
+    this.#parser = parser;
     this.#path = {
-      traffic: new Traffic(options, options.active, { deadlines, answers, report }),
+      traffic: new Traffic(options, options.active, { deadlines, answers, report }, makeTransport),
       limits,
       deadlines,
       counters,
@@ -79,10 +98,13 @@ export class DataServer {
     return this.#path.traffic;
   }
 
-  /** Takes other upstreams and limits for what begins from now on. */
-  configure(options: TrafficOptions): void {
+  /** Takes other upstreams, limits and another parser for what begins from now on. */
+  async configure(options: TrafficOptions): Promise<void> {
+    const makeTransport = await transportsOf(options.parser);
+    this.#parser = options.parser;
     this.#path.limits = options.limits;
-    this.#path.traffic.configure(options);
+    this.#path.traffic.configure(options, makeTransport);
+    this.#node?.configure(options.limits);
   }
 
   /** Accepts no more, lets running calls end, then breaks off what is left after `timeoutMs`. */
@@ -105,28 +127,44 @@ export class DataServer {
   /** Breaks everything off. Safe twice and without listening. */
   async close(): Promise<void> {
     await this.drain(0);
+    this.#node?.close();
     this.#path.traffic.close();
     this.#path.deadlines.close();
   }
 
   #accept(socket: Socket): void {
     const { counters, limits } = this.#path;
-    if (this.#connections.size >= limits.maxClients) {
-      counters.add('refused');
-      const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: 'too many connections', id: null }, 'close');
-      // Whatever becomes of this socket, it was none of ours.
-      socket.on('error', () => {});
-      socket.write(head + body, 'latin1');
-      socket.destroySoon();
+    const address = socket.remoteAddress ?? '';
+    if (!this.#count.enter(address, limits)) {
+      this.#refuse(socket);
       return;
     }
     counters.add('connections');
-    this.#connections.add(
-      new ClientConnection(socket, this.#path, (connection) => {
-        this.#connections.delete(connection);
-        counters.add('connections', -1);
-        if (this.#connections.size === 0) this.#whenEmpty?.();
-      }),
-    );
+    const closed = () => {
+      this.#connections.delete(connection);
+      this.#count.leave(address);
+      counters.add('connections', -1);
+      if (this.#connections.size === 0) this.#whenEmpty?.();
+    };
+    const connection: OpenConnection =
+      this.#parser === 'node' ? this.#acceptByNode(socket, closed) : new ClientConnection(socket, this.#path, closed);
+    this.#connections.add(connection);
+  }
+
+  #acceptByNode(socket: Socket, closed: () => void): OpenConnection {
+    this.#node ??= new NodeClients(this.#path);
+    const node = this.#node;
+    socket.on('close', closed);
+    node.accept(socket);
+    return { socket, drain: () => node.drain(socket) };
+  }
+
+  #refuse(socket: Socket): void {
+    this.#path.counters.add('refused');
+    const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: 'too many connections', id: null }, 'close');
+    // Whatever becomes of this socket, it was none of ours.
+    socket.on('error', () => {});
+    socket.write(head + body, 'latin1');
+    socket.destroySoon();
   }
 }

@@ -4,6 +4,7 @@
 import { ConfigError } from '../contracts/errors.ts';
 import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/policy.ts';
 import { Admission } from './admission.ts';
+import type { Transport } from './attempt.ts';
 import { Breaker } from './breaker.ts';
 import { FALLBACK_TIMEOUT_MS, type Limits } from './limits.ts';
 import type { Target } from './target.ts';
@@ -30,6 +31,15 @@ export interface TrafficOptions {
 const FALLBACK = 'fallback';
 const ANSWER_BYTES = 256 * 1024;
 
+export type MakeTransport = (upstream: Upstream, limits: Limits, tools: PoolTools) => Transport;
+
+/** Who opens connections for `parser`. undici is loaded only for those who ask for it. */
+export async function transportsOf(parser: Parser): Promise<MakeTransport> {
+  if (parser === 'driftline') return (upstream, limits, tools) => new ConnectionPool(upstream, limits, tools);
+  const { UndiciTransport } = await import('./undici-transport.ts');
+  return (upstream, limits, tools) => new UndiciTransport(upstream, limits, tools.report);
+}
+
 /** @throws ConfigError `unknown-route` when `name` is neither an upstream's nor that of a fallback that exists. */
 export function checkRoute(name: string, options: Pick<TrafficOptions, 'upstreams' | 'fallback'>): void {
   if (name === FALLBACK ? options.fallback !== null : options.upstreams.some((upstream) => upstream.name === name)) return;
@@ -40,18 +50,20 @@ export function checkRoute(name: string, options: Pick<TrafficOptions, 'upstream
 
 export class Traffic {
   readonly #tools: PoolTools;
+  #makeTransport: MakeTransport;
   #options: TrafficOptions;
   #targets: readonly Target[] = [];
   #fallback: Target | null = null;
   #active: string;
 
   /** @throws ConfigError when `active` is unknown. */
-  constructor(options: TrafficOptions, active: string, tools: PoolTools) {
+  constructor(options: TrafficOptions, active: string, tools: PoolTools, makeTransport: MakeTransport) {
     checkRoute(active, options);
     this.#tools = tools;
     this.#active = active;
     this.#options = options;
-    this.configure(options);
+    this.#makeTransport = makeTransport;
+    this.configure(options, makeTransport);
   }
 
   get maxBodyBytes(): number {
@@ -95,9 +107,10 @@ export class Traffic {
   }
 
   /** Takes other upstreams; running calls end where they are. When the route's upstream is gone, calls go to the primary. */
-  configure(options: TrafficOptions): void {
+  configure(options: TrafficOptions, makeTransport: MakeTransport): void {
     const retired = [...this.#targets, ...(this.#fallback === null ? [] : [this.#fallback])];
     this.#options = options;
+    this.#makeTransport = makeTransport;
     this.#targets = options.upstreams.map((upstream, i) => this.#target(upstream, i === 0 ? 'primary' : label(upstream.name)));
     this.#fallback =
       options.fallback === null
@@ -118,7 +131,7 @@ export class Traffic {
     return {
       upstream,
       label: name,
-      transport: new ConnectionPool(upstream, limits, this.#tools),
+      transport: this.#makeTransport(upstream, limits, this.#tools),
       admission: new Admission(limits),
       breaker: breaker === null ? null : new Breaker(breaker),
     };

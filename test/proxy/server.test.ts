@@ -21,7 +21,7 @@ t.test('a fault of our own ends the connection it happened on, is counted and to
   );
   const faults: unknown[] = [];
   const counters = new Counters();
-  const data = new DataServer({
+  const data = await DataServer.create({
     ...{ upstreams: [upstream(server.port)], fallback: null, active: 'model', maxBodyBytes: 100, limits: DEFAULT_LIMITS, counters },
     ...({ parser: 'driftline', retry: 'all', breaker: DEFAULT_BREAKER } as const),
     ring: new BrokenRing(createRing(4096)),
