@@ -33,18 +33,28 @@ export class NodeCaller implements Caller, AnswerOut {
     const call = new Call(path, this, this, request, Date.now(), performance.now());
     this.#call = call;
     const safely = (what: () => void) => this.#safely(what);
-    // Nothing is read before the call has begun: a listener starts the flow.
-    incoming.on('data', (bytes: Buffer) => safely(() => this.#call?.body([bytes], false, [])));
+    let came: Buffer[] | null = [];
+    let done = request.head.framing === 'none';
+    incoming.on('data', (bytes: Buffer) => {
+      if (came === null) safely(() => this.#call?.body([bytes], false, []));
+      else came.push(bytes);
+    });
     incoming.on('end', () => {
-      if (request.head.framing !== 'none') safely(() => this.#call?.body([], true, flatPairs(incoming.rawTrailers)));
+      if (came === null && !done) safely(() => this.#call?.body([], true, flatPairs(incoming.rawTrailers)));
+      done = true;
     });
     incoming.on('error', () => {});
     response.on('error', () => {});
     response.on('drain', () => safely(() => this.#call?.clientDrained()));
     response.on('close', () => safely(() => this.#gone()));
-    safely(() => call.begin([], request.head.framing === 'none', []));
-    // undici cannot pass the question on.
-    if (this.#call !== null) safely(() => this.continueBody());
+    // By then what came along with the head has been read.
+    setImmediate(() => {
+      const pieces = came ?? [];
+      came = null;
+      safely(() => this.#call?.begin(pieces, done, flatPairs(incoming.rawTrailers)));
+      // undici cannot pass the question on.
+      safely(() => this.#call !== null && this.continueBody());
+    });
   }
 
   /** Whether its call has not ended. */
@@ -120,7 +130,7 @@ export class NodeCaller implements Caller, AnswerOut {
   }
 
   write(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
-    if (!this.#response.headersSent) this.#response.flushHeaders();
+    if (pieces.length === 0 && !done) this.#response.flushHeaders();
     let flowing = true;
     for (const piece of pieces) flowing = this.#response.write(piece);
     if (done && trailers.length > 0) this.#response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));

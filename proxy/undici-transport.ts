@@ -11,7 +11,7 @@ import type { Header } from '../contracts/exchange.ts';
 import type { Upstream } from '../contracts/policy.ts';
 import type { Attempt, AttemptRequest, AttemptUser, Transport } from './attempt.ts';
 import { prepareAnswer } from './forward.ts';
-import { type AnswerHead, answerFraming, answerHead, splitFields } from './framing.ts';
+import { answerFraming, answerHead, splitFields } from './framing.ts';
 import { type Limits, MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS } from './limits.ts';
 import type { Reason } from './reasons.ts';
 
@@ -101,8 +101,6 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   /** Bytes that had come over the connection before this attempt. */
   #readBefore = 0;
   #interim = 0;
-  /** The final head until it is given on. */
-  #head: AnswerHead | null = null;
 
   constructor(dispatcher: Dispatcher, user: AttemptUser, request: AttemptRequest, tools: Tools) {
     this.#dispatcher = dispatcher;
@@ -165,23 +163,28 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
       return;
     }
     const fields = pairs(controller.rawHeaders);
-    const head = answerHead(status, phrase, 1, fields, fields.map(([name, value]) => `${name}: ${value}`).join('\r\n'));
+    // undici has read the phrase as UTF-8.
+    const head = answerHead(
+      status,
+      phrase.replace(/[^\t\x20-\x7e]/g, '?'),
+      1,
+      fields,
+      fields.map(([name, value]) => `${name}: ${value}`).join('\r\n'),
+    );
     if (head.kind === 'refused') {
       this.#fail('bad-answer');
       return;
     }
-    // What came with the head is read first: when that is broken, nothing of it has been passed on.
-    this.#head = head;
-    setImmediate(() => this.#giveHead());
+    this.#tell((user) => user.answer(prepareAnswer(head), answerFraming(head, this.#request.request.head.method)));
+    // Goes out at once, as on our own connections, also where the body is long in coming.
+    this.#tell((user) => user.part([], false, NO_TRAILERS));
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#giveHead();
     this.#tell((user) => user.part([chunk], false, NO_TRAILERS));
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
-    this.#giveHead();
     const user = this.#user;
     this.#user = null;
     this.#tellTo(user, (user) => user.part([], true, pairs(controller.rawTrailers)));
@@ -219,13 +222,6 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
     );
     dispatching = null;
     return this.#body === null || this.#body.readableLength < this.#body.readableHighWaterMark;
-  }
-
-  #giveHead(): void {
-    const head = this.#head;
-    this.#head = null;
-    if (head === null) return;
-    this.#tell((user) => user.answer(prepareAnswer(head), answerFraming(head, this.#request.request.head.method)));
   }
 
   /** Whether nothing of an answer has come. */

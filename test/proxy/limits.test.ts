@@ -3,7 +3,7 @@ import { DEFAULT_LIMITS } from '../../proxy/limits.ts';
 import { openFileLimit, withinOpenFiles } from '../../proxy/open-files.ts';
 import { answering, deadPort, dial, get, model, ok, parsers, post, proxied, upstream } from './wire.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 /** A model server that answers nobody until it is told to. */
 async function holding(t: Parameters<typeof model>[0]) {
@@ -12,7 +12,7 @@ async function holding(t: Parameters<typeof model>[0]) {
 }
 
 for (const { parser, proxied } of parsers) {
-  t.test(`with parser: ${parser}`, { timeout: 60_000 }, async (t) => {
+  t.test(`with parser: ${parser}`, { timeout: 240_000 }, async (t) => {
     t.test('one address gets no more connections than it may, and others are not counted with it', async (t) => {
       const server = await model(
         t,

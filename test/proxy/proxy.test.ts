@@ -5,10 +5,10 @@ import { ConfigError } from '../../contracts/errors.ts';
 import { openProxy } from '../../proxy/proxy.ts';
 import { answering, dial, get, model, ok, post, parsers, upstream } from './wire.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 for (const { parser, proxied } of parsers) {
-  t.test(`with parser: ${parser}`, { timeout: 60_000 }, async (t) => {
+  t.test(`with parser: ${parser}`, { timeout: 240_000 }, async (t) => {
     t.test('a prediction passes through with its body, our headers on both sides, and one exchange', async (t) => {
       const server = await model(
         t,

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { answering, dial, get, model, ok, post, parsers, proxied } from './wire.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 
@@ -52,7 +52,7 @@ t.test('`Expect: 100-continue` is settled between the two ends', async (t) => {
 });
 
 for (const { parser, proxied } of parsers) {
-  t.test(`with parser: ${parser}`, { timeout: 60_000 }, async (t) => {
+  t.test(`with parser: ${parser}`, { timeout: 240_000 }, async (t) => {
     t.test('answers without a body end at their head: HEAD, 204 and 304', async (t) => {
       const answers = [
         'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n',
