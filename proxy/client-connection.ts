@@ -19,7 +19,6 @@ export class ClientConnection implements Caller {
   readonly socket: Socket;
   bodyPaused = false;
   readonly #path: DataPath;
-  readonly #closed: (connection: ClientConnection) => void;
   #phase: Phase = 'idle';
   /** Bytes that came and were not read yet. */
   #held: Buffer | null = null;
@@ -31,10 +30,9 @@ export class ClientConnection implements Caller {
   #startedAt = 0;
   #startedMono = 0;
 
-  constructor(socket: Socket, path: DataPath, closed: (connection: ClientConnection) => void) {
+  constructor(socket: Socket, path: DataPath) {
     this.socket = socket;
     this.#path = path;
-    this.#closed = closed;
     path.deadlines.add(this);
     path.deadlines.set(this, performance.now() + path.limits.headTimeoutMs);
     socket.on('data', (bytes: Buffer) => {
@@ -55,7 +53,6 @@ export class ClientConnection implements Caller {
     socket.on('close', () => {
       this.#safely(() => this.#gone());
       path.deadlines.delete(this);
-      this.#closed(this);
     });
   }
 

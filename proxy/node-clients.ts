@@ -30,12 +30,16 @@ export class NodeClients {
     // All fields are shown, so that too many are refused and never cut.
     this.#server.maxHeadersCount = 0;
     this.configure(path.limits);
-    const take = (incoming: IncomingMessage, response: ServerResponse) => this.#take(incoming, response);
+    const take = (incoming: IncomingMessage, response: ServerResponse) =>
+      this.#safely(incoming.socket, () => this.#take(incoming, response));
     this.#server.on('request', take);
     this.#server.on('checkContinue', take);
     this.#server.on('checkExpectation', take);
-    this.#server.on('connect', (_, socket: Socket) => this.#refuseSocket(socket, NO_TUNNEL));
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#clientError(error, socket as Socket));
+    this.#server.on('connect', (_, socket: Socket) => this.#safely(socket, () => this.#refuseSocket(socket, NO_TUNNEL)));
+    // The sockets it is given are those of a TCP server.
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+      this.#safely(socket as Socket, () => this.#clientError(error, socket as Socket)),
+    );
     // It never listens itself; this starts its look-out for late heads.
     this.#server.emit('listening');
   }
@@ -57,6 +61,16 @@ export class NodeClients {
   close(): void {
     this.#server.closeAllConnections();
     this.#server.close(() => {});
+  }
+
+  /** Nothing that a client does may end more than its own connection. */
+  #safely(socket: Socket, what: () => void): void {
+    try {
+      what();
+    } catch (fault) {
+      this.#path.report(fault);
+      socket.destroy();
+    }
   }
 
   #take(incoming: IncomingMessage, response: ServerResponse): void {

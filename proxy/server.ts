@@ -76,7 +76,7 @@ export class DataServer {
       draining: false,
       report,
     };
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ noDelay: true }, (socket) => this.#safely(socket, () => this.#accept(socket)));
   }
 
   /** Rejects with the system's error when the address cannot be had. */
@@ -139,24 +139,36 @@ export class DataServer {
       this.#refuse(socket);
       return;
     }
-    counters.add('connections');
-    const closed = () => {
-      this.#connections.delete(connection);
-      this.#count.leave(address);
-      counters.add('connections', -1);
-      if (this.#connections.size === 0) this.#whenEmpty?.();
-    };
-    const connection: OpenConnection =
-      this.#parser === 'node' ? this.#acceptByNode(socket, closed) : new ClientConnection(socket, this.#path, closed);
+    let connection: OpenConnection | null = null;
+    // First of all, so that whatever happens to the connection is seen.
+    socket.on('close', () =>
+      this.#safely(socket, () => {
+        if (connection !== null) this.#connections.delete(connection);
+        this.#count.leave(address);
+        if (this.#connections.size === 0) this.#whenEmpty?.();
+        counters.add('connections', -1);
+      }),
+    );
+    connection = this.#parser === 'node' ? this.#acceptByNode(socket) : new ClientConnection(socket, this.#path);
     this.#connections.add(connection);
+    counters.add('connections');
   }
 
-  #acceptByNode(socket: Socket, closed: () => void): OpenConnection {
+  #acceptByNode(socket: Socket): OpenConnection {
     this.#node ??= new NodeClients(this.#path);
     const node = this.#node;
-    socket.on('close', closed);
     node.accept(socket);
     return { socket, drain: () => node.drain(socket) };
+  }
+
+  /** A fault of ours costs the connection it happened on. */
+  #safely(socket: Socket, what: () => void): void {
+    try {
+      what();
+    } catch (fault) {
+      this.#path.report(fault);
+      socket.destroy();
+    }
   }
 
   #refuse(socket: Socket): void {
