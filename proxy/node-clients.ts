@@ -19,6 +19,9 @@ export class NodeClients {
   /** The newest call on each connection: the one whose body is being read. */
   readonly #calls = new WeakMap<Socket, NodeCaller>();
 
+  /** Connections that were refused a message: Node reads on, but what follows it is not to be trusted. */
+  readonly #refused = new WeakSet<Socket>();
+
   constructor(path: DataPath) {
     this.#path = path;
     this.#server = createServer({
@@ -74,17 +77,21 @@ export class NodeClients {
   }
 
   #take(incoming: IncomingMessage, response: ServerResponse): void {
+    if (this.#refused.has(incoming.socket)) return;
     const fields = flatPairs(incoming.rawHeaders);
-    const { method = '', url = '', httpVersionMinor } = incoming;
+    const { method = '', url = '', httpVersionMajor, httpVersionMinor } = incoming;
     const text = fields.map(([name, value]) => `${name}: ${value}`).join('\r\n');
     const head = requestHead(method, url, httpVersionMinor === 0 ? 0 : 1, fields, text);
-    if (head.kind === 'refused') this.#refuse(response, head);
+    // Node takes the versions 0.9 and 2.0 in text as well.
+    if (httpVersionMajor !== 1) this.#refuse(response, OTHER_VERSION);
+    else if (head.kind === 'refused') this.#refuse(response, head);
     else if (head.target === '*') this.#refuse(response, NO_ASTERISK);
     else this.#calls.set(incoming.socket, new NodeCaller(this.#path, prepareRequest(head), incoming, response));
   }
 
   #refuse(response: ServerResponse, { status, reason, message }: Refusal): void {
     this.#path.counters.add('refused');
+    this.#refused.add(response.req.socket);
     const { phrase, fields, body } = ownAnswer({ status, reason, error: message, id: null }, 'close');
     response.sendDate = false;
     response.writeHead(status, phrase, fields.flat());
@@ -112,6 +119,12 @@ export class NodeClients {
 }
 
 const NO_TUNNEL: Refusal = { kind: 'refused', status: 501, reason: 'not-supported', message: 'this method is not passed on' };
+const OTHER_VERSION: Refusal = {
+  kind: 'refused',
+  status: 505,
+  reason: 'not-supported',
+  message: 'only HTTP/1.1 and HTTP/1.0 are spoken here',
+};
 const NO_ASTERISK: Refusal = { kind: 'refused', status: 501, reason: 'not-supported', message: '`OPTIONS *` is not passed on by undici' };
 
 function refusalOf({ code }: NodeJS.ErrnoException): Refusal {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { answering, dial, get, model, ok, post, parsers, proxied } from './wire.ts';
+import { answering, dial, get, model, ok, post, parsers, proxied, upstream } from './wire.ts';
 
 t.setTimeout(300_000);
 
@@ -49,6 +49,22 @@ t.test('`Expect: 100-continue` is settled between the two ends', async (t) => {
     await client.until('yes'),
     /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 200 OK\r\n/,
   );
+});
+
+t.test('a client that asked whether to go on is not blamed for waiting, but one that was told to is', async (t) => {
+  const server = await model(t, () => {});
+  const proxy = await proxied(t, server.port, {
+    upstreams: [upstream(server.port, { timeoutMs: 300 })],
+    limits: { rateGraceMs: 60, stallTimeoutMs: 60, lingerMs: 50 },
+  });
+  const asked = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n';
+  const waiting = dial(t, proxy);
+  waiting.send(asked);
+  t.match(await waiting.until('"reason"'), /^HTTP\/1\.1 504 [\s\S]*x-driftline-reason: no-answer/);
+  const told = dial(t, proxy);
+  told.send(asked);
+  (await server.peer(1)).send('HTTP/1.1 100 Continue\r\n\r\n');
+  t.match(await told.until('"reason"'), /100 Continue\r\n\r\nHTTP\/1\.1 408 [\s\S]*x-driftline-reason: request-timeout/);
 });
 
 for (const { parser, proxied } of parsers) {
