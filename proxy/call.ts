@@ -27,7 +27,6 @@ export class Call implements AttemptUser {
   readonly #traceparent: string;
   readonly #startedAt: number;
   readonly #startedMono: number;
-
   readonly #body: RequestBody;
   readonly #sending: Sending;
   /** The upstream has failed and the body is collected for the fallback. */
@@ -44,7 +43,7 @@ export class Call implements AttemptUser {
   #reason: Reason | null = null;
   #ended = false;
 
-  /** `startedAt` in milliseconds since the Unix epoch, `startedMono` the same instant on `performance.now()`. */
+  // The two are one instant, since the Unix epoch and on `performance.now()`, in milliseconds.
   constructor(path: DataPath, caller: Caller, out: AnswerOut, request: OutgoingRequest, startedAt: number, startedMono: number) {
     const { maxBodyBytes } = path.traffic;
     this.#path = path;
