@@ -123,7 +123,9 @@ export class Sending implements Waiter {
   }
 
   #open(target: Target, fresh: boolean): void {
-    if (target.breaker !== null && !target.breaker.admits(performance.now())) {
+    const { breaker } = target;
+    // A closed one is not worth a look at the clock.
+    if (breaker !== null && breaker.state !== 'closed' && !breaker.admits(performance.now())) {
       this.#user.failed('circuit-open');
       return;
     }
