@@ -110,6 +110,9 @@ function checkLimits(inspection: Inspection): void {
   checkLongest(inspection, ['spec', 'traffic', 'breaker', 'openFor'], breaker?.openFor, '1h');
 }
 
+/** Header fields whose values no record has. */
+const NEVER_KEPT = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
+
 function checkColumns(inspection: Inspection): void {
   const spec = inspection.document.spec;
   for (const side of ['inputs', 'outputs'] as const) {

@@ -33,10 +33,9 @@ export interface Attempt {
 
 /** In this order: interim answers, the final answer, parts of its body, the last of them `done`. Nothing follows `done` or `failed`. */
 export interface AttemptUser {
-  connected(): void;
+  /** Something else is waited for now: it is connected, or bytes have come that are no whole head yet. */
+  moved(): void;
   drained(): void;
-  /** Bytes have come that are no whole head yet. */
-  waiting(): void;
   interim(answer: OutgoingAnswer): void;
   answer(answer: OutgoingAnswer, framing: AnswerFraming): void;
   part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void;

@@ -5,6 +5,7 @@
  * goes into the ring for each call, however it ends.
  */
 import type { Header, Outcome } from '../contracts/exchange.ts';
+import { AnswerPace } from './answer-pace.ts';
 import type { AttemptUser } from './attempt.ts';
 import type { AnswerOut, Caller } from './caller.ts';
 import { Capture } from './capture.ts';
@@ -35,6 +36,9 @@ export class Call implements AttemptUser {
   /** The final answer once it has begun; null before, and when Driftline answers itself. */
   #answer: OutgoingAnswer | null = null;
   readonly #answerBody: Capture;
+  readonly #pace = new AnswerPace();
+  /** Whether the answer ends with its connection. */
+  #untilClose = false;
   /** Status sent to the client; 0 before any. */
   #status = 0;
   #servedBy = 'none';
@@ -45,7 +49,7 @@ export class Call implements AttemptUser {
 
   // The two are one instant, since the Unix epoch and on `performance.now()`, in milliseconds.
   constructor(path: DataPath, caller: Caller, out: AnswerOut, request: OutgoingRequest, startedAt: number, startedMono: number) {
-    const { maxBodyBytes } = path.traffic;
+    const { maxBodyBytes, maxAnswerBytes } = path.traffic;
     this.#path = path;
     this.#caller = caller;
     this.#out = out;
@@ -56,7 +60,7 @@ export class Call implements AttemptUser {
     this.#traceparent = nextTraceparent(request.trace);
     this.#body = new RequestBody(caller, maxBodyBytes, startedMono);
     this.#sending = new Sending(path, this, { request, id: this.#id, traceparent: this.#traceparent }, this.#body);
-    this.#answerBody = new Capture(maxBodyBytes);
+    this.#answerBody = new Capture(maxAnswerBytes);
   }
 
   // ── from the client ──
@@ -120,16 +124,12 @@ export class Call implements AttemptUser {
 
   // ── from the upstream ──
 
-  connected(): void {
+  moved(): void {
     this.#arm();
   }
 
   drained(): void {
     this.#body.resume();
-    this.#arm();
-  }
-
-  waiting(): void {
     this.#arm();
   }
 
@@ -142,6 +142,7 @@ export class Call implements AttemptUser {
     const servedBy = this.#sending.target!.label;
     this.#sending.answered();
     this.#answer = answer;
+    this.#untilClose = framing === 'close';
     this.#status = answer.head.status;
     this.#servedBy = servedBy;
     this.#keep = this.#out.open(answer, framing, { id: this.#id, servedBy, reason: this.#reason }, this.#mayKeep);
@@ -152,9 +153,12 @@ export class Call implements AttemptUser {
     if (done) this.#sending.attempt = null;
     for (const piece of pieces) this.#answerBody.keep(piece);
     const flowing = this.#out.write(pieces, done, trailers);
+    const now = performance.now();
+    // The end of a connection brings no byte.
+    if (!done || !this.#untilClose) this.#pace.saw(now - this.#startedMono, this.#answerBody.totalBytes);
     if (done) {
       this.#sending.end('done');
-      this.#end('answered');
+      this.#end('answered', now);
       this.#caller.callEnded(this.#keep);
       return;
     }
@@ -228,7 +232,6 @@ export class Call implements AttemptUser {
     const { limits, deadlines } = this.#path;
     const { attempt, target, waiting } = this.#sending;
     const timeoutMs = target === null ? 0 : target.upstream.timeoutMs;
-    const now = performance.now();
     let at: number;
     if (this.#answer !== null) {
       at = now + limits.stallTimeoutMs;
@@ -294,6 +297,7 @@ export class Call implements AttemptUser {
       requestTotalBytes: this.#body.totalBytes,
       answerBytes: this.#answerBody.bytes,
       answerTotalBytes: this.#answerBody.totalBytes,
+      pace: this.#pace,
     });
     counters.add(kept ? 'exchanges' : 'ringFull');
   }

@@ -136,6 +136,6 @@ export class Sending implements Waiter {
     this.#unsent = [];
     if (flowing) this.#body.resume();
     else this.#body.pause();
-    this.#user.waiting();
+    this.#user.moved();
   }
 }

@@ -76,7 +76,7 @@ export class Traffic {
 
   /** Bytes of an answer that are copied: 0 says that requests are not to be read, an image mostly; what the model says of them is. */
   get maxAnswerBytes(): number {
-    return this.#maxBodyBytes === 0 ? ANSWER_BYTES : this.#maxBodyBytes;
+    return this.maxBodyBytes === 0 ? ANSWER_BYTES : this.maxBodyBytes;
   }
 
   /** An upstream's name, or `fallback`. */

@@ -153,7 +153,7 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
       return;
     }
     this.connected = true;
-    this.#tell((user) => user.connected());
+    this.#tell((user) => user.moved());
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, phrase = ''): void {

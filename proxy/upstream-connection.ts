@@ -33,7 +33,7 @@ export class UpstreamConnection implements Attempt {
     this.#socket = connect({ host, port, noDelay: true });
     this.#socket.on('connect', () => {
       this.connected = true;
-      this.#tell(this.#user, (user) => user.connected());
+      this.#tell(this.#user, (user) => user.moved());
     });
     this.#socket.on('data', (bytes: Buffer) => {
       const user = this.#user;
@@ -101,7 +101,7 @@ export class UpstreamConnection implements Attempt {
       return;
     }
     if (reader.final === null) {
-      user.waiting();
+      user.moved();
       return;
     }
     if (!hadFinal) user.answer(reader.final, reader.framing);
