@@ -79,7 +79,7 @@ for (const { parser, proxied } of parsers) {
     t.test('an upstream that is slow is a timeout for those it lets wait, and its queue is bounded', async (t) => {
       const server = await model(t, () => {});
       const proxy = await proxied(t, server.port, {
-        upstreams: [upstream(server.port, { timeoutMs: 200 })],
+        upstreams: [upstream(server.port, { timeoutMs: 1500 })],
         breaker: null,
         limits: { maxUpstreamConnections: 2, maxQueuedCalls: 2, queueTimeoutMs: 100 },
       });
