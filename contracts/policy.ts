@@ -29,10 +29,29 @@ export interface Column {
   readonly maxUnseen: number | null;
 }
 
-export interface Upstream {
-  readonly name: string;
+/** Where a server listens. */
+export interface Endpoint {
+  /** Name or number, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
+  /** Whether it is spoken to over TLS; absent = no. */
+  readonly secure?: boolean;
+}
+
+/** PEM files, absolute paths; null where none is given. */
+export interface TlsFiles {
+  /** Authorities that the other side's certificate is checked against. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+export interface Upstream extends Endpoint {
+  readonly name: string;
+  /** Where gRPC calls go; absent = to the same place, over HTTP/2. */
+  readonly grpc?: Endpoint;
+  /** For `secure` endpoints. `serverName` = the name that the certificate must bear; null = the host. Absent = no file, the host. */
+  readonly tls?: TlsFiles & { readonly serverName: string | null };
   /** Until the first byte of the answer. */
   readonly timeoutMs: number;
   readonly version: string | null;
@@ -204,6 +223,8 @@ export interface Policy {
     readonly protocol: string;
     readonly upstreams: readonly Upstream[];
     readonly fallback: OnnxFallback | null;
+    /** The data port's own certificate; with `ca`, clients must have one too. Absent = it is served in the clear. */
+    readonly tls?: TlsFiles;
     /** Bytes of each body that are copied for analysis; 0 = request bodies are not, of answers 256 KiB are. */
     readonly maxBodyBytes: number;
     readonly parser: Parser;

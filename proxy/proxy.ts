@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { ConfigError } from '../contracts/errors.ts';
 import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/policy.ts';
 import { Counters, type ProxyCounters } from './counters.ts';
+import type { Pem } from './credentials.ts';
 import type { Order, Reply, ThreadData } from './data-thread.ts';
 import { DEFAULT_BREAKER, DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { openFileLimit, withinOpenFiles } from './open-files.ts';
@@ -25,6 +26,10 @@ export interface TrafficChoice {
   /** `all` when not given. */
   readonly retry?: Retry;
   readonly breaker?: BreakerOptions | null;
+  /** The data port's own certificate; served in the clear when not given. */
+  readonly tls?: Pem | null;
+  /** For TLS toward upstreams, by their names. */
+  readonly credentials?: { readonly [upstream: string]: Pem };
 }
 
 export interface ProxyOptions extends TrafficChoice {
@@ -168,6 +173,7 @@ type DistributedOmit<T> = T extends unknown ? Omit<T, 'number'> : never;
 
 function trafficOf(choice: TrafficChoice): TrafficOptions {
   const { upstreams, fallback, maxBodyBytes, limits, parser = 'driftline', retry = 'all', breaker = DEFAULT_BREAKER } = choice;
+  const { tls = null, credentials = {} } = choice;
   if (upstreams.length === 0) throw new ConfigError('no-upstream', 'proxy: no upstream is given; name the model server with --upstream');
   return {
     upstreams,
@@ -177,6 +183,8 @@ function trafficOf(choice: TrafficChoice): TrafficOptions {
     parser,
     retry,
     breaker,
+    tls,
+    credentials,
   };
 }
 

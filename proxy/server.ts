@@ -1,5 +1,5 @@
 /**
- * The data port: accepts connections, hands each to a `ClientConnection`, and can stop accepting without breaking a call.
+ * The data port: accepts connections, has them received, and can stop accepting without breaking a call.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Parser } from '../contracts/policy.ts';
@@ -13,6 +13,7 @@ import { parseAnswerHead, parseRequestHead } from './framing.ts';
 import { Memo } from './memo.ts';
 import { NodeClients } from './node-clients.ts';
 import { writeOwnAnswer } from './own-answer.ts';
+import { type Holder, Reception } from './reception.ts';
 import type { RingWriter } from './ring.ts';
 import { type MakeTransport, Traffic, type TrafficOptions, transportsOf } from './traffic.ts';
 
@@ -29,17 +30,12 @@ export interface Address {
   readonly port: number;
 }
 
-/** A connection of ours or of Node's. */
-interface OpenConnection {
-  readonly socket: Socket;
-  /** Closes it if it is idle. */
-  drain(): void;
-}
-
 export class DataServer {
   readonly #path: DataPath;
   readonly #server: Server;
-  readonly #connections = new Set<OpenConnection>();
+  readonly #reception: Reception;
+  /** Accepted sockets. */
+  readonly #connections = new Set<Socket>();
   readonly #count = new ClientCount();
   #parser: Parser;
   #node: NodeClients | null = null;
@@ -76,6 +72,8 @@ export class DataServer {
       draining: false,
       report,
     };
+    this.#reception = new Reception(this.#path, (socket) => this.#serveHttp1(socket));
+    this.#reception.secure(options.tls);
     this.#server = createServer({ noDelay: true }, (socket) => this.#safely(socket, () => this.#accept(socket)));
   }
 
@@ -98,9 +96,14 @@ export class DataServer {
     return this.#path.traffic;
   }
 
-  /** Takes other upstreams, limits and another parser for what begins from now on. */
+  /**
+   * Takes other upstreams, limits, certificates and another parser for what begins from now on.
+   *
+   * @throws Error when a certificate cannot be used.
+   */
   async configure(options: TrafficOptions): Promise<void> {
     const makeTransport = await transportsOf(options.parser);
+    this.#reception.secure(options.tls);
     this.#parser = options.parser;
     this.#path.limits = options.limits;
     this.#path.traffic.configure(options, makeTransport);
@@ -111,7 +114,7 @@ export class DataServer {
   async drain(timeoutMs: number): Promise<void> {
     this.#path.draining = true;
     if (this.#server.listening) this.#server.close();
-    for (const connection of [...this.#connections]) connection.drain();
+    this.#reception.drain();
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);
@@ -121,7 +124,8 @@ export class DataServer {
         };
       });
     }
-    for (const connection of [...this.#connections]) connection.socket.destroy();
+    this.#reception.destroy();
+    for (const socket of [...this.#connections]) socket.destroy();
   }
 
   /** Breaks everything off. Safe twice and without listening. */
@@ -139,26 +143,26 @@ export class DataServer {
       this.#refuse(socket);
       return;
     }
-    let connection: OpenConnection | null = null;
     // First of all, so that whatever happens to the connection is seen.
+    this.#connections.add(socket);
     socket.on('close', () =>
       this.#safely(socket, () => {
-        if (connection !== null) this.#connections.delete(connection);
+        this.#connections.delete(socket);
         this.#count.leave(address);
         if (this.#connections.size === 0) this.#whenEmpty?.();
         counters.add('connections', -1);
       }),
     );
-    connection = this.#parser === 'node' ? this.#acceptByNode(socket) : new ClientConnection(socket, this.#path);
-    this.#connections.add(connection);
     counters.add('connections');
+    this.#reception.receive(socket);
   }
 
-  #acceptByNode(socket: Socket): OpenConnection {
+  #serveHttp1(socket: Socket): Holder {
+    if (this.#parser === 'driftline') return new ClientConnection(socket, this.#path);
     this.#node ??= new NodeClients(this.#path);
     const node = this.#node;
     node.accept(socket);
-    return { socket, drain: () => node.drain(socket) };
+    return { drain: () => node.drain(socket), destroy: () => socket.destroy() };
   }
 
   /** A fault of ours costs the connection it happened on. */
@@ -173,9 +177,14 @@ export class DataServer {
 
   #refuse(socket: Socket): void {
     this.#path.counters.add('refused');
-    const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: 'too many connections', id: null }, 'close');
     // Whatever becomes of this socket, it was none of ours.
     socket.on('error', () => {});
+    if (this.#reception.isSecure) {
+      // Nothing can be said before a handshake.
+      socket.destroy();
+      return;
+    }
+    const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: 'too many connections', id: null }, 'close');
     socket.write(head + body, 'latin1');
     socket.destroySoon();
   }

@@ -6,6 +6,9 @@ import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/polic
 import { Admission } from './admission.ts';
 import type { Transport } from './attempt.ts';
 import { Breaker } from './breaker.ts';
+import { NO_PEM, type Pem } from './credentials.ts';
+import { clientTls, type Destination } from './dial.ts';
+import { UpstreamSessions } from './http2/upstream-sessions.ts';
 import { FALLBACK_TIMEOUT_MS, type Limits } from './limits.ts';
 import type { Target } from './target.ts';
 import { ConnectionPool, type PoolTools } from './upstream.ts';
@@ -26,12 +29,16 @@ export interface TrafficOptions {
   readonly parser: Parser;
   readonly retry: Retry;
   readonly breaker: BreakerOptions | null;
+  /** The data port's own certificate; with `ca`, clients must have one. Null = it is served in the clear. */
+  readonly tls: Pem | null;
+  /** For TLS toward upstreams, by their names. */
+  readonly credentials: { readonly [upstream: string]: Pem };
 }
 
 const FALLBACK = 'fallback';
 const ANSWER_BYTES = 256 * 1024;
 
-export type MakeTransport = (upstream: Upstream, limits: Limits, tools: PoolTools) => Transport;
+export type MakeTransport = (upstream: Destination, limits: Limits, tools: PoolTools) => Transport;
 
 /** Who opens connections for `parser`. undici is loaded only for those who ask for it. */
 export async function transportsOf(parser: Parser): Promise<MakeTransport> {
@@ -118,22 +125,33 @@ export class Traffic {
         : this.#target({ ...options.fallback, name: FALLBACK, timeoutMs: FALLBACK_TIMEOUT_MS, version: null }, FALLBACK);
     const known = this.#active === FALLBACK ? this.#fallback !== null : options.upstreams.some((one) => one.name === this.#active);
     if (!known) this.#active = options.upstreams[0]?.name ?? '';
-    for (const { transport } of retired) transport.retire();
+    for (const { transport, grpc } of retired) {
+      transport.retire();
+      grpc.sessions.retire();
+    }
   }
 
   close(): void {
-    for (const { transport } of this.#targets) transport.close();
-    this.#fallback?.transport.close();
+    for (const { transport, grpc } of [...this.#targets, ...(this.#fallback === null ? [] : [this.#fallback])]) {
+      transport.close();
+      grpc.sessions.close();
+    }
   }
 
   #target(upstream: Upstream, name: string): Target {
-    const { limits, breaker } = this.#options;
+    const { limits, breaker, credentials } = this.#options;
+    const tls = clientTls(credentials[upstream.name] ?? NO_PEM, upstream.tls?.serverName ?? null);
+    const destination = { ...upstream, clientTls: tls };
     return {
-      upstream,
+      upstream: destination,
       label: name,
-      transport: this.#makeTransport(upstream, limits, this.#tools),
+      transport: this.#makeTransport(destination, limits, this.#tools),
       admission: new Admission(limits),
       breaker: breaker === null ? null : new Breaker(breaker),
+      grpc: {
+        sessions: new UpstreamSessions(upstream.grpc ?? upstream, tls, limits, this.#tools.deadlines),
+        breaker: breaker === null ? null : new Breaker(breaker),
+      },
     };
   }
 }

@@ -1,11 +1,12 @@
 /**
  * A connection to an upstream, and the attempt that uses it at the moment: one at a time.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Header } from '../contracts/exchange.ts';
 import { AnswerReader } from './answer-reader.ts';
 import type { Attempt, AttemptRequest, AttemptUser } from './attempt.ts';
 import { lastChunk } from './chunks.ts';
+import { connectReason, dial } from './dial.ts';
 import type { Reason } from './reasons.ts';
 import type { ConnectionPool } from './upstream.ts';
 import { writeMessage } from './write.ts';
@@ -29,9 +30,7 @@ export class UpstreamConnection implements Attempt {
 
   constructor(pool: ConnectionPool) {
     this.#pool = pool;
-    const { host, port } = pool.target;
-    this.#socket = connect({ host, port, noDelay: true });
-    this.#socket.on('connect', () => {
+    this.#socket = dial(pool.target, pool.target.clientTls, 'http/1.1', () => {
       this.connected = true;
       this.#tell(this.#user, (user) => user.moved());
     });
@@ -142,9 +141,4 @@ export class UpstreamConnection implements Attempt {
       user.fault();
     }
   }
-}
-
-function connectReason(code: string | undefined): Reason {
-  if (code === 'ECONNREFUSED') return 'connect-refused';
-  return code === 'ETIMEDOUT' ? 'connect-timeout' : 'connect-failed';
 }

@@ -1,9 +1,9 @@
 /**
  * Connections to one upstream: opened on demand, kept alive and used again, one call at a time on each.
  */
-import type { Upstream } from '../contracts/policy.ts';
 import type { Attempt, AttemptRequest, AttemptUser, Transport } from './attempt.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
+import type { Destination } from './dial.ts';
 import type { OutgoingAnswer } from './forward.ts';
 import type { Refusal } from './framing.ts';
 import type { Limits } from './limits.ts';
@@ -22,7 +22,7 @@ export interface PoolTools {
 /** Bounded by who is let in: each running call uses one connection, and idle ones make room. */
 export class ConnectionPool implements Transport, Deadline {
   deadlineAt = Number.POSITIVE_INFINITY;
-  readonly target: Upstream;
+  readonly target: Destination;
   readonly answers: Memo<OutgoingAnswer | Refusal>;
   readonly report: (fault: unknown) => void;
   readonly #limits: Limits;
@@ -32,7 +32,7 @@ export class ConnectionPool implements Transport, Deadline {
   readonly #idle: UpstreamConnection[] = [];
   #retired = false;
 
-  constructor(target: Upstream, limits: Limits, tools: PoolTools) {
+  constructor(target: Destination, limits: Limits, tools: PoolTools) {
     this.target = target;
     this.answers = tools.answers;
     this.report = tools.report;

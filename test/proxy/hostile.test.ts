@@ -37,7 +37,6 @@ const refused: readonly [what: string, bytes: string, status: number][] = [
   ['two blanks in the request line', 'GET  / HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['a request line of HTTP/0.9', 'GET /\r\n\r\n', 400],
   ['another version', 'GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505],
-  ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
   ['an absolute target', 'GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['a fragment', 'GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n', 400],
   ['a raw byte in the target', 'GET /\xe9 HTTP/1.1\r\nHost: a\r\n\r\n', 400],

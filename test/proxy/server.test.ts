@@ -52,6 +52,8 @@ for (const { parser } of parsers) {
         parser,
       },
       retry: 'all',
+      tls: null,
+      credentials: {},
       breaker: DEFAULT_BREAKER,
       report: (fault) => faults.push(fault),
     });

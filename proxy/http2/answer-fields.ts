@@ -1,0 +1,59 @@
+/**
+ * Field lines as `node:http2` takes them: names and values in turn, in lower case.
+ */
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { Header } from '../../contracts/exchange.ts';
+import { splitFields } from '../framing.ts';
+
+/** The fields below a start line, made ready by `forward.ts` or `own-answer.ts`; each line ends in CRLF. */
+export function fieldsBelow(text: string): string[] {
+  return splitFields(text.slice(text.indexOf('\r\n') + 2).replace(/\r\n$/, '')).flatMap(([name, value]) => [name.toLowerCase(), value]);
+}
+
+/** Trailers as `sendTrailers` takes them: the values of a repeated name together. */
+export function asObject(fields: readonly Header[]): { [name: string]: string[] } {
+  const object: { [name: string]: string[] } = Object.create(null);
+  for (const [name, value] of fields) {
+    const lower = name.toLowerCase();
+    object[lower] ??= [];
+    object[lower].push(value);
+  }
+  return object;
+}
+
+/** Sends the head, and with `endStream` the whole answer; `waitForTrailers`: `endAnswer` will say what follows the body. */
+export function respond(
+  stream: ServerHttp2Stream,
+  status: number,
+  fields: readonly string[],
+  how: { readonly endStream: boolean; readonly waitForTrailers: boolean },
+): void {
+  // A date of our own would be one that the server did not send.
+  const options = { ...how, sendDate: false };
+  stream.respond([':status', String(status), ...fields], options);
+}
+
+/**
+ * Ends an answer, with trailers where there are any. What still comes of the request is of no use to anyone then, and its sender is
+ * told so (RFC 9113 §8.1).
+ */
+export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[]): void {
+  const release = () => {
+    if (!stream.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+  };
+  stream.once('wantTrailers', () => {
+    if (stream.destroyed || stream.closed) return;
+    stream.sendTrailers(asObject(trailers));
+    // They leave in an immediate of their own; a reset must not overtake them.
+    setImmediate(release);
+  });
+  stream.once('finish', () => {
+    if (trailers.length === 0) setImmediate(release);
+  });
+  stream.end();
+}
+
+/** Names and values in turn as field lines, each but the last with its CRLF, for the record. */
+export function asLines(fields: readonly Header[]): string {
+  return fields.map(([name, value]) => `${name}: ${value}`).join('\r\n');
+}
