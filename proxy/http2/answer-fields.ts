@@ -21,15 +21,13 @@ export function asObject(fields: readonly Header[]): { [name: string]: string[] 
   return object;
 }
 
-/** Sends the head, and with `endStream` the whole answer; `waitForTrailers`: `endAnswer` will say what follows the body. */
-export function respond(
-  stream: ServerHttp2Stream,
-  status: number,
-  fields: readonly string[],
-  how: { readonly endStream: boolean; readonly waitForTrailers: boolean },
-): void {
-  // A date of our own would be one that the server did not send.
-  const options = { ...how, sendDate: false };
+/** Sends the head; unless that is all (`endStream`), `endAnswer` or a reset must follow. */
+export function respond(stream: ServerHttp2Stream, status: number, fields: readonly string[], endStream: boolean): void {
+  // Waiting for trailers even where none will come: otherwise a reset in the midst of a body would be preceded by an end of the stream, and
+  // a broken answer would look like a whole one. A date of our own would be one that the server did not send.
+  const options = { endStream, waitForTrailers: !endStream, sendDate: false };
+  // Without a listener, `node:http2` sends trailers by itself, and throws when the stream was reset.
+  if (!endStream) stream.on('wantTrailers', () => {});
   stream.respond([':status', String(status), ...fields], options);
 }
 
@@ -38,19 +36,18 @@ export function respond(
  * told so (RFC 9113 §8.1).
  */
 export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[]): void {
-  const release = () => {
-    if (!stream.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
-  };
   stream.once('wantTrailers', () => {
     if (stream.destroyed || stream.closed) return;
     stream.sendTrailers(asObject(trailers));
     // They leave in an immediate of their own; a reset must not overtake them.
-    setImmediate(release);
-  });
-  stream.once('finish', () => {
-    if (trailers.length === 0) setImmediate(release);
+    setImmediate(() => release(stream));
   });
   stream.end();
+}
+
+/** Ends the reading of a request that is answered. */
+export function release(stream: ServerHttp2Stream): void {
+  if (!stream.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 /** Names and values in turn as field lines, each but the last with its CRLF, for the record. */

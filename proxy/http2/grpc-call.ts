@@ -13,7 +13,7 @@ import { uuidV7 } from '../random.ts';
 import { REASON_TEXT, type Reason } from '../reasons.ts';
 import { nextTraceparent } from '../trace-context.ts';
 import type { Target } from '../target.ts';
-import { asLines, endAnswer, fieldsBelow, respond } from './answer-fields.ts';
+import { asLines, endAnswer, fieldsBelow, release, respond } from './answer-fields.ts';
 import { statusFields, timeoutMs } from './grpc.ts';
 import { readTrailers } from './request-fields.ts';
 import type { UpstreamSession } from './upstream-sessions.ts';
@@ -218,7 +218,7 @@ export class GrpcCall implements Deadline {
     this.#status = status;
     sent.push('x-driftline-id', this.#id, 'x-driftline-served-by', this.#target.label);
     if (this.#reason !== null) sent.push('x-driftline-reason', this.#reason);
-    respond(this.#stream, status, sent, { endStream: ended, waitForTrailers: !ended });
+    respond(this.#stream, status, sent, ended);
     if (ended) this.#answered([]);
     else this.#arm();
   }
@@ -280,7 +280,8 @@ export class GrpcCall implements Deadline {
     this.#upstream = null;
     this.#trailers = trailers;
     this.#end('answered');
-    endAnswer(this.#stream, trailers);
+    if (this.#stream.writable) endAnswer(this.#stream, trailers);
+    else setImmediate(() => release(this.#stream));
     this.#stream.resume();
   }
 
@@ -292,8 +293,8 @@ export class GrpcCall implements Deadline {
     this.#trailers = fields;
     this.#end('failed');
     if (this.#stream.destroyed || this.#stream.closed) return;
-    respond(this.#stream, 200, ['content-type', 'application/grpc', ...fields.flat()], { endStream: true, waitForTrailers: false });
-    endAnswer(this.#stream, []);
+    respond(this.#stream, 200, ['content-type', 'application/grpc', ...fields.flat()], true);
+    setImmediate(() => release(this.#stream));
     this.#stream.resume();
   }
 

@@ -10,7 +10,7 @@ import type { Deadline } from '../deadlines.ts';
 import { MAX_HEAD_BYTES, MAX_HEADER_PAIRS, MAX_STREAMS, SESSION_MEMORY_MIB, STREAM_WINDOW_BYTES } from '../limits.ts';
 import { writeOwnAnswer } from '../own-answer.ts';
 import type { SessionEnd } from '../reasons.ts';
-import { fieldsBelow, respond } from './answer-fields.ts';
+import { endAnswer, fieldsBelow, respond } from './answer-fields.ts';
 import { GrpcCall } from './grpc-call.ts';
 import { readRequestFields } from './request-fields.ts';
 import { StreamClient } from './stream-client.ts';
@@ -31,11 +31,41 @@ const OPTIONS = {
   strictSingleValueFields: false,
 };
 
+/** Empty SETTINGS, then GOAWAY for all streams with ENHANCE_YOUR_CALM (RFC 9113 §6.8). */
+const GO_AWAY = Buffer.from([
+  0,
+  0,
+  0,
+  4,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  8,
+  7,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  constants.NGHTTP2_ENHANCE_YOUR_CALM,
+]);
+
 /** Tells a client that there are too many (ENHANCE_YOUR_CALM), and closes. */
 export function refuseSession(socket: Socket): void {
-  const session = performServerHandshake(socket, OPTIONS);
-  session.on('error', () => {});
-  session.destroy(new TypeError('too many HTTP/2 sessions'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  socket.on('error', () => {});
+  socket.resume();
+  socket.end(GO_AWAY);
 }
 
 export class Http2Session implements Deadline {
@@ -54,7 +84,7 @@ export class Http2Session implements Deadline {
     path.counters.add('sessions');
     path.deadlines.add(this);
     // A connection that opens no stream has no more time than one that sends no head.
-    path.deadlines.set(this, now + path.limits.headTimeoutMs);
+    path.deadlines.set(this, Math.min(this.#oldAt, now + path.limits.headTimeoutMs));
     this.#session.on('stream', (stream, _headers, flags, raw) => this.#stream(stream, flags, raw as unknown as readonly string[]));
     this.#session.on('error', (error: Error & { errno?: number }) => {
       this.#end ??= /flood|calm/i.test(error.message) ? 'flood' : 'protocol-error';
@@ -124,8 +154,10 @@ export class Http2Session implements Deadline {
       counters.add('refused');
       const { status, reason, message } = request;
       const { head, body } = writeOwnAnswer({ status, reason, error: message, id: null }, null);
-      respond(stream, status, fieldsBelow(head), { endStream: false, waitForTrailers: false });
-      stream.end(body, 'latin1');
+      respond(stream, status, fieldsBelow(head), false);
+      stream.write(body, 'latin1');
+      endAnswer(stream, []);
+      stream.resume();
       return;
     }
     counters.add('requests');

@@ -8,7 +8,7 @@ import type { OutgoingAnswer } from '../forward.ts';
 import type { AnswerFraming, RequestHead } from '../framing.ts';
 import { writeOwnAnswer } from '../own-answer.ts';
 import { REASON_STATUS } from '../reasons.ts';
-import { asObject, endAnswer, fieldsBelow, respond } from './answer-fields.ts';
+import { asObject, endAnswer, fieldsBelow, release, respond } from './answer-fields.ts';
 
 export class StreamWriter implements AnswerOut {
   continued = false;
@@ -16,8 +16,6 @@ export class StreamWriter implements AnswerOut {
   readonly #request: RequestHead;
   /** The head, until it goes out with the first bytes of the body. */
   #head: { readonly status: number; readonly fields: readonly string[] } | null = null;
-  /** Whether trailers may follow. */
-  #chunked = false;
 
   constructor(stream: ServerHttp2Stream, request: RequestHead) {
     this.#stream = stream;
@@ -39,9 +37,8 @@ export class StreamWriter implements AnswerOut {
     this.#inform(100, []);
   }
 
-  open(answer: OutgoingAnswer, incoming: AnswerFraming, { id, servedBy, reason }: Server): boolean {
+  open(answer: OutgoingAnswer, _incoming: AnswerFraming, { id, servedBy, reason }: Server): boolean {
     const { status, contentLength } = answer.head;
-    this.#chunked = incoming === 'chunked';
     const fields = fieldsBelow(answer.text);
     if (contentLength !== null && status !== 204) fields.push('content-length', String(contentLength));
     fields.push('x-driftline-id', id, 'x-driftline-served-by', servedBy);
@@ -57,11 +54,12 @@ export class StreamWriter implements AnswerOut {
     this.#head = null;
     if (head !== null) {
       const endStream = done && pieces.length === 0 && trailers.length === 0;
-      respond(stream, head.status, head.fields, { endStream, waitForTrailers: this.#chunked && !endStream });
+      respond(stream, head.status, head.fields, endStream);
+      if (endStream) setImmediate(() => release(stream));
     }
     let flowing = true;
     for (const piece of pieces) flowing = stream.write(piece);
-    if (done) endAnswer(stream, trailers);
+    if (done && stream.writable) endAnswer(stream, trailers);
     return flowing;
   }
 
