@@ -8,8 +8,8 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { Client, type Dispatcher, Pool } from 'undici';
 import type { Header } from '../contracts/exchange.ts';
-import type { Upstream } from '../contracts/policy.ts';
 import type { Attempt, AttemptRequest, AttemptUser, Transport } from './attempt.ts';
+import type { Destination } from './dial.ts';
 import { prepareAnswer } from './forward.ts';
 import { answerFraming, answerHead, splitFields } from './framing.ts';
 import { type Limits, MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS } from './limits.ts';
@@ -34,12 +34,12 @@ subscribe('undici:client:sendHeaders', (message) => {
 });
 
 export class UndiciTransport implements Transport {
-  readonly #upstream: Upstream;
+  readonly #upstream: Destination;
   readonly #report: (fault: unknown) => void;
   readonly #options: Client.Options;
   readonly #pool: Pool;
 
-  constructor(upstream: Upstream, limits: Limits, report: (fault: unknown) => void) {
+  constructor(upstream: Destination, limits: Limits, report: (fault: unknown) => void) {
     this.#upstream = upstream;
     this.#report = report;
     this.#options = {
@@ -50,7 +50,7 @@ export class UndiciTransport implements Transport {
       // Our own deadlines hold.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: limits.connectTimeoutMs },
+      connect: { timeout: limits.connectTimeoutMs, secureContext: upstream.clientTls.context, ...nameOf(upstream) },
     };
     this.#pool = new Pool(this.#origin, { ...this.#options, connections: limits.maxUpstreamConnections });
   }
@@ -74,9 +74,14 @@ export class UndiciTransport implements Transport {
   }
 
   get #origin(): string {
-    const { host, port } = this.#upstream;
-    return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    const { host, port, secure } = this.#upstream;
+    return `${secure === true ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   }
+}
+
+/** The name that the certificate must bear, where it is not the host's. */
+function nameOf({ clientTls }: Destination): { readonly servername?: string } {
+  return clientTls.serverName === null ? {} : { servername: clientTls.serverName };
 }
 
 interface Tools {

@@ -34,7 +34,9 @@ const FLOODS: { readonly [name: string]: (raw: Raw) => Promise<void> } = {
     await flood(raw, 20_000, () => frame(FRAME.continuation, 0, 1, block([['x', 'y'.repeat(100)]])));
   },
   'more fields than anyone needs': async (raw) => {
-    await flood(raw, 500, (n) => frame(FRAME.headers, 5, odd(n), block([...request(), ...Array.from({ length: 300 }, (_, i) => [`x-${i}`, 'y'] as const)])));
+    await flood(raw, 500, (n) =>
+      frame(FRAME.headers, 5, odd(n), block([...request(), ...Array.from({ length: 300 }, (_, i) => [`x-${i}`, 'y'] as const)])),
+    );
   },
   'a table entry named again and again': async (raw) => {
     const long = Buffer.concat([Buffer.from([0x40]), block([['x-bomb', 'z'.repeat(3000)]]).subarray(1)]);
@@ -52,9 +54,7 @@ const FLOODS: { readonly [name: string]: (raw: Raw) => Promise<void> } = {
     await flood(raw, 10_000, () => frame(FRAME.window, 0, 0, Buffer.from([0x7f, 0xff, 0xff, 0xff])));
   },
   'frames for streams that the server must reset': (raw) =>
-    flood(raw, 20_000, (n) =>
-      Buffer.concat([frame(FRAME.headers, 4, odd(n), post(n)), frame(FRAME.window, 0, odd(n), Buffer.alloc(4))]),
-    ),
+    flood(raw, 20_000, (n) => Buffer.concat([frame(FRAME.headers, 4, odd(n), post(n)), frame(FRAME.window, 0, odd(n), Buffer.alloc(4))])),
   'windows held shut over large answers': async (raw) => {
     raw.write(frame(FRAME.settings, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0])));
     await flood(raw, 100, (n) => frame(FRAME.headers, 5, odd(n), block(request({ ':path': '/large' }))));
