@@ -4,7 +4,7 @@
  * Source: tensorflow_serving/apis (predict, classification, regression, input, model .proto), tensorflow/core (tensor, example .proto).
  */
 import { DecodeError } from '../../contracts/errors.ts';
-import type { EncodedAnswer, Message, MessageBody, Target } from '../../contracts/protocol.ts';
+import type { EncodedAnswer, Message, MessageBody } from '../../contracts/protocol.ts';
 import type { Scalar, Tensor } from '../../contracts/tensor.ts';
 import { unexpected } from './body.ts';
 import { framed, grpcMessages } from './grpc-messages.ts';
