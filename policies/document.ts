@@ -15,6 +15,7 @@ export interface PolicyDocument {
       readonly upstreams: { readonly [name: string]: UpstreamDocument };
       readonly expectedRows?: { readonly count: number; readonly per: string };
       readonly sampling: { readonly maxBodyBytes: number | string };
+      readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
       readonly parser: Parser;
       readonly retry: Retry;
       readonly limits: LimitsDocument;
@@ -75,6 +76,8 @@ interface Words {
 /** A model server, or (by the name `fallback`) the ONNX file. */
 export interface UpstreamDocument {
   readonly url?: string;
+  readonly grpcUrl?: string;
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string };
   readonly timeout?: string;
   readonly version?: string;
   readonly onnx?: string;

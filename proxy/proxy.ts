@@ -27,7 +27,7 @@ export interface TrafficChoice {
   readonly retry?: Retry;
   readonly breaker?: BreakerOptions | null;
   /** The data port's own certificate; served in the clear when not given. */
-  readonly tls?: Pem | null;
+  readonly certificate?: Pem | null;
   /** For TLS toward upstreams, by their names. */
   readonly credentials?: { readonly [upstream: string]: Pem };
 }
@@ -173,7 +173,7 @@ type DistributedOmit<T> = T extends unknown ? Omit<T, 'number'> : never;
 
 function trafficOf(choice: TrafficChoice): TrafficOptions {
   const { upstreams, fallback, maxBodyBytes, limits, parser = 'driftline', retry = 'all', breaker = DEFAULT_BREAKER } = choice;
-  const { tls = null, credentials = {} } = choice;
+  const { certificate = null, credentials = {} } = choice;
   if (upstreams.length === 0) throw new ConfigError('no-upstream', 'proxy: no upstream is given; name the model server with --upstream');
   return {
     upstreams,
@@ -183,7 +183,7 @@ function trafficOf(choice: TrafficChoice): TrafficOptions {
     parser,
     retry,
     breaker,
-    tls,
+    certificate,
     credentials,
   };
 }

@@ -73,7 +73,7 @@ export class DataServer {
       report,
     };
     this.#reception = new Reception(this.#path, (socket) => this.#serveHttp1(socket));
-    this.#reception.secure(options.tls);
+    this.#reception.secure(options.certificate);
     this.#server = createServer({ noDelay: true }, (socket) => this.#safely(socket, () => this.#accept(socket)));
   }
 
@@ -103,7 +103,7 @@ export class DataServer {
    */
   async configure(options: TrafficOptions): Promise<void> {
     const makeTransport = await transportsOf(options.parser);
-    this.#reception.secure(options.tls);
+    this.#reception.secure(options.certificate);
     this.#parser = options.parser;
     this.#path.limits = options.limits;
     this.#path.traffic.configure(options, makeTransport);

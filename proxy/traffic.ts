@@ -30,7 +30,7 @@ export interface TrafficOptions {
   readonly retry: Retry;
   readonly breaker: BreakerOptions | null;
   /** The data port's own certificate; with `ca`, clients must have one. Null = it is served in the clear. */
-  readonly tls: Pem | null;
+  readonly certificate: Pem | null;
   /** For TLS toward upstreams, by their names. */
   readonly credentials: { readonly [upstream: string]: Pem };
 }

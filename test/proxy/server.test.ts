@@ -52,7 +52,7 @@ for (const { parser } of parsers) {
         parser,
       },
       retry: 'all',
-      tls: null,
+      certificate: null,
       credentials: {},
       breaker: DEFAULT_BREAKER,
       report: (fault) => faults.push(fault),

@@ -170,7 +170,7 @@ t.test('an answer that is written is read again, for the client and by it', asyn
   for (const path of ['/inference.GRPCInferenceService/ModelInfer', '/tensorflow.serving.PredictionService/Predict']) {
     const { protocol, target } = route(path)!;
     const sent: Message = { requestId: null, model: 'm', version: '7', tensors };
-    const { bytes, contentType } = protocol.encodeResponse(sent, target);
+    const { bytes, contentType } = protocol.encodeResponse!(sent, target);
     t.equal(contentType, 'application/grpc');
     t.same(protocol.decodeResponse({ bytes, headers: GRPC }, target), sent);
   }
