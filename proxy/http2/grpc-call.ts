@@ -4,6 +4,7 @@
  */
 import { type ClientHttp2Stream, constants, type ServerHttp2Stream } from 'node:http2';
 import type { Header, Outcome } from '../../contracts/exchange.ts';
+import { AnswerPace } from '../answer-pace.ts';
 import { Capture } from '../capture.ts';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
@@ -33,6 +34,7 @@ export class GrpcCall implements Deadline {
   readonly #body: Capture;
   #bodyDone: boolean;
   readonly #answer: Capture;
+  readonly #pace = new AnswerPace();
   #answerFields = '';
   #trailers: readonly Header[] = [];
   /** HTTP status that the client was sent; 0 before any. */
@@ -53,7 +55,7 @@ export class GrpcCall implements Deadline {
 
   /** `ended`: the head was all of the request. */
   constructor(path: DataPath, stream: ServerHttp2Stream, request: OutgoingRequest, ended: boolean) {
-    const { maxBodyBytes } = path.traffic;
+    const { maxBodyBytes, maxAnswerBytes } = path.traffic;
     this.#path = path;
     this.#stream = stream;
     this.#request = request;
@@ -63,7 +65,7 @@ export class GrpcCall implements Deadline {
     const timeout = head.names.indexOf('grpc-timeout');
     this.#givenUpAt = this.#startedMono + timeoutMs(timeout === -1 ? null : head.fields[timeout]![1]);
     this.#body = new Capture(maxBodyBytes);
-    this.#answer = new Capture(maxBodyBytes);
+    this.#answer = new Capture(maxAnswerBytes);
     this.#bodyDone = ended;
     path.deadlines.add(this);
     const { traffic } = path;
@@ -225,6 +227,7 @@ export class GrpcCall implements Deadline {
 
   #fromUpstream(piece: Buffer): void {
     this.#answer.keep(piece);
+    this.#pace.saw(performance.now() - this.#startedMono, this.#answer.totalBytes);
     if (!this.#stream.write(piece)) {
       this.#clientBlocked = true;
       this.#upstream?.pause();
@@ -361,6 +364,7 @@ export class GrpcCall implements Deadline {
       requestTotalBytes: this.#body.totalBytes,
       answerBytes: this.#answer.bytes,
       answerTotalBytes: this.#answer.totalBytes,
+      pace: this.#pace,
     });
     counters.add(kept ? 'exchanges' : 'ringFull');
   }
