@@ -68,7 +68,10 @@ export class Certificates {
 
   status(): CertificatesStatus {
     const { certificate, credentials } = this.#inUse;
-    const named: [string, Pem][] = [...(certificate === null ? [] : ([[DATA_PORT, certificate]] as [string, Pem][])), ...Object.entries(credentials)];
+    const named: [string, Pem][] = [
+      ...(certificate === null ? [] : ([[DATA_PORT, certificate]] as [string, Pem][])),
+      ...Object.entries(credentials),
+    ];
     const inUse = named.flatMap(([name, { cert }]) =>
       cert === null ? [] : [{ name, expiresAt: new X509Certificate(cert).validToDate.getTime() }],
     );
@@ -112,15 +115,17 @@ export class Certificates {
       this.#failed(error);
       return;
     }
-    this.#turn = this.#turn.then(() => this.#options.apply(next)).then(
-      () => {
-        this.#inUse = next;
-        this.#reloads++;
-        this.#lastError = null;
-        this.#options.log('certificates: reloaded');
-      },
-      (error) => this.#failed(error),
-    );
+    this.#turn = this.#turn
+      .then(() => this.#options.apply(next))
+      .then(
+        () => {
+          this.#inUse = next;
+          this.#reloads++;
+          this.#lastError = null;
+          this.#options.log('certificates: reloaded');
+        },
+        (error) => this.#failed(error),
+      );
   }
 
   #failed(error: unknown): void {

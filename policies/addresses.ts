@@ -6,7 +6,6 @@ import type { Endpoint } from '../contracts/policy.ts';
 
 export type Address = Endpoint;
 
-
 /** An upstream's address, or what is wrong with the URL. */
 export function upstreamAddress(text: string): Address | string {
   const url = URL.parse(text);

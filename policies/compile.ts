@@ -144,7 +144,10 @@ function dataPortFiles(document: NonNullable<PolicyDocument['spec']['traffic']['
   return tlsFiles({ cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) }, locate);
 }
 
-function tlsFiles(names: { readonly ca?: string; readonly cert?: string; readonly key?: string }, locate: (relative: string) => string): TlsFiles {
+function tlsFiles(
+  names: { readonly ca?: string; readonly cert?: string; readonly key?: string },
+  locate: (relative: string) => string,
+): TlsFiles {
   const file = (name: string | undefined) => (name === undefined ? null : locate(name));
   return { ca: file(names.ca), cert: file(names.cert), key: file(names.key) };
 }

@@ -26,6 +26,9 @@ export function upstreamTlsSchema(): JsonSchema {
     }),
     cert: text('PEM file of our own certificate, where the server asks for one.'),
     key: text('PEM file of its key.'),
-    serverName: text('Name that the server’s certificate bears. Default: the host of the URL.', { maxLength: 253, examples: ['model.internal'] }),
+    serverName: text('Name that the server’s certificate bears. Default: the host of the URL.', {
+      maxLength: 253,
+      examples: ['model.internal'],
+    }),
   });
 }

@@ -23,7 +23,8 @@ export function checkTls(inspection: Inspection): void {
     const here = ['spec', 'traffic', 'upstreams', name, 'tls'];
     const { ca, cert, key } = upstream.tls;
     checkPair(inspection, here, { ca, cert, key });
-    if ((cert === undefined) !== (key === undefined)) inspection.mistake(here, '`cert` and `key` go together — give both or neither', 'key');
+    if ((cert === undefined) !== (key === undefined))
+      inspection.mistake(here, '`cert` and `key` go together — give both or neither', 'key');
     const addresses = [upstream.url, upstream.grpcUrl].map((url) => (url === undefined ? null : upstreamAddress(url)));
     const isSecure = addresses.some((address) => address !== null && typeof address !== 'string' && address.secure === true);
     if (!isSecure) inspection.mistake(here, 'no URL of this upstream begins with https:// — change it, or remove `tls`', 'key');

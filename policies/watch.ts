@@ -46,14 +46,13 @@ export function watchPolicy(
   load: (file: string) => Policy,
   handlers: PolicyWatchHandlers,
   signal: AbortSignal,
-  { hash, pollMs = 2000, settleMs = 50 }: PolicyWatchOptions = {},
+  { hash, pollMs, settleMs }: PolicyWatchOptions = {},
 ): PolicyWatch {
   const state = { reloaded: 0, broken: 0, failure: null as ConfigError | null };
   if (signal.aborted) return state;
   let seen = hash ?? hashOf(file);
   /** Of the policy in use. */
   let used = seen;
-  let settling: NodeJS.Timeout | null = null;
 
   const look = () => {
     const now = hashOf(file);

@@ -42,7 +42,9 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
   const info = gauge('driftline_build_info', 'Always 1', ['version', 'node']);
   const policyInfo = gauge('driftline_policy_info', 'Always 1', ['policy', 'policy_hash']);
   const certificateExpiry = gauge('driftline_certificate_expiry_timestamp_seconds', 'When a certificate of our own expires', ['name']);
-  const certificateReloads = counter('driftline_certificate_reloads_total', 'Changed certificate files, by what became of them', ['outcome']);
+  const certificateReloads = counter('driftline_certificate_reloads_total', 'Changed certificate files, by what became of them', [
+    'outcome',
+  ]);
   const broken = counter('driftline_policy_reload_failures_total', 'Policies refused at reload', []);
 
   const refresh = () => {

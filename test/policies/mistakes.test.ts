@@ -367,9 +367,7 @@ const broken: [string, string, string, string[]][] = [
     'an upstream that speaks no HTTP',
     'http://127.0.0.1:8081',
     'ftp://127.0.0.1:8081',
-    [
-      'p.yaml:10:22 spec.traffic.upstreams.primary.url is not http or https (ftp://) — write http://HOST:PORT',
-    ],
+    ['p.yaml:10:22 spec.traffic.upstreams.primary.url is not http or https (ftp://) — write http://HOST:PORT'],
   ],
   [
     'a fallback that is not there',

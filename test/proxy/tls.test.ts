@@ -241,7 +241,9 @@ t.test('toward the model server', async (t) => {
     const http1 = await backend(t, server);
     t.equal((await through(http1, trusting)).code, grpc.status.UNAVAILABLE);
     const h2 = createSecureServer({ ...server, allowHTTP1: false });
-    h2.on('stream', (stream) => stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '5' }, { endStream: true }));
+    h2.on('stream', (stream) =>
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '5' }, { endStream: true }),
+    );
     h2.listen(0, '127.0.0.1');
     await once(h2, 'listening');
     t.teardown(() => h2.close());

@@ -14,7 +14,9 @@ export async function h2spec(): Promise<string | Skipped> {
   try {
     const folder = await cached('h2spec', [import.meta.filename], async (draft) => {
       // The module states no requirements of its own; those of today are taken.
-      await runTool('go', ['install', `github.com/summerwind/h2spec/cmd/h2spec@${VERSION}`], { env: { GOBIN: draft, GOFLAGS: '-buildvcs=false' } });
+      await runTool('go', ['install', `github.com/summerwind/h2spec/cmd/h2spec@${VERSION}`], {
+        env: { GOBIN: draft, GOFLAGS: '-buildvcs=false' },
+      });
     });
     return join(folder, 'h2spec');
   } catch (error) {

@@ -50,7 +50,9 @@ export async function startTriton(): Promise<RealServer | Skipped> {
     ...['--grpc-address', '127.0.0.1', '--grpc-port', String(grpcPort)],
     ...['--model-control-mode', 'explicit', '--load-model', '*', '--backend-config', 'python,shm-default-byte-size=1048576'],
   ];
-  const running = await ready(port, join(server, 'bin/tritonserver'), args, {}, undefined, () => rm(scratch, { recursive: true, force: true }));
+  const running = await ready(port, join(server, 'bin/tritonserver'), args, {}, undefined, () =>
+    rm(scratch, { recursive: true, force: true }),
+  );
   return { ...running, grpcPort };
 }
 
