@@ -21,10 +21,16 @@ export function asObject(fields: readonly Header[]): { [name: string]: string[] 
   return object;
 }
 
+/** Whether an answer can still be sent: a stream is destroyed a moment before it says so. */
+export function isOpen(stream: ServerHttp2Stream): boolean {
+  return !stream.destroyed && !stream.closed;
+}
+
 /** Sends the head; unless that is all (`endStream`), `endAnswer` or a reset must follow. */
 export function respond(stream: ServerHttp2Stream, status: number, fields: readonly string[], endStream: boolean): void {
   // Waiting for trailers even where none will come: otherwise a reset in the midst of a body would be preceded by an end of the stream, and
   // a broken answer would look like a whole one. A date of our own would be one that the server did not send.
+  if (!isOpen(stream)) return;
   const options = { endStream, waitForTrailers: !endStream, sendDate: false };
   // Without a listener, `node:http2` sends trailers by itself, and throws when the stream was reset.
   if (!endStream) stream.on('wantTrailers', () => {});
@@ -37,7 +43,7 @@ export function respond(stream: ServerHttp2Stream, status: number, fields: reado
  */
 export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[]): void {
   stream.once('wantTrailers', () => {
-    if (stream.destroyed || stream.closed) return;
+    if (!isOpen(stream)) return;
     stream.sendTrailers(asObject(trailers));
     // They leave in an immediate of their own; a reset must not overtake them.
     setImmediate(() => release(stream));

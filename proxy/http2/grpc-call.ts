@@ -14,7 +14,7 @@ import { uuidV7 } from '../random.ts';
 import { REASON_TEXT, type Reason } from '../reasons.ts';
 import { nextTraceparent } from '../trace-context.ts';
 import type { Target } from '../target.ts';
-import { asLines, endAnswer, fieldsBelow, release, respond } from './answer-fields.ts';
+import { asLines, endAnswer, fieldsBelow, isOpen, release, respond } from './answer-fields.ts';
 import { statusFields, timeoutMs } from './grpc.ts';
 import { readTrailers } from './request-fields.ts';
 import type { UpstreamSession } from './upstream-sessions.ts';
@@ -197,7 +197,7 @@ export class GrpcCall implements Deadline {
 
   #interim(raw: readonly string[]): void {
     const status = Number(raw[raw.indexOf(':status') + 1]);
-    if (status !== 100 && !this.#stream.headersSent) this.#stream.additionalHeaders({ ':status': status });
+    if (status !== 100 && !this.#stream.headersSent && isOpen(this.#stream)) this.#stream.additionalHeaders({ ':status': status });
   }
 
   #head200(raw: readonly string[], flags: number): void {
@@ -295,7 +295,7 @@ export class GrpcCall implements Deadline {
     const fields = statusFields(reason, REASON_TEXT[reason], this.#id);
     this.#trailers = fields;
     this.#end('failed');
-    if (this.#stream.destroyed || this.#stream.closed) return;
+    if (!isOpen(this.#stream)) return;
     respond(this.#stream, 200, ['content-type', 'application/grpc', ...fields.flat()], true);
     setImmediate(() => release(this.#stream));
     this.#stream.resume();

@@ -8,7 +8,7 @@ import type { OutgoingAnswer } from '../forward.ts';
 import type { AnswerFraming, RequestHead } from '../framing.ts';
 import { writeOwnAnswer } from '../own-answer.ts';
 import { REASON_STATUS } from '../reasons.ts';
-import { asObject, endAnswer, fieldsBelow, release, respond } from './answer-fields.ts';
+import { asObject, endAnswer, fieldsBelow, isOpen, release, respond } from './answer-fields.ts';
 
 export class StreamWriter implements AnswerOut {
   continued = false;
@@ -49,7 +49,7 @@ export class StreamWriter implements AnswerOut {
 
   write(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
     const stream = this.#stream;
-    if (stream.destroyed || stream.closed) return true;
+    if (!isOpen(stream)) return true;
     const head = this.#head;
     this.#head = null;
     if (head !== null) {
@@ -73,7 +73,7 @@ export class StreamWriter implements AnswerOut {
   }
 
   #inform(status: number, fields: readonly string[]): void {
-    if (this.#stream.destroyed || this.#stream.closed) return;
+    if (!isOpen(this.#stream)) return;
     const list: Header[] = [];
     for (let i = 0; i < fields.length; i += 2) list.push([fields[i]!, fields[i + 1]!]);
     this.#stream.additionalHeaders({ ':status': status, ...asObject(list) });
