@@ -17,7 +17,6 @@ import { keyOf, StreamingMonitor } from './streaming-monitor.ts';
 import { TrafficMonitor } from './traffic-monitor.ts';
 import { WatchedSignals } from './watched-signals.ts';
 import { WindowMonitor } from './window-monitor.ts';
-import { signalsOf } from './watched-cells.ts';
 import type { ClosedWindow } from './windows.ts';
 import { cellsBySignal } from './windows.ts';
 

@@ -45,6 +45,7 @@ export interface DriftlineRecord {
   readonly model: string | null;
   readonly version: string | null;
   readonly servedBy: string;
+  /** HTTP status; of a gRPC call the one that its code maps to. */
   readonly status: number;
   readonly outcome: Outcome;
   readonly reason: string | null;
