@@ -12,6 +12,7 @@ import { at, shown } from './mistakes.ts';
 import type { Detectors } from './schema-monitors.ts';
 import { checkActions } from './semantics-actions.ts';
 import { checkMonitors } from './semantics-monitors.ts';
+import { checkReference, checkWindow } from './semantics-reference.ts';
 import { remedyFor } from './suggest.ts';
 import type { Part, Path } from './yaml.ts';
 
@@ -35,6 +36,7 @@ export function inspect(inspection: Inspection): void {
   checkUpstreams(inspection);
   checkColumns(inspection);
   checkReference(inspection);
+  checkWindow(inspection);
   checkFalseAlarms(inspection);
   checkMonitors(inspection);
   checkActions(inspection);
@@ -140,20 +142,6 @@ function checkColumn(inspection: Inspection, here: Path, column: Partly<ColumnDo
     }
   } else if (column.path !== undefined && protocol !== undefined && protocol !== 'auto') {
     wrong('path', `\`path\` does not go with protocol ${protocol} — use \`tensor\` and \`index\``);
-  }
-}
-
-function checkReference(inspection: Inspection): void {
-  const spec = inspection.document.spec;
-  const reference = spec?.reference;
-  if (reference?.path !== undefined) checkFile(inspection, ['spec', 'reference', 'path'], reference.path);
-  // A window by time has no number of rows yet.
-  if (at(inspection.written, ['spec', 'window', 'span']) !== undefined) return;
-  if (spec?.minSamples !== undefined && spec.window?.rows !== undefined && spec.minSamples > spec.window.rows) {
-    inspection.mistake(
-      ['spec', 'minSamples'],
-      `is ${spec.minSamples}, more than the window’s ${spec.window.rows} rows: nothing would ever be judged — lower it`,
-    );
   }
 }
 
