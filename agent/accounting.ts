@@ -20,6 +20,8 @@ export interface Counts {
   feedback: { [fate: string]: number };
   /** Missing and non-finite values that a streaming detector was spared, by signal. */
   skippedValues: { [signal: string]: number };
+  /** What windows took otherwise than it came: `time-clamped`, `clock-set`, `clock-set-back`, `thinned`. */
+  irregular: { [what: string]: number };
 }
 
 /** The counts as `Accounting` snapshots them; zero for what is not there. */
@@ -36,6 +38,7 @@ export function readCounts(state: Json | undefined): Counts {
     violations: { ...kept.violations },
     feedback: { ...kept.feedback },
     skippedValues: { ...kept.skippedValues },
+    irregular: { ...kept.irregular },
   };
 }
 
@@ -85,6 +88,10 @@ export class Accounting {
 
   skippedValue(signal: string): void {
     bump(this.#counts.skippedValues, signal);
+  }
+
+  irregular(what: string): void {
+    bump(this.#counts.irregular, what);
   }
 
   snapshot(): Json {

@@ -12,32 +12,37 @@ import type { Json } from '../contracts/json.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord, Feedback, FeedbackFate } from '../contracts/record.ts';
 import type { AlertsState } from '../policies/evaluate.ts';
-import { evaluate, noAlerts, readAlertsState } from '../policies/evaluate.ts';
+import { evaluate, noAlerts, openAlerts, readAlertsState, withClockSet } from '../policies/evaluate.ts';
 import { Accounting } from './accounting.ts';
 import { type DecodedRecord, Decoder } from './decode.ts';
 import { calibrate } from './calibration/calibrate.ts';
 import { type Calibrate, Levels } from './calibration/levels.ts';
+import { ClockWatch } from './clock-watch.ts';
+import { controlOf } from './control.ts';
 import { decideAndTell } from './decisions.ts';
+import { type EndedWindow, type Epoch, Epochs, versionOf } from './epochs.ts';
 import { FeedbackJoin } from './feedback.ts';
-import { Monitors } from './monitors.ts';
 import { placeOfCall, placeOfFeedback, type Surroundings } from './places.ts';
-import { Reference } from './reference.ts';
+import { type Comparison, type ReferenceFiles, References } from './reference.ts';
 import { SchemaBlocks } from './schema-blocks.ts';
 import { SchemaCheck } from './schema-check.ts';
+import { Season } from './season.ts';
+import type { Version } from './served-versions.ts';
 import { numberOf } from './signals.ts';
 import type { Batch } from './store/commit.ts';
 import { emptyBatch } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
-import type { ClosedWindow } from './windows.ts';
-import { Windows } from './windows.ts';
+import type { Place } from './streaming-monitor.ts';
+import { timeOf } from './windows.ts';
 
 /** What the analysis is given. */
 export interface AnalysisOptions {
   readonly policy: Policy;
-  /** Columns of the reference file by signal; empty without one. */
-  readonly referenceFile: ReadonlyMap<string, readonly Cell[]>;
+  readonly referenceFiles: ReferenceFiles;
   readonly reader: StoreReader;
   readonly now: () => number;
+  /** A clock that is never set, in milliseconds; without it, that of `now` is taken to be one. */
+  readonly monotonic?: () => number;
   readonly log: (line: string) => void;
   /** Works levels out; by default at once, which takes seconds where the policy has a budget of false alarms. */
   readonly calibrate?: Calibrate;
@@ -47,8 +52,13 @@ export interface AnalysisOptions {
 interface Progress {
   readonly observedRows: number;
   readonly windows: number;
-  readonly windowFromRow: number;
+  readonly epochs: Json;
 }
+
+/** Windows end so long after their time, so that calls which ended within it have come through. */
+const SETTLING_MS = 2_000;
+/** A record's time is taken as it is when it is no further off than this; calls take no longer from their end to here. */
+const LATEST_MS = 60_000;
 
 /** The analysis line with all it remembers. One instance a policy; state passes from one to the next through the store. */
 export class Analysis {
@@ -56,15 +66,17 @@ export class Analysis {
   readonly #decoder: Decoder;
   readonly #check: SchemaCheck;
   readonly #blocks: SchemaBlocks;
-  readonly #reference: Reference;
+  readonly #references: References;
   readonly #join: FeedbackJoin;
-  readonly #windows: Windows;
   readonly #levels: Levels;
-  readonly #monitors: Monitors;
+  readonly #epochs: Epochs;
+  readonly #season: Season | null;
+  readonly #clock: ClockWatch | null;
+  /** Whether it matters when a record came, and not only after which. */
+  readonly #isTimed: boolean;
   readonly #accounting: Accounting;
   #observedRows: number;
   #closedWindows: number;
-  #modelVersion: string | null;
   #alerts: AlertsState;
   #lastDecision: Decision | null;
   #batch: Batch = emptyBatch();
@@ -78,22 +90,21 @@ export class Analysis {
     this.#options = options;
     this.#decoder = new Decoder(policy);
     this.#blocks = new SchemaBlocks(policy, reader.state('schemaBlocks'));
-    this.#reference = new Reference(policy, options.referenceFile, reader.state('reference'));
-    this.#check = new SchemaCheck(policy, (signal) => this.#reference.cells(signal));
+    this.#references = new References(policy, options.referenceFiles, reader.state('reference'));
+    const { common } = this.#references;
+    this.#check = new SchemaCheck(policy, (signal) => (this.#epochs.currentEpoch?.reference ?? common).cells(signal));
     this.#join = new FeedbackJoin(reader, { prediction: policy.model.prediction, ttlMs: policy.feedback.ttlMs });
     this.#accounting = new Accounting(reader.state('accounting'));
     // Written by this class under the same keys; a foreign format was set aside when the store was opened.
     const progress = reader.state('progress') as unknown as Progress | undefined;
     this.#observedRows = progress?.observedRows ?? 0;
     this.#closedWindows = progress?.windows ?? 0;
-    this.#modelVersion = (reader.state('modelVersion') as string | null | undefined) ?? null;
     this.#alerts = storedAlerts(reader, log);
     this.#lastDecision = reader.lastDecision();
-    this.#windows = new Windows(policy.window.rows, progress?.windowFromRow ?? 0);
-    if (!this.#reference.frozen) for (const record of reader.recordsFromRow(0)) this.#reference.learn(record);
-    // The open window has no snapshot of its own: it is in the records.
-    for (const record of reader.recordsFromRow(this.#windows.fromRow)) this.#windows.add(record);
-    const skipped = (signal: string) => this.#accounting.skippedValue(signal);
+    const { window, seasonality = null } = policy;
+    this.#isTimed = (window.spanMs ?? window.maxAgeMs ?? seasonality) !== null;
+    this.#season = seasonality === null ? null : new Season(policy, seasonality.fromWeeks, (key) => reader.state(key));
+    this.#clock = options.monotonic === undefined ? null : new ClockWatch(options.now, options.monotonic);
     this.#levels = new Levels({
       policy,
       stored: reader.state('calibration'),
@@ -101,9 +112,21 @@ export class Analysis {
       changed: () => this.#useLevels(),
       log,
     });
-    this.#monitors = new Monitors({ policy, reference: this.#reference, log, skipped, levels: () => this.#levels.current });
-    this.#monitors.resolve(storedMonitors(reader));
-    this.#askForLevels(null);
+    // The open windows have no rows of their own in the store: they are in the records.
+    this.#epochs = new Epochs(
+      {
+        policy,
+        references: this.#references,
+        nextRow: this.#observedRows,
+        reader,
+        log,
+        count: (what) => this.#accounting.irregular(what),
+        skipped: (signal) => this.#accounting.skippedValue(signal),
+        levels: () => this.#levels.current,
+      },
+      progress?.epochs,
+    );
+    this.#askForLevels(this.#epochs.currentEpoch ?? null, null);
   }
 
   /** One call. A fault of ours costs this record, counted and said; the line goes on. */
@@ -131,6 +154,7 @@ export class Analysis {
   /** One call that needs no decoding: rows of a file, replayed. */
   observeDecoded(decoded: DecodedRecord): void {
     this.#touched = true;
+    this.#heedClock();
     if (this.#join.knows(decoded.id)) {
       // The caller used the same id twice. The first keeps it: feedback could not tell them apart.
       this.#accounting.dropped('duplicate-id');
@@ -138,45 +162,58 @@ export class Analysis {
     }
     const violations = this.#check.check(decoded);
     const rowsBefore = this.#observedRows;
-    const record: DriftlineRecord = { ...decoded, firstRow: decoded.rows > 0 ? rowsBefore : null, violations };
+    const { epoch, ended } = this.#epochs.see(decoded, rowsBefore);
+    const record: DriftlineRecord = {
+      ...decoded,
+      ...(epoch.version === decoded.version ? {} : { countedFor: epoch.version }),
+      firstRow: decoded.rows > 0 ? rowsBefore : null,
+      violations,
+    };
     this.#observedRows += record.rows;
-    // A mistyped path must not make a new version: only what was answered names one.
-    if (record.version !== null && record.status >= 200 && record.status < 300) this.#modelVersion = record.version;
     this.#accounting.stored(record);
     this.#batch.records.push(record);
     this.#batch.events.push({ kind: 'inference', id: record.id, at: record.at, record });
 
-    if (this.#reference.learn(record)) {
-      this.#batch.state.set('reference', this.#reference.snapshot());
-      this.#monitors.resolve(storedMonitors(this.#options.reader));
-      this.#askForLevels(null);
+    if (this.#references.learn(epoch.version, record)) {
+      this.#batch.state.set('reference', this.#references.snapshot());
+      this.#epochs.resolve();
+      this.#askForLevels(epoch, null);
     }
-    this.#judge(record.at, [
-      ...this.#blocks.observe(rowsBefore, record),
-      ...this.#monitors.record(record, placeOfCall(record, this.#surroundings())),
-    ]);
-    for (const window of this.#windows.add(record)) this.#closeWindow(window);
+    // Alerts of a version that ended are settled by the passing of time, which findings bring as well.
+    if (ended.length > 0) this.#evaluate(record.at, []);
+    this.#judge(record.at, this.#blocks.observe(rowsBefore, record), this.#epochs.current);
+    this.#judge(record.at, this.#epochs.stream(epoch, record, placeOfCall(record, this.#surroundings())), epoch.version);
+    for (const ended of this.#epochs.fill(epoch, record, this.#timeOf(record))) this.#closeWindow(ended);
     for (const early of this.#join.add(record)) this.#settleEarly(early);
   }
 
   /** One line of feedback, as it comes. */
   feedback(feedback: Feedback): FeedbackFate {
     this.#touched = true;
-    const { fate, joined } = this.#join.join(feedback);
+    const { fate, joined, record } = this.#join.join(feedback);
     if (fate === 'early') this.#batch.early.push(feedback);
     this.#tellFeedback(feedback, fate, joined?.error ?? null);
     if (joined === null) return fate;
     this.#batch.joined.push(joined);
     const place = placeOfFeedback(feedback, this.#surroundings());
-    const findings = joined.error === null ? [] : this.#monitors.value('feedback.error', Number(joined.error), place);
-    if (feedback.kind === 'reward') findings.push(...this.#monitors.value('feedback.reward', numberOf(feedback.value as Cell), place));
-    this.#judge(feedback.receivedAt, findings);
+    const observe = (signal: string, value: number | null) => this.#observeFeedback(record === null ? null : versionOf(record), signal, value, place);
+    if (joined.error !== null) observe('feedback.error', Number(joined.error));
+    if (feedback.kind === 'reward') observe('feedback.reward', numberOf(feedback.value as Cell));
     return fate;
+  }
+
+  /** Labels of a version that no longer answers say nothing of the one that does. */
+  #observeFeedback(version: Version, signal: string, value: number | null, place: Place): void {
+    const epoch = this.#epochs.get(version);
+    if (epoch === undefined) this.#accounting.skippedValue(signal);
+    else this.#judge(place.at, epoch.monitors.value(signal, value, place), version);
   }
 
   /** Lets time pass: alerts that wait for it, feedback that waited in vain. */
   tick(): void {
+    this.#heedClock();
     const now = this.#options.now();
+    for (const ended of this.#isTimed ? this.#epochs.advance(now - SETTLING_MS) : []) this.#closeWindow(ended);
     if (this.#passed) this.#touched = true;
     this.#passed = false;
     this.#evaluate(now, []);
@@ -197,15 +234,17 @@ export class Analysis {
   take(ringFull: number): Batch | null {
     if (this.#accounting.ring(ringFull)) this.#touched = true;
     if (!this.#touched) return null;
-    const { state, monitors } = this.#batch;
-    for (const row of this.#monitors.take()) monitors.set(row.key, row);
-    const progress: Progress = { observedRows: this.#observedRows, windows: this.#closedWindows, windowFromRow: this.#windows.fromRow };
+    const { state, monitors, endedMonitors } = this.#batch;
+    const { rows, ended } = this.#epochs.take();
+    for (const row of rows) monitors.set(row.key, row);
+    endedMonitors.push(...ended);
+    const progress: Progress = { observedRows: this.#observedRows, windows: this.#closedWindows, epochs: this.#epochs.snapshot() };
     // Plain data throughout: it was made to survive a JSON round trip.
     state.set('progress', progress as unknown as Json);
     state.set('alerts', this.#alerts as unknown as Json);
     state.set('accounting', this.#accounting.snapshot());
     state.set('schemaBlocks', this.#blocks.snapshot());
-    state.set('modelVersion', this.#modelVersion);
+    state.set('modelVersion', this.#epochs.current);
     return this.#batch;
   }
 
@@ -213,41 +252,92 @@ export class Analysis {
     this.#batch = emptyBatch();
     this.#touched = false;
     this.#join.committed();
+    this.#season?.committed();
   }
 
-  #closeWindow(window: ClosedWindow): void {
+  #closeWindow({ epoch, window }: EndedWindow): void {
+    this.#touched = true;
     this.#closedWindows++;
-    const findings = this.#monitors.window(window);
     const { policy } = this.#options;
+    const { version } = epoch;
+    const against = this.#comparisonOf(epoch, window);
+    const findings = epoch.monitors.window(window, against).map((finding): Finding => {
+      // A performance estimate compares with what the predictor was trained on.
+      const isCompared = finding.kind !== 'performance';
+      const remarks = [finding.note, window.note, isCompared ? against.note(finding.signal) : null].filter((part) => part !== null);
+      return {
+        ...finding,
+        modelVersion: version,
+        reference: isCompared ? against.source(finding.signal) : null,
+        note: remarks.length === 0 ? null : remarks.join('; '),
+      };
+    });
+    this.#remember(window, version, findings);
     this.#batch.windows.push(...findings);
     for (const finding of findings) {
-      const id = `${policy.name}:${finding.monitor}:${finding.signal}:${finding.detector}:${window.range.fromRow}`;
-      this.#batch.events.push({ kind: 'window', id, at: finding.at, finding, model: policy.model.name, modelVersion: this.#modelVersion });
+      const id = `${policy.name}:${finding.monitor}:${finding.signal}:${finding.detector}:${window.range.toRow}`;
+      this.#batch.events.push({ kind: 'window', id, at: finding.at, finding, model: policy.model.name, modelVersion: version });
     }
-    this.#evaluate(window.range.toAt, findings);
+    this.#evaluate(window.range.toAt, findings, version);
     const { fromAt, toAt } = window.range;
-    if (this.#levels.wantsRate && toAt > fromAt) this.#askForLevels(policy.window.rows / (toAt - fromAt));
+    if (this.#levels.wantsRate && toAt > fromAt) this.#askForLevels(epoch, window.rows / (toAt - fromAt));
   }
 
-  #askForLevels(rowsPerMs: number | null): void {
+  #comparisonOf(epoch: Epoch, window: EndedWindow['window']): Comparison {
+    const { reference, minSamples } = this.#options.policy;
+    const plain = reference.source === 'upstream' ? controlOf(window, reference.of, minSamples) : epoch.reference;
+    return this.#season?.comparison(window, epoch.version, plain) ?? plain;
+  }
+
+  /** What is normal at this hour: a window that drifted from just that, or came with a broken feed, is not. */
+  #remember(window: EndedWindow['window'], version: Version, findings: readonly Finding[]): void {
+    if (this.#season === null) return;
+    if (findings.some(({ level, reference }) => level === 'drift' && reference === 'same-hour-of-week')) return;
+    if (openAlerts(this.#alerts).some(({ kind, state }) => kind === 'schema' && state === 'firing')) return;
+    for (const [key, value] of this.#season.admit(window, version)) this.#batch.state.set(key, value);
+  }
+
+  /** @param epoch whose reference the levels come from; null before the first call, when there may be a file */
+  #askForLevels(epoch: Epoch | null, rowsPerMs: number | null): void {
     if ((this.#options.policy.falseAlarms ?? null) === null) return;
-    this.#levels.ask({ columns: this.#monitors.columns, cells: this.#monitors.referenceCells, rowsPerMs });
+    this.#levels.ask({ ...(epoch?.monitors ?? this.#epochs.data).task, rowsPerMs });
   }
 
   #useLevels(): void {
     this.#touched = true;
     this.#batch.state.set('calibration', this.#levels.snapshot());
-    this.#monitors.resolve(storedMonitors(this.#options.reader));
+    this.#epochs.resolve();
   }
 
-  #judge(at: number, findings: readonly Finding[]): void {
-    if (findings.length > 0) this.#evaluate(at, findings);
+  /** When a record came, held against the clock: one that is ahead of it, or far behind, was stamped by another. */
+  #timeOf(record: DriftlineRecord): number {
+    const time = timeOf(record);
+    if (!this.#isTimed) return time;
+    const now = this.#options.now();
+    const held = Math.max(now - LATEST_MS, Math.min(now, time));
+    if (held !== time && Math.abs(held - time) > SETTLING_MS) this.#accounting.irregular('time-clamped');
+    return held;
+  }
+
+  /** What lasts is measured by a clock that is never set: no alert fires or ends because the wall clock was. */
+  #heedClock(): void {
+    const step = this.#clock?.step() ?? 0;
+    if (step === 0) return;
+    this.#touched = true;
+    this.#accounting.irregular('clock-set');
+    this.#options.log(`analysis: the clock was set by ${step} ms; alerts count on as if it had not been`);
+    this.#alerts = withClockSet(this.#alerts, step);
+  }
+
+  #judge(at: number, findings: readonly Finding[], version: Version): void {
+    if (findings.length > 0) this.#evaluate(at, findings, version);
   }
 
   /** Findings become alerts, alerts become decisions; both go into the batch. Without findings it lets time and windows pass. */
-  #evaluate(at: number, findings: readonly Finding[]): void {
+  #evaluate(at: number, findings: readonly Finding[], modelVersion: Version = this.#epochs.current): void {
     const { policy, reader } = this.#options;
-    const moment = { at, observedRows: this.#observedRows, windows: this.#closedWindows, modelVersion: this.#modelVersion, findings };
+    const { live } = this.#epochs;
+    const moment = { at, observedRows: this.#observedRows, windows: this.#closedWindows, modelVersion, live, findings };
     const { state, changes, retriggered } = evaluate(policy, this.#alerts, moment);
     this.#alerts = state;
     if (changes.length === 0 && retriggered.length === 0) return;
@@ -276,10 +366,6 @@ export class Analysis {
     const id = `${feedback.id}:${feedback.row ?? ''}:${feedback.kind}:${feedback.receivedAt}:${fate}`;
     this.#batch.events.push({ kind: 'feedback', id, at: feedback.receivedAt, feedback, fate, error });
   }
-}
-
-function storedMonitors(reader: StoreReader) {
-  return new Map(reader.monitors().map((row) => [row.key, row]));
 }
 
 /** State never stops a start: what does not fit is said and begun anew. */

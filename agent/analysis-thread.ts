@@ -8,7 +8,7 @@ import { RingReader } from '../proxy/ring.ts';
 import { Analysis } from './analyse.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 import { calibrateApart } from './calibration/calibration-thread.ts';
-import { readReference } from './reference.ts';
+import { readReferences } from './reference.ts';
 import { Committer } from './store/commit.ts';
 import { openState } from './store/open.ts';
 import { StoreReader } from './store/read.ts';
@@ -87,9 +87,10 @@ process.exit(0);
 async function open(policy: Policy): Promise<Analysis> {
   return new Analysis({
     policy,
-    referenceFile: await readReference(policy),
+    referenceFiles: await readReferences(policy),
     reader,
     now: Date.now,
+    monotonic: () => performance.now(),
     log: (line) => say({ kind: 'log', line }),
     calibrate: calibrateApart,
   });

@@ -14,6 +14,8 @@ const MOST_EARLY = 100_000;
 export interface Joining {
   readonly fate: FeedbackFate;
   readonly joined: JoinedFeedback | null;
+  /** The record that it is about; null where it was not joined. */
+  readonly record: DriftlineRecord | null;
 }
 
 /** What the join looks up: the store, and what is not committed yet. */
@@ -66,29 +68,30 @@ export class FeedbackJoin {
   /** Decides what a line is about. Early lines are remembered until their record comes. */
   join(feedback: Feedback): Joining {
     const found = this.#find(feedback);
-    if (found === 'ambiguous') return { fate: 'ambiguous', joined: null };
+    if (found === 'ambiguous') return { fate: 'ambiguous', joined: null, record: null };
     if (found === null) {
-      if (this.#earlyCount >= MOST_EARLY) return { fate: 'early-full', joined: null };
+      if (this.#earlyCount >= MOST_EARLY) return { fate: 'early-full', joined: null, record: null };
       this.#earlyCount++;
       this.#awaited.add(feedback.id);
       const waiting = this.#recentEarly.get(feedback.id) ?? [];
       waiting.push(feedback);
       this.#recentEarly.set(feedback.id, waiting);
-      return { fate: 'early', joined: null };
+      return { fate: 'early', joined: null, record: null };
     }
-    if (feedback.receivedAt - found.at > this.#ttlMs) return { fate: 'late', joined: null };
-    if (feedback.row === null && found.rows > 1) return { fate: 'unusable', joined: null };
+    if (feedback.receivedAt - found.at > this.#ttlMs) return { fate: 'late', joined: null, record: null };
+    if (feedback.row === null && found.rows > 1) return { fate: 'unusable', joined: null, record: null };
     const row = feedback.row ?? 0;
-    if (row >= Math.max(found.rows, 1)) return { fate: 'unusable', joined: null };
+    if (row >= Math.max(found.rows, 1)) return { fate: 'unusable', joined: null, record: null };
     const key = `${found.id}\n${row}\n${feedback.kind}`;
     const before = this.#recentFeedback.get(key) ?? this.#stored(found.id, row, feedback.kind);
     if (before !== undefined) {
       const same = sameLabel(before, feedback.value) || JSON.stringify(before) === JSON.stringify(feedback.value);
-      return { fate: same ? 'duplicate' : 'contradicting', joined: null };
+      return { fate: same ? 'duplicate' : 'contradicting', joined: null, record: null };
     }
     this.#recentFeedback.set(key, feedback.value);
     const dataRow = found.firstRow === null ? null : found.firstRow + row;
-    return { fate: 'joined', joined: { recordId: found.id, row, dataRow, feedback, error: this.#judge(found, row, feedback) } };
+    const error = this.#judge(found, row, feedback);
+    return { fate: 'joined', joined: { recordId: found.id, row, dataRow, feedback, error }, record: found };
   }
 
   /** To be called when the open batch was committed: from here on the store knows. */

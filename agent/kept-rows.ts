@@ -1,5 +1,5 @@
 /**
- * Rows in memory, column by column, never more than a limit of cells: beyond it an even sample stays.
+ * Rows in memory, column by column, never more than a limit: beyond it an even sample stays.
  */
 import type { Cell } from '../contracts/record.ts';
 import { MOST_LEARNED_COLUMNS } from './columns.ts';
@@ -7,11 +7,19 @@ import { MOST_LEARNED_COLUMNS } from './columns.ts';
 /** Columns of both sides together; a schema's are never so many that names without end could push them out. */
 const MOST_SIGNALS = 2 * MOST_LEARNED_COLUMNS;
 
+const MOST_THINNING = 30;
+
 /** A record's cells by signal. */
 export type SignalCells = readonly (readonly [signal: string, cells: readonly Cell[]])[];
 
 /** Cells by signal, all of equal length. */
 export type SignalColumns = ReadonlyMap<string, readonly Cell[]>;
+
+/** How much is kept. */
+export interface KeptLimit {
+  readonly rows?: number;
+  readonly cells?: number;
+}
 
 /** Rows as they were kept. */
 export interface Kept {
@@ -27,6 +35,7 @@ export interface Kept {
  * them by a hash and not by every second one: clients that take turns would otherwise lose one of them.
  */
 export class KeptRows implements Kept {
+  readonly #mostRows: number;
   readonly #mostCells: number;
   #columns = new Map<string, Cell[]>();
   #numbers: number[] = [];
@@ -35,8 +44,9 @@ export class KeptRows implements Kept {
   #seen = 0;
 
   /** @param thinning how often the rows were halved already */
-  constructor(mostCells: number, thinning = 0) {
-    this.#mostCells = mostCells;
+  constructor({ rows = Number.POSITIVE_INFINITY, cells = Number.POSITIVE_INFINITY }: KeptLimit, thinning = 0) {
+    this.#mostRows = rows;
+    this.#mostCells = cells;
     this.#thinning = thinning;
   }
 
@@ -80,11 +90,18 @@ export class KeptRows implements Kept {
     this.#numbers.push(number);
     this.#times.push(at);
     for (const column of this.#columns.values()) if (column.length < this.#numbers.length) column.push(null);
-    if (this.#numbers.length * Math.max(1, this.#columns.size) > this.#mostCells) this.thin(this.#thinning + 1);
+    if (this.#isTooMuch()) this.#halve();
   }
 
-  thin(thinning: number): void {
-    this.#thinning = thinning;
+  #isTooMuch(): boolean {
+    const rows = this.#numbers.length;
+    return rows > this.#mostRows || rows * this.#columns.size > this.#mostCells;
+  }
+
+  #halve(): void {
+    // The hash has no more bits; so many rows are never kept.
+    if (this.#thinning === MOST_THINNING) return;
+    const thinning = ++this.#thinning;
     const stays = this.#numbers.map((number) => staysAt(number, thinning));
     const only = <T>(list: readonly T[]) => list.filter((_, place) => stays[place]);
     for (const [signal, column] of this.#columns) this.#columns.set(signal, only(column));

@@ -9,7 +9,7 @@ import { detectorOf } from '../detectors/catalogue.ts';
 import type { Calibration } from './calibration/calibration.ts';
 import { withLevels } from './calibration/levels.ts';
 import { PerformanceMonitor } from './performance-monitor.ts';
-import type { Reference } from './reference.ts';
+import type { Comparison, Reference } from './reference.ts';
 import { numberOf, requestFailed } from './signals.ts';
 import type { MonitorRow } from './store/commit.ts';
 import type { Place } from './streaming-monitor.ts';
@@ -22,6 +22,11 @@ import { cellsBySignal } from './windows.ts';
 /** Monitors as they were stored, by key. */
 export type StoredMonitors = ReadonlyMap<string, { readonly fingerprint: string; readonly state: Json }>;
 
+/** What the model does, as against what it is asked: another version begins these anew. */
+function isOfModel(signal: string): boolean {
+  return /^(outputs|feedback|request)\./.test(signal);
+}
+
 /** Remembers by signal; hands rows for the store to whoever asks. */
 export class Monitors {
   readonly #policy: Policy;
@@ -30,24 +35,30 @@ export class Monitors {
   /** Told of a missing or non-finite value that a streaming detector was spared. */
   readonly #skipped: (signal: string) => void;
   readonly #levels: () => Calibration | null;
+  readonly #part: 'data' | 'model';
   #streaming = new Map<string, StreamingMonitor[]>();
   #performance: PerformanceMonitor[] = [];
   #windowed: WindowMonitor | null = null;
   #rows = new Map<string, MonitorRow>();
 
-  /** @param options.levels those that the budget of false alarms sets, when they are there */
+  /**
+   * @param options.levels those that the budget of false alarms sets, when they are there
+   * @param options.part `data`: streams that go on when the model changes; `model`: the others, and what is judged window by window
+   */
   constructor(options: {
     policy: Policy;
     reference: Reference;
     log: (line: string) => void;
     skipped: (signal: string) => void;
     levels: () => Calibration | null;
+    part: 'data' | 'model';
   }) {
     this.#policy = options.policy;
     this.#reference = options.reference;
     this.#log = options.log;
     this.#skipped = options.skipped;
     this.#levels = options.levels;
+    this.#part = options.part;
   }
 
   /** The schema's columns, or those found in traffic; empty while there are neither. */
@@ -58,6 +69,11 @@ export class Monitors {
       inputs: inputs.length > 0 ? inputs : (guessed?.inputs ?? []),
       outputs: outputs.length > 0 ? outputs : (guessed?.outputs ?? []),
     };
+  }
+
+  /** What levels are worked out from. */
+  get task(): { readonly columns: Monitors['columns']; readonly cells: Monitors['referenceCells'] } {
+    return { columns: this.columns, cells: this.referenceCells };
   }
 
   /** The reference of every watched signal that has one. */
@@ -78,7 +94,9 @@ export class Monitors {
    * @throws ConfigError when a predictor's file cannot be used.
    */
   resolve(stored: StoredMonitors): void {
-    const watches = withLevels(this.#policy, watchList(this.#policy, this.columns, detectorOf), this.#levels());
+    const watches = withLevels(this.#policy, watchList(this.#policy, this.columns, detectorOf), this.#levels()).filter(
+      (watch) => (watch.kind === 'streaming' && !isOfModel(watch.signal)) === (this.#part === 'data'),
+    );
     const running = new Map([...this.#streaming.values()].flat().map((monitor) => [monitor.key, monitor]));
     this.#streaming = new Map();
     for (const watch of watches) {
@@ -95,6 +113,7 @@ export class Monitors {
 
   /** A record's values, to the streaming detectors. `byCall` places the signals that have one value a call. */
   record(record: DriftlineRecord, byCall: Place): Finding[] {
+    if (this.#streaming.size === 0) return [];
     const failed = requestFailed(record);
     const findings = [
       ...(failed === null ? [] : this.value('request.failed', Number(failed), byCall)),
@@ -122,9 +141,9 @@ export class Monitors {
     return monitors.map((monitor) => monitor.observe(value, place)).filter((finding) => finding !== null);
   }
 
-  /** A full window, to the windowed tests and the performance estimates. */
-  window(window: ClosedWindow): Finding[] {
-    const judged = this.#windowed?.judge(window) ?? { findings: [], rows: [] };
+  /** A full window, to the windowed tests and the performance estimates. `against`: where it is not compared with the reference. */
+  window(window: ClosedWindow, against?: Comparison): Finding[] {
+    const judged = this.#windowed?.judge(window, against) ?? { findings: [], rows: [] };
     const findings = [...judged.findings];
     for (const row of judged.rows) this.#rows.set(row.key, row);
     for (const monitor of this.#performance) {

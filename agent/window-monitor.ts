@@ -12,7 +12,7 @@ import { calibratedP } from '../detectors/null-law.ts';
 import { adjustBenjaminiHochberg, adjustBonferroni } from '../detectors/benjamini-hochberg.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
 import { windowedLevel } from './calibration/levels.ts';
-import type { Reference } from './reference.ts';
+import type { Comparison, Reference } from './reference.ts';
 import { categoriesOf, numbersOf } from './signals.ts';
 import type { MonitorRow } from './store/commit.ts';
 import { keyOf } from './streaming-monitor.ts';
@@ -23,6 +23,7 @@ interface Prepared {
   readonly watch: WindowedWatch;
   readonly key: string;
   readonly fingerprint: string;
+  readonly cells: readonly Cell[];
   readonly test: WindowedTest;
   readonly reference: Summary;
   observed: number;
@@ -62,17 +63,21 @@ export class WindowMonitor {
     }
   }
 
-  /** Findings of the window, one a watched signal, and the monitors' new rows for the store. */
-  judge(window: ClosedWindow): { findings: Finding[]; rows: MonitorRow[] } {
+  /**
+   * Findings of the window, one a watched signal, and the monitors' new rows for the store.
+   *
+   * @param against what it is compared with, where that is not the reference
+   */
+  judge(window: ClosedWindow, against: Comparison = this.#reference): { findings: Finding[]; rows: MonitorRow[] } {
     const findings: Finding[] = [];
     const byMonitor = Map.groupBy(this.#watches, (watch) => watch.monitor);
-    for (const [monitor, watches] of byMonitor) findings.push(...this.#judgeTogether(monitor, watches, window));
+    for (const [monitor, watches] of byMonitor) findings.push(...this.#judgeTogether(monitor, watches, window, against));
     return { findings, rows: this.#watches.map((watch) => this.#row(watch, findings)) };
   }
 
-  #judgeTogether(monitor: MonitorPolicy, watches: readonly WindowedWatch[], window: ClosedWindow): Finding[] {
+  #judgeTogether(monitor: MonitorPolicy, watches: readonly WindowedWatch[], window: ClosedWindow, against: Comparison): Finding[] {
     const level = windowedLevel(this.#policy, monitor, this.#calibration);
-    const tested = watches.map((watch) => atLevel(this.#test(watch, window.columns.get(watch.signal) ?? []), level));
+    const tested = watches.map((watch) => atLevel(this.#test(watch, window.columns.get(watch.signal) ?? [], against), level));
     const pValues = tested.flatMap(({ result }) => (result === null ? [] : [result.calibratedP]));
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
@@ -109,11 +114,16 @@ export class WindowMonitor {
     });
   }
 
-  #test(watch: WindowedWatch, cells: readonly Cell[]): Tested {
+  #test(watch: WindowedWatch, cells: readonly Cell[], against: Comparison): Tested {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
-    const prepared = this.#prepare(watch);
-    if (prepared === null) return { watch, result: null, n: values.length, note: 'the reference is still being learned' };
+    const reference = against.cells(watch.signal);
+    if (reference === null) return { watch, result: null, n: values.length, note: 'the reference is still being learned' };
+    const compared = valuesOf(watch, reference).length;
+    if (compared < against.minSamples)
+      return { watch, result: null, n: values.length, note: `${compared} values to compare with, ${against.minSamples} are needed` };
+    const prepared = this.#prepare(watch, reference);
+    if (prepared === null) return { watch, result: null, n: values.length, note: 'the reference has no values' };
     if (values.length < this.#policy.minSamples) {
       return { watch, result: null, n: values.length, note: `${values.length} values, ${this.#policy.minSamples} are needed` };
     }
@@ -127,12 +137,11 @@ export class WindowMonitor {
     return { watch, result, n: values.length, note: parts.join(', ') };
   }
 
-  #prepare(watch: WindowedWatch): Prepared | null {
+  /** The reference's cells are one list from window to window; others are prepared each time. */
+  #prepare(watch: WindowedWatch, cells: readonly Cell[]): Prepared | null {
     const key = keyOf(watch);
     const ready = this.#prepared.get(key);
-    if (ready !== undefined) return ready;
-    const cells = this.#reference.cells(watch.signal);
-    if (cells === null) return null;
+    if (ready?.cells === cells) return ready;
     const values = valuesOf(watch, cells);
     if (values.length === 0) return null;
     const options = withDefaults(watch.definition.options, watch.choice.options);
@@ -140,6 +149,7 @@ export class WindowMonitor {
       watch,
       key,
       fingerprint: this.#reference.hash(watch.signal),
+      cells,
       test: watch.definition.prepare(options, values),
       reference: summarise(watch, cells, values),
       observed: 0,

@@ -44,6 +44,8 @@ interface Pane {
   openedAt: number | null;
   readonly rows: KeptRows;
   readonly control: KeptRows;
+  /** Newest row, its own or the control's. */
+  lastRow: number;
   /** Stretch of its rows; `toRow` before `fromRow` while there are none. */
   fromRow: number;
   toRow: number;
@@ -201,6 +203,7 @@ export class Windows {
   }
 
   #put(pane: Pane, record: DriftlineRecord, number: number, time: number, signals: SignalCells, index: number): void {
+    pane.lastRow = number;
     if (this.#isControl(record)) {
       // Concurrent means what it says: nothing of before the first row that is to be compared.
       if (pane.rows.seen > 0) pane.control.add(number, time, signals, index);
@@ -224,7 +227,7 @@ export class Windows {
     const panes = this.#stepMs === null ? this.#panes : this.#panes.filter(({ step }) => step !== null && step >= first);
     const isWhole = this.#stepMs !== null || panes.length === this.#steps;
     const window = isWhole ? [this.#window(panes, last, short ?? this.#partly(first))] : [];
-    this.#panes = [...panes.slice(-(this.#steps - 1) || panes.length), this.#begin(last.toRow + 1)];
+    this.#panes = [...panes.slice(-(this.#steps - 1) || panes.length), this.#begin(last.lastRow + 1)];
     return window;
   }
 
@@ -256,14 +259,21 @@ export class Windows {
       startRow,
       step: null,
       openedAt: null,
-      rows: new KeptRows(this.#mostCells, thinning),
-      control: new KeptRows(this.#mostCells, controlThinning),
+      rows: new KeptRows({ cells: this.#mostCells }, thinning),
+      control: new KeptRows({ cells: this.#mostCells }, controlThinning),
+      lastRow: startRow - 1,
       fromRow: startRow,
       toRow: startRow - 1,
       fromAt: 0,
       toAt: 0,
     };
   }
+}
+
+/** A window of these rows and nothing more to be said of it. */
+export function windowOf(range: RowRange, columns: SignalColumns): ClosedWindow {
+  const rows = [...columns.values()][0]?.length ?? 0;
+  return { range, columns, times: [], freshFrom: 0, rows, note: null, control: null };
 }
 
 /** When a record came to us: its call's end, since calls of any length are told in the order of their ends. */

@@ -13,6 +13,7 @@ import { readStream } from '../agent/demo/stream.ts';
 import { Reference } from '../agent/reference.ts';
 import { watchList } from '../agent/watch-list.ts';
 import { WindowMonitor } from '../agent/window-monitor.ts';
+import { windowOf } from '../agent/windows.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
@@ -167,9 +168,9 @@ function monitorOf(policy: Policy, reference: Columns, seed: number): { judge: (
   const { schema } = policy;
   const calibration = calibrate({ policy, columns: schema, cells: reference, rowsPerMs: null, seed });
   const watches = watchList(policy, schema, detectorOf).filter((watch) => watch.kind === 'windowed');
-  const monitor = new WindowMonitor(policy, watches, new Reference(policy, reference), new Map(), calibration);
+  const monitor = new WindowMonitor(policy, watches, new Reference(policy, [{ columns: reference, sha256: '' }]), new Map(), calibration);
   const range = { fromRow: 0, toRow: WINDOW_ROWS - 1, fromAt: 0, toAt: 0 };
-  return { judge: (columns) => monitor.judge({ range, columns }).findings, calibration };
+  return { judge: (columns) => monitor.judge(windowOf(range, columns)).findings, calibration };
 }
 
 function drifts(findings: readonly Finding[]): Finding[] {

@@ -33,6 +33,7 @@ import {
 } from './calibration.ts';
 import { proportionInterval } from './intervals.ts';
 import { type Replays, replayTests, type Watched } from './replays.ts';
+import { inRows, rowsAStep } from './window-rows.ts';
 import { keptStream, type LevelBase, NOTHING, rowsInWords, streamLevel } from './streams.ts';
 
 /** Tests that a monitor's replays may take, so that wide tables take no longer than narrow ones. */
@@ -50,8 +51,11 @@ interface Family {
 }
 
 /** Pure: the same task gives the same levels. */
-export function calibrate(task: CalibrationTask): Calibration {
-  const { policy } = task;
+export function calibrate(given: CalibrationTask): Calibration {
+  const policy = inRows(given.policy, given.rowsPerMs, given.cells.size);
+  const fingerprint = calibrationFingerprint(given);
+  if (policy === null) return { fingerprint, windowsInPeriod: null, rate: 'unknown', budget: null, levels: [] };
+  const task = { ...given, policy };
   const watches = watchList(policy, task.columns, detectorOf);
   const families = [
     ...Map.groupBy(
@@ -69,7 +73,7 @@ export function calibrate(task: CalibrationTask): Calibration {
     }),
   );
   const streams = watches.filter((watch) => watch.kind === 'streaming');
-  const period = windowsInPeriod(policy, task.rowsPerMs);
+  const period = windowsInPeriod(given.policy, task.rowsPerMs);
   const allowed = policy.falseAlarms?.atMost ?? null;
   const budget = allowed === null || period.windowsInPeriod === null ? null : allowed / period.windowsInPeriod;
 
@@ -89,7 +93,7 @@ export function calibrate(task: CalibrationTask): Calibration {
       return streamLevel(task, watch, part === null ? null : part / beside);
     }),
   ];
-  return { fingerprint: calibrationFingerprint(task), ...period, budget, levels: [...kept, ...set] };
+  return { fingerprint, ...period, budget, levels: [...kept, ...set] };
 }
 
 /** Expected false alarms a window of all levels together, as far as they are known. */
@@ -119,13 +123,17 @@ function viewsOf({ watch, cells }: Watched): Float64Array[] {
   return frequent.map(([category]) => Float64Array.from(categories, (value) => Number(value === category)));
 }
 
-/** Replays of a family, as many as the number of its tests allows. */
-export function replaysOf(task: CalibrationTask, watched: readonly Watched[], blockRows: number): Replays {
+/**
+ * Replays of a family, as many as the number of its tests allows.
+ *
+ * @param stepRows from one window to the next, where they overlap; by default each stands by itself
+ */
+export function replaysOf(task: CalibrationTask, watched: readonly Watched[], blockRows: number, stepRows?: number): Replays {
   const { policy, seed } = task;
   const windows = Math.max(200, Math.min(MOST_WINDOWS, Math.floor(MOST_TESTS / watched.length)));
   const references = Math.min(MOST_REFERENCES, Math.max(20, Math.floor(windows / 20)));
   const size = { references, windows: Math.ceil(windows / references) };
-  return replayTests(watched, { blockRows, windowRows: policy.window.rows, minSamples: policy.minSamples, size }, new Random(seed));
+  return replayTests(watched, { blockRows, windowRows: policy.window.rows, stepRows: stepRows ?? policy.window.rows, minSamples: policy.minSamples, size }, new Random(seed));
 }
 
 function ofFamily({ monitor, watched }: Family): LevelBase {
@@ -151,7 +159,7 @@ function keptLevel(task: CalibrationTask, family: Family): MonitorLevel {
     };
   const dependence = dependenceOf(policy, watched);
   const blockRows = dependence.blockRows ?? Math.max(1, Math.floor(dependence.rows / FEWEST_BLOCKS));
-  const { alarms, windows } = countAlarms(monitor, watched, replaysOf(task, watched, blockRows));
+  const { alarms, windows } = countAlarms(monitor, watched, replaysOf(task, watched, blockRows, rowsAStep(policy.window)));
   const [, most] = proportionInterval(alarms, windows);
   const doubt = dependence.blockRows === null ? '; the reference changes too slowly for that: the true share is larger' : '';
   return {

@@ -9,6 +9,7 @@ import { watchList } from '../watch-list.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
 import { type Power, powerOf } from './power.ts';
+import { inRows } from './window-rows.ts';
 
 /** Expected false alarms of a policy. */
 export interface AlarmReport {
@@ -23,6 +24,8 @@ export interface AlarmReport {
   /** The levels written out, and those whose share is known, go beyond the budget. */
   readonly exceeded: boolean;
   readonly power: readonly Power[];
+  /** On what the figures do not cover, or cover on the safe side. */
+  readonly remarks: readonly string[];
 }
 
 const SEED = 1;
@@ -32,6 +35,7 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
   const { inputs, outputs } = policy.schema;
   const task: CalibrationTask = { policy, columns: { inputs, outputs }, cells: await readReference(policy), rowsPerMs: null, seed: SEED };
   const calibration = calibrate(task);
+  const counted = inRows(policy, null, task.cells.size);
   const per = policy.falseAlarms?.per ?? null;
   // Without a rate or a budget a hundred windows are a measure that everybody can picture.
   const windows = calibration.windowsInPeriod ?? 100;
@@ -53,8 +57,21 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
     written,
     allowed,
     exceeded: calibration.budget !== null && allowed !== null && written > allowed,
-    power: powers(task, calibration),
+    power: counted === null ? [] : powers({ ...task, policy: counted }, calibration),
+    remarks: remarksOf(policy, counted !== null),
   };
+}
+
+function remarksOf({ window, seasonality = null, reference }: Policy, isCounted: boolean): string[] {
+  const remarks: string[] = [];
+  if (!isCounted) remarks.push('how many rows a window has is not known before there is traffic; add `traffic.expectedRows` to see its levels');
+  if ((window.stepRows ?? window.stepMs ?? null) !== null)
+    remarks.push('windows overlap: each step counts as a window of its own, which is on the safe side; levels written out are counted on replays that overlap as well');
+  if (seasonality !== null)
+    remarks.push('levels come from replays of the reference; how far one week is like another is not in them: see `backtest` on some months');
+  if (reference.source === 'upstream')
+    remarks.push(`levels come from replays of the first rows that ${reference.of} serves; until then monitors without a written level wait`);
+  return remarks;
 }
 
 function powers(task: CalibrationTask, { levels }: Calibration): Power[] {
@@ -70,9 +87,10 @@ function powers(task: CalibrationTask, { levels }: Calibration): Power[] {
 }
 
 /** For a terminal, each line with its name in front. */
-export function alarmLines({ calibration, period, expected, allowed, power }: AlarmReport): string[] {
+export function alarmLines({ calibration, period, expected, allowed, power, remarks }: AlarmReport): string[] {
   const { levels } = calibration;
-  if (levels.length === 0) return [];
+  const remarkLines = remarks.map((remark) => `  note       ${remark}`);
+  if (levels.length === 0) return remarkLines;
   const of = allowed === null ? '' : `, of the ${figure(allowed)} allowed`;
   const unknown = levels.filter(({ share, value }) => share === null && value !== null).length;
   const without = unknown === 0 ? '' : `; without ${unknown} level${unknown === 1 ? '' : 's'} whose share is not known`;
@@ -83,6 +101,7 @@ export function alarmLines({ calibration, period, expected, allowed, power }: Al
     ...[...Map.groupBy(power, ({ monitor }) => monitor)].map(
       ([monitor, tests]) => `  power      ${monitor}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,
     ),
+    ...remarkLines,
   ];
 }
 

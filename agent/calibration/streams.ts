@@ -8,6 +8,7 @@ import type { StreamingWatch } from '../watch-list.ts';
 import { type CalibrationTask, levelOptionOf, type MonitorLevel } from './calibration.ts';
 import { proportionInterval } from './intervals.ts';
 import { levelFor, streamShare } from './stream-level.ts';
+import { rowsAStep } from './window-rows.ts';
 
 /** What a level is about. */
 export type LevelBase = Pick<MonitorLevel, 'monitor' | 'kind' | 'signal' | 'detector' | 'option'>;
@@ -51,7 +52,7 @@ export function keptStream(task: CalibrationTask, watch: StreamingWatch): Monito
   if (typeof stream === 'string')
     return { ...base, method: 'unknown', why: `${stream}: its share is not known`, share: null, shareAtMost: null, blockRows: null };
   const { drifts, values } = streamShare(watch, {}, stream, new Random(task.seed));
-  const perWindow = task.policy.window.rows / values;
+  const perWindow = rowsAStep(task.policy.window) / values;
   const [, most] = proportionInterval(drifts, values);
   return {
     ...base,
@@ -79,7 +80,7 @@ export function streamLevel(task: CalibrationTask, watch: StreamingWatch, part: 
   const refuse = (why: string): MonitorLevel => ({ ...base, ...NOTHING, method: 'insufficient', why });
   if (part === null) return refuse('the rate of traffic is not known yet: a budget in time says nothing of a window');
   if (part <= 0) return refuse('the levels written out use up the whole budget');
-  const found = levelFor(watch, stream, part / task.policy.window.rows, new Random(task.seed));
+  const found = levelFor(watch, stream, part / rowsAStep(task.policy.window), new Random(task.seed));
   if (found === null) return refuse(`no ${base.option} keeps ${watch.choice.type} on ${watch.signal} within its share`);
   return {
     ...base,

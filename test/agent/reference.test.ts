@@ -1,6 +1,6 @@
 import path from 'node:path';
 import t from 'tap';
-import { Reference, readReference } from '../../agent/reference.ts';
+import { References, readReference } from '../../agent/reference.ts';
 import type { Policy } from '../../contracts/policy.ts';
 import type { DriftlineRecord } from '../../contracts/record.ts';
 import { policyOf } from '../support/policies.ts';
@@ -27,16 +27,17 @@ t.test('a file gives each column in its own type, and what is empty is missing',
 
 t.test('a reference is learned row by row, frozen when it is whole, and the same after a restart', (t) => {
   const policy: Policy = { ...policyOf(spec('{source: traffic, learn: {rows: 50}}')), reference: { source: 'traffic', rows: 5 } };
-  const reference = new Reference(policy, new Map());
-  t.notOk(reference.learn(record(3)));
+  const references = new References(policy, { main: null, versions: new Map() });
+  const reference = references.of(null);
+  t.notOk(references.learn(null, record(3)));
   t.equal(reference.cells('inputs.age'), null, 'not before it is whole');
   t.notOk(reference.learn(record(0)), 'a call without rows teaches nothing');
   t.notOk(reference.learn(record(1, { undecoded: 'not-json' })));
-  t.ok(reference.learn(record(4, { inputs: { age: [2, 2, 2, 2], region: ['a', 'a', 'a', 'a'] } })), 'the record that completes it');
+  t.ok(references.learn(null, record(4, { inputs: { age: [2, 2, 2, 2], region: ['a', 'a', 'a', 'a'] } })), 'the record that completes it');
   t.same(reference.cells('inputs.age'), [1, 1, 1, 2, 2]);
   t.same(reference.cells('inputs.region'), [null, null, null, 'a', 'a'], 'a column that came later was missing before');
   t.notOk(reference.learn(record(9)), 'frozen');
-  const again = new Reference(policy, new Map(), JSON.parse(JSON.stringify(reference.snapshot())));
+  const again = new References(policy, { main: null, versions: new Map() }, JSON.parse(JSON.stringify(references.snapshot()))).of(null);
   t.ok(again.frozen);
   t.equal(again.hash('inputs.age'), reference.hash('inputs.age'));
   t.equal(again.hash('inputs.none'), 'none');

@@ -2,7 +2,7 @@
  * The analysis line for tests: the real code on a real store, fed with exchanges made here, committed when the test says so.
  */
 import { Analysis } from '../../agent/analyse.ts';
-import { readReference } from '../../agent/reference.ts';
+import { readReferences } from '../../agent/reference.ts';
 import { Committer } from '../../agent/store/commit.ts';
 import { openState } from '../../agent/store/open.ts';
 import { StoreReader } from '../../agent/store/read.ts';
@@ -24,7 +24,7 @@ export async function openLine(policy: Policy, directory: string, now: () => num
   const reader = new StoreReader(db);
   const committer = new Committer(db);
   const log: string[] = [];
-  const analysis = new Analysis({ policy, referenceFile: await readReference(policy), reader, now, log: (line) => log.push(line) });
+  const analysis = new Analysis({ policy, referenceFiles: await readReferences(policy), reader, now, log: (line) => log.push(line) });
   return {
     analysis,
     reader,
