@@ -40,14 +40,12 @@ export class KeptRows implements Kept {
   #columns = new Map<string, Cell[]>();
   #numbers: number[] = [];
   #times: number[] = [];
-  #thinning: number;
+  #thinning = 0;
   #seen = 0;
 
-  /** @param thinning how often the rows were halved already */
-  constructor({ rows = Number.POSITIVE_INFINITY, cells = Number.POSITIVE_INFINITY }: KeptLimit, thinning = 0) {
+  constructor({ rows = Number.POSITIVE_INFINITY, cells = Number.POSITIVE_INFINITY }: KeptLimit) {
     this.#mostRows = rows;
     this.#mostCells = cells;
-    this.#thinning = thinning;
   }
 
   get columns(): SignalColumns {

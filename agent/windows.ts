@@ -61,8 +61,6 @@ interface State {
     readonly startRow: number;
     readonly step: number | null;
     readonly openedAt: number | null;
-    readonly thinning: number;
-    readonly controlThinning: number;
   }[];
 }
 
@@ -108,11 +106,7 @@ export class Windows {
       return;
     }
     this.#since = kept.since;
-    this.#panes = kept.panes.map(({ startRow, step, openedAt, thinning, controlThinning }) => ({
-      ...this.#begin(startRow, thinning, controlThinning),
-      step,
-      openedAt,
-    }));
+    this.#panes = kept.panes.map(({ startRow, step, openedAt }) => ({ ...this.#begin(startRow), step, openedAt }));
   }
 
   /** Row from which on the records are needed after a restart. */
@@ -130,13 +124,7 @@ export class Windows {
   }
 
   snapshot(): Json {
-    const panes = this.#panes.map(({ startRow, step, openedAt, rows, control }) => ({
-      startRow,
-      step,
-      openedAt,
-      thinning: rows.thinning,
-      controlThinning: control.thinning,
-    }));
+    const panes = this.#panes.map(({ startRow, step, openedAt }) => ({ startRow, step, openedAt }));
     return { policy: JSON.stringify(this.#policy), since: this.#since, panes };
   }
 
@@ -161,6 +149,7 @@ export class Windows {
     const closed = this.advance(time);
     const signals = [...cellsBySignal(record)];
     const isControl = this.#isControl(record);
+    const { thinning } = this.#open.rows;
     for (let index = 0; index < record.rows; index++) {
       const pane = this.#open;
       this.#put(pane, record, record.firstRow + index, time, signals, index);
@@ -170,6 +159,7 @@ export class Windows {
       if (this.#stepMs !== null) pane.step ??= Math.floor(time / this.#stepMs);
       else if (pane.rows.seen === this.#stepRows) closed.push(...this.#end(null));
     }
+    if (this.#open.rows.thinning > thinning) this.#count('thinned');
     return closed;
   }
 
@@ -209,9 +199,7 @@ export class Windows {
       if (pane.rows.seen > 0) pane.control.add(number, time, signals, index);
       return;
     }
-    const before = pane.rows.thinning;
     pane.rows.add(number, time, signals, index);
-    if (pane.rows.thinning !== before) this.#count('thinned');
     if (pane.rows.seen === 1) {
       pane.fromRow = number;
       pane.fromAt = record.at;
@@ -254,13 +242,13 @@ export class Windows {
     return missedMs > spanMs / 10 ? `low power: covers the last ${duration(spanMs - missedMs)} of ${duration(spanMs)}` : null;
   }
 
-  #begin(startRow: number, thinning = 0, controlThinning = 0): Pane {
+  #begin(startRow: number): Pane {
     return {
       startRow,
       step: null,
       openedAt: null,
-      rows: new KeptRows({ cells: this.#mostCells }, thinning),
-      control: new KeptRows({ cells: this.#mostCells }, controlThinning),
+      rows: new KeptRows({ cells: this.#mostCells }),
+      control: new KeptRows({ cells: this.#mostCells }),
       lastRow: startRow - 1,
       fromRow: startRow,
       toRow: startRow - 1,

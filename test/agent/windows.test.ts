@@ -172,6 +172,21 @@ for (const [name, policy] of kinds) {
   });
 }
 
+t.test('after a clock was set back, nothing of before is in what comes after', async (t) => {
+  const windows = windowsOf({ rows: 1_000_000, spanMs: 6 * MINUTE, stepMs: 2 * MINUTE });
+  for (let row = 0; row < 8; row++) windows.add(recordOf(row, 1, NOON + row * MINUTE));
+  windows.add(recordOf(8, 1, NOON - HOUR));
+  t.same(spans(windows.advance(NOON - HOUR + 2 * MINUTE)), [[8, 8]]);
+});
+
+t.test('after a clock was set back, a window ages from then on', async (t) => {
+  const windows = windowsOf({ rows: 1_000, maxAgeMs: 5 * MINUTE });
+  windows.add(recordOf(0, 1, NOON));
+  t.same(windows.advance(NOON - HOUR), []);
+  t.same(windows.advance(NOON - HOUR + 4 * MINUTE), []);
+  t.match(windows.advance(NOON - HOUR + 5 * MINUTE), [{ rows: 1 }]);
+});
+
 t.test('a call that comes a little late counts in the window that is open', async (t) => {
   const windows = windowsOf({ rows: 1_000_000, spanMs: MINUTE });
   windows.add(recordOf(0, 1, NOON + MINUTE + 5_000));
