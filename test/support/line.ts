@@ -1,7 +1,7 @@
 /**
  * The analysis line for tests: the real code on a real store, fed with exchanges made here, committed when the test says so.
  */
-import { Analysis } from '../../agent/analyse.ts';
+import { Analysis, type AnalysisOptions } from '../../agent/analyse.ts';
 import { readReferences } from '../../agent/reference.ts';
 import { Committer } from '../../agent/store/commit.ts';
 import { openState } from '../../agent/store/open.ts';
@@ -19,12 +19,17 @@ export interface Line {
   crash(): void;
 }
 
-export async function openLine(policy: Policy, directory: string, now: () => number = () => 0): Promise<Line> {
+export async function openLine(
+  policy: Policy,
+  directory: string,
+  now: () => number = () => 0,
+  over: Partial<AnalysisOptions> = {},
+): Promise<Line> {
   const { db } = openState(directory);
   const reader = new StoreReader(db);
   const committer = new Committer(db);
   const log: string[] = [];
-  const analysis = new Analysis({ policy, referenceFiles: await readReferences(policy), reader, now, log: (line) => log.push(line) });
+  const analysis = new Analysis({ policy, referenceFiles: await readReferences(policy), reader, now, log: (line) => log.push(line), ...over });
   return {
     analysis,
     reader,
