@@ -23,7 +23,7 @@ import { decideAndTell } from './decisions.ts';
 import { type EndedWindow, type Epoch, Epochs, versionOf } from './epochs.ts';
 import { FeedbackJoin } from './feedback.ts';
 import { placeOfCall, placeOfFeedback, type Surroundings } from './places.ts';
-import { type Comparison, type ReferenceFiles, References } from './reference.ts';
+import { type Comparison, type ReferenceFiles, References, shownFiles } from './reference.ts';
 import { SchemaBlocks } from './schema-blocks.ts';
 import { SchemaCheck } from './schema-check.ts';
 import { Season } from './season.ts';
@@ -126,6 +126,9 @@ export class Analysis {
       },
       progress?.epochs,
     );
+    const files = shownFiles(policy, options.referenceFiles) as unknown as Json;
+    this.#touched = JSON.stringify(files) !== JSON.stringify(reader.state('referenceFiles') ?? []);
+    if (this.#touched) this.#batch.state.set('referenceFiles', files);
     this.#askForLevels(this.#epochs.currentEpoch ?? null, null);
   }
 
@@ -334,8 +337,10 @@ export class Analysis {
   }
 
   /** Findings become alerts, alerts become decisions; both go into the batch. Without findings it lets time and windows pass. */
-  #evaluate(at: number, findings: readonly Finding[], modelVersion: Version = this.#epochs.current): void {
-    const { policy, reader } = this.#options;
+  #evaluate(foundAt: number, findings: readonly Finding[], modelVersion: Version = this.#epochs.current): void {
+    const { policy, reader, now } = this.#options;
+    // What was found under a clock that has been set back since would lie in the future.
+    const at = this.#clock === null ? foundAt : Math.min(foundAt, now());
     const { live } = this.#epochs;
     const moment = { at, observedRows: this.#observedRows, windows: this.#closedWindows, modelVersion, live, findings };
     const { state, changes, retriggered } = evaluate(policy, this.#alerts, moment);

@@ -209,6 +209,24 @@ export class References {
   }
 }
 
+/** A reference file as `/v1/status` shows it. */
+export interface ReferenceFileShown {
+  /** Model version that it is for; null = all that have none of their own. */
+  readonly version: string | null;
+  readonly path: string;
+  /** Of the file's bytes, hex. */
+  readonly sha256: string;
+}
+
+/** The policy's files, the one for all versions first. */
+export function shownFiles({ reference }: Policy, { main, versions }: ReferenceFiles): ReferenceFileShown[] {
+  if (reference.source !== 'file' || main === null) return [];
+  return [
+    { version: null, path: reference.path, sha256: main.sha256 },
+    ...[...versions].map(([version, { sha256 }]) => ({ version, path: reference.versions![version]!, sha256 })),
+  ];
+}
+
 /** Reads the policy's reference files, if it has any. @throws ConfigError when one cannot be read, or lacks every column of the schema. */
 export async function readReferences({ reference, schema }: Policy): Promise<ReferenceFiles> {
   const versions = new Map<string, ReferenceFile>();

@@ -7,6 +7,7 @@ import type { Policy } from '../contracts/policy.ts';
 import type { DeliveryStatus } from '../exporters/delivery.ts';
 import type { Counts } from './accounting.ts';
 import { readCounts } from './accounting.ts';
+import type { ReferenceFileShown } from './reference.ts';
 import type { StoreReader } from './store/read.ts';
 
 /** How a model as a whole is doing; `insufficient` before anything could be judged. */
@@ -44,7 +45,13 @@ export interface Status {
   /** `accepted = stored + dropped + queued`. */
   readonly accounting: Counts & { readonly queued: number };
   readonly rows: { readonly observed: number; readonly windows: number };
-  readonly reference: { readonly source: string; readonly kind: string | null; readonly ready: boolean };
+  readonly reference: {
+    readonly source: string;
+    readonly kind: string | null;
+    readonly ready: boolean;
+    /** Files it was read from, the one for all versions first. */
+    readonly files: readonly ReferenceFileShown[];
+  };
   /** Newest performance estimate and what labels say of the newest window, each null before it is known. */
   readonly quality: {
     readonly estimate: Finding['estimate'];
@@ -88,12 +95,13 @@ function withQueued(counts: Counts, { captured, settledAtStart }: LiveFacts): Co
 /** Puts the status together from the store and the live facts. */
 export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
   const { policy } = facts;
-  const progress = (reader.state('progress') ?? {}) as { observedRows?: number; windows?: number; windowFromRow?: number };
+  const progress = (reader.state('progress') ?? {}) as { observedRows?: number; windows?: number };
   const alerts = reader.openAlerts();
   const reference = (reader.state('reference') ?? {}) as { frozen?: boolean };
   const windows = reader.recentWindows(200);
   const estimate = windows.findLast((finding) => finding.kind === 'performance' && finding.estimate !== null)?.estimate ?? null;
-  const ready = policy.reference.source === 'file' || reference.frozen === true;
+  const ready = policy.reference.source !== 'traffic' || reference.frozen === true;
+  const files = (reader.state('referenceFiles') ?? []) as unknown as readonly ReferenceFileShown[];
   return {
     version: facts.version,
     startedAt: facts.startedAt,
@@ -111,7 +119,7 @@ export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
     proxy: facts.proxy,
     accounting: withQueued(readCounts(reader.state('accounting')), facts),
     rows: { observed: progress.observedRows ?? 0, windows: progress.windows ?? 0 },
-    reference: { source: policy.reference.source, kind: policy.reference.kind ?? null, ready },
+    reference: { source: policy.reference.source, kind: policy.reference.kind ?? null, ready, files },
     quality: { estimate, measured: measured(reader, windows) },
     alerts: alerts.map(({ id, monitor, signal, kind, severity, state }) => ({ id, monitor, signal, kind, severity, state })),
     exporters: facts.exporters,

@@ -15,7 +15,11 @@ interface Shown {
   readonly observed: number;
   readonly level: string;
   readonly statistic: number | null;
+  /** Absent for streams that belong to no version. */
+  readonly modelVersion?: string | null;
 }
+
+const MONITOR_LABELS = ['monitor', 'signal', 'detector', 'model_version'];
 
 /** Makes the writer of the exposition text; `read` gives the figures of the moment. */
 export function metricsWriter(read: () => { status: Status; signals: readonly Json[] }): { contentType: string; write(): Promise<string> } {
@@ -30,9 +34,9 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
   const dropped = counter('driftline_dropped_total', 'Predictions not recorded, by reason', ['reason']);
   const violations = counter('driftline_schema_violations_total', 'Rows that breach the schema, by kind', ['model_name', 'kind']);
   const feedback = counter('driftline_feedback_total', 'Lines of feedback, by fate', ['fate']);
-  const score = gauge('driftline_drift_score', 'Newest statistic of a monitor', ['monitor', 'signal', 'detector']);
-  const detected = gauge('driftline_drift_detected', '1 while a monitor says drift', ['monitor', 'signal', 'detector']);
-  const observed = counter('driftline_monitor_observations_total', 'Values a monitor has seen', ['monitor', 'signal', 'detector']);
+  const score = gauge('driftline_drift_score', 'Newest statistic of a monitor', MONITOR_LABELS);
+  const detected = gauge('driftline_drift_detected', '1 while a monitor says drift', MONITOR_LABELS);
+  const observed = counter('driftline_monitor_observations_total', 'Values a monitor has seen', MONITOR_LABELS);
   const folded = gauge('driftline_series_folded', 'Monitors left out of these metrics because there are too many', []);
   const alerts = gauge('driftline_alerts_active', 'Open alerts', ['monitor', 'severity', 'state']);
   const exporterQueue = gauge('driftline_exporter_queue_events', 'Events an exporter has yet to send', ['exporter']);
@@ -56,7 +60,13 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
     for (const [fate, count] of Object.entries(status.accounting.feedback)) feedback.inc({ fate }, count);
     for (const row of signals.slice(0, MOST_SERIES)) {
       const shown = row as unknown as Shown;
-      const labels = { monitor: shown.monitor, signal: shown.name, detector: shown.detector };
+      const version = shown.modelVersion ?? null;
+      const labels = {
+        monitor: shown.monitor,
+        signal: shown.name,
+        detector: shown.detector,
+        ...(version === null ? {} : { model_version: version }),
+      };
       if (shown.statistic !== null) score.set(labels, shown.statistic);
       detected.set(labels, shown.level === 'drift' ? 1 : 0);
       observed.inc(labels, shown.observed);

@@ -23,7 +23,7 @@ const SCORES = /** @type {{ [detector: string]: string }} */ ({
 export function showSignals(holder, signals, windows, emptyText) {
   if (signals.length === 0) return redraw(holder, emptyText, () => [element('p', { class: 'panel quiet' }, emptyText)]);
   redraw(holder, 'table', () => [table()]);
-  const byMonitor = Map.groupBy(windows, (finding) => `${finding.monitor}/${finding.signal}/${finding.detector}`);
+  const byMonitor = Map.groupBy(windows, (finding) => keyOf({ ...finding, name: finding.signal }));
   const sorted = signals.toSorted((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
   keyed(/** @type {HTMLElement} */ (holder.querySelector('tbody')), sorted, {
     key: keyOf,
@@ -34,7 +34,7 @@ export function showSignals(holder, signals, windows, emptyText) {
 
 /** @param {any} signal */
 function keyOf(signal) {
-  return `${signal.monitor}/${signal.name}/${signal.detector}`;
+  return `${signal.monitor}/${signal.name}/${signal.detector}@${signal.modelVersion ?? ''}`;
 }
 
 /** @param {any} signal */
@@ -76,7 +76,8 @@ function update(child, signal, windows) {
   const word = levelWord(signal.level);
   const isFloor = signal.detector === 'performance';
   child.dataset.tone = word.tone;
-  setText(name.children[1], `${signal.detector}, ${signal.monitor}`);
+  const version = signal.modelVersion ? `, version ${signal.modelVersion}` : '';
+  setText(name.children[1], `${signal.detector}, ${signal.monitor}${version}`);
   redraw(level, signal.level, () => [
     element('span', { class: `badge ${word.tone}` }, element('span', { 'aria-hidden': 'true' }, `${word.sign} `), word.word),
   ]);
