@@ -199,7 +199,8 @@ export class Analysis {
     if (joined === null) return fate;
     this.#batch.joined.push(joined);
     const place = placeOfFeedback(feedback, this.#surroundings());
-    const observe = (signal: string, value: number | null) => this.#observeFeedback(record === null ? null : versionOf(record), signal, value, place);
+    const observe = (signal: string, value: number | null) =>
+      this.#observeFeedback(record === null ? null : versionOf(record), signal, value, place);
     if (joined.error !== null) observe('feedback.error', Number(joined.error));
     if (feedback.kind === 'reward') observe('feedback.reward', numberOf(feedback.value as Cell));
     return fate;

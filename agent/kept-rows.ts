@@ -114,7 +114,8 @@ export class KeptRows implements Kept {
    */
   static joined(parts: readonly KeptRows[]): Kept & { readonly newest: number } {
     const [first, ...others] = parts;
-    if (first !== undefined && others.length === 0) return { columns: first.columns, times: first.times, seen: first.seen, newest: first.rows };
+    if (first !== undefined && others.length === 0)
+      return { columns: first.columns, times: first.times, seen: first.seen, newest: first.rows };
     const thinning = Math.max(0, ...parts.map((part) => part.thinning));
     const columns = new Map<string, Cell[]>();
     for (const part of parts) for (const signal of part.#columns.keys()) columns.set(signal, []);

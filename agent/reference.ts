@@ -56,7 +56,12 @@ export class Reference implements Comparison {
    * @param learned what was learned already
    * @param shared the reference from which the inputs come, once there is one
    */
-  constructor(policy: Policy, files: readonly ReferenceFile[], learned: SignalColumns | null = null, shared: () => Reference | null = () => null) {
+  constructor(
+    policy: Policy,
+    files: readonly ReferenceFile[],
+    learned: SignalColumns | null = null,
+    shared: () => Reference | null = () => null,
+  ) {
     this.#policy = policy;
     this.#files = files;
     this.#shared = shared;

@@ -114,7 +114,11 @@ export class Season {
     this.#slots = new Map();
   }
 
-  #look(signal: string, parts: readonly { hour: number; share: number }[], version: Version): { cells: readonly Cell[] | null; weeks: number } {
+  #look(
+    signal: string,
+    parts: readonly { hour: number; share: number }[],
+    version: Version,
+  ): { cells: readonly Cell[] | null; weeks: number } {
     const isInput = signal.startsWith('inputs.');
     const found = parts.map(({ hour, share }) => {
       const stretches = this.#slot(hour % HOURS).filter(

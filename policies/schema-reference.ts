@@ -24,7 +24,8 @@ export function windowSchema(): JsonSchema {
         'With `rows`, tumbling: a window whose first row is so old ends with the rows it has. Such a short one is marked, and `insufficient` below `minSamples`.',
       ),
       step: {
-        description: 'Sliding: from one window to the next, in rows or in time as the window; the window is a multiple of it, at most 100 steps.',
+        description:
+          'Sliding: from one window to the next, in rows or in time as the window; the window is a multiple of it, at most 100 steps.',
         type: ['integer', 'string'],
         title: 'a number of rows or a duration',
         examples: ['100', '10m'],
@@ -86,12 +87,7 @@ export function referenceSchema(): JsonSchema {
       allOf: [
         when('source', 'file', { required: ['path'], properties: { learn: false, of: false } }),
         when('source', 'upstream', { required: ['of'], properties: { learn: false, path: false, versions: false } }),
-        when(
-          'source',
-          'traffic',
-          { properties: { path: false, versions: false, of: false, learn: { default: { rows: 1000 } } } },
-          true,
-        ),
+        when('source', 'traffic', { properties: { path: false, versions: false, of: false, learn: { default: { rows: 1000 } } } }, true),
       ],
     },
   );

@@ -19,14 +19,21 @@ export function checkReference(inspection: Inspection): void {
   for (const [version, file] of Object.entries(reference?.versions ?? {}))
     if (file !== undefined) checkFile(inspection, [...REFERENCE, 'versions', version], file);
   // Until it is whole, a restart learns it again from the records.
-  if (retention?.events !== undefined) checkLongest(inspection, [...REFERENCE, 'learn', 'minAge'], reference?.learn?.minAge, retention.events);
+  if (retention?.events !== undefined)
+    checkLongest(inspection, [...REFERENCE, 'learn', 'minAge'], reference?.learn?.minAge, retention.events);
   const upstreams = Object.keys(traffic?.upstreams ?? {}).filter((name) => name !== 'fallback');
   const of = reference?.of;
   if (of === undefined || upstreams.length === 0) return;
   if (!upstreams.includes(of))
-    inspection.mistake([...REFERENCE, 'of'], `there is no upstream \`${of}\` — ${remedyFor(of, upstreams, 'add it to `traffic.upstreams`')}`);
+    inspection.mistake(
+      [...REFERENCE, 'of'],
+      `there is no upstream \`${of}\` — ${remedyFor(of, upstreams, 'add it to `traffic.upstreams`')}`,
+    );
   else if (upstreams.length === 1)
-    inspection.mistake([...REFERENCE, 'of'], `\`${of}\` is the only upstream: nothing would be compared with it — add another, or use traffic`);
+    inspection.mistake(
+      [...REFERENCE, 'of'],
+      `\`${of}\` is the only upstream: nothing would be compared with it — add another, or use traffic`,
+    );
 }
 
 /** Checks `spec.window`, `spec.minSamples` and `spec.seasonality`. */
@@ -35,7 +42,12 @@ export function checkWindow(inspection: Inspection): void {
   const has = (key: string) => at(inspection.written, [...WINDOW, key]) !== undefined;
   if (has('span')) {
     for (const key of ['rows', 'maxAge'])
-      if (has(key)) inspection.mistake([...WINDOW, key], `\`${key}\` does not go with \`span\`: a window has a length in rows or in time — remove one`, 'key');
+      if (has(key))
+        inspection.mistake(
+          [...WINDOW, key],
+          `\`${key}\` does not go with \`span\`: a window has a length in rows or in time — remove one`,
+          'key',
+        );
   } else if (minSamples !== undefined && window?.rows !== undefined && minSamples > window.rows) {
     inspection.mistake(
       ['spec', 'minSamples'],
@@ -51,7 +63,11 @@ export function checkWindow(inspection: Inspection): void {
   if (window?.span !== undefined && parseDuration(window.span) < 1000)
     inspection.mistake([...WINDOW, 'span'], `is ${window.span} and must be at least 1s`);
   if (seasonality !== undefined && parseDuration(longest) > 24 * HOUR_MS)
-    inspection.warning(['spec', 'seasonality'], `a window of ${longest} covers many hours of the week, which evens out what differs between them`, 'key');
+    inspection.warning(
+      ['spec', 'seasonality'],
+      `a window of ${longest} covers many hours of the week, which evens out what differs between them`,
+      'key',
+    );
 }
 
 function checkStep(inspection: Inspection, isByTime: boolean): void {
@@ -59,11 +75,17 @@ function checkStep(inspection: Inspection, isByTime: boolean): void {
   if (step === undefined) return;
   const wrong = (message: string) => inspection.mistake([...WINDOW, 'step'], message);
   if (isByTime !== (typeof step === 'string')) {
-    wrong(isByTime ? `is ${step} rows, and the window has a \`span\` — write a duration` : `is \`${step}\`, and the window has \`rows\` — write a number of rows`);
+    wrong(
+      isByTime
+        ? `is ${step} rows, and the window has a \`span\` — write a duration`
+        : `is \`${step}\`, and the window has \`rows\` — write a number of rows`,
+    );
     return;
   }
-  const [length, one] = typeof step === 'string' ? [span === undefined ? null : parseDuration(span), parseDuration(step)] : [rows ?? null, step];
+  const [length, one] =
+    typeof step === 'string' ? [span === undefined ? null : parseDuration(span), parseDuration(step)] : [rows ?? null, step];
   if (length === null) return;
-  if (length % one !== 0) wrong(`is ${step}, and the window’s ${span ?? `${rows} rows`} are no multiple of it — choose a part of the window`);
+  if (length % one !== 0)
+    wrong(`is ${step}, and the window’s ${span ?? `${rows} rows`} are no multiple of it — choose a part of the window`);
   else if (length / one > MOST_STEPS) wrong(`is ${step}: a window has at most ${MOST_STEPS} steps — make it longer`);
 }

@@ -133,7 +133,11 @@ export function replaysOf(task: CalibrationTask, watched: readonly Watched[], bl
   const windows = Math.max(200, Math.min(MOST_WINDOWS, Math.floor(MOST_TESTS / watched.length)));
   const references = Math.min(MOST_REFERENCES, Math.max(20, Math.floor(windows / 20)));
   const size = { references, windows: Math.ceil(windows / references) };
-  return replayTests(watched, { blockRows, windowRows: policy.window.rows, stepRows: stepRows ?? policy.window.rows, minSamples: policy.minSamples, size }, new Random(seed));
+  return replayTests(
+    watched,
+    { blockRows, windowRows: policy.window.rows, stepRows: stepRows ?? policy.window.rows, minSamples: policy.minSamples, size },
+    new Random(seed),
+  );
 }
 
 function ofFamily({ monitor, watched }: Family): LevelBase {

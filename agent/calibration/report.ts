@@ -64,13 +64,20 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
 
 function remarksOf({ window, seasonality = null, reference }: Policy, isCounted: boolean): string[] {
   const remarks: string[] = [];
-  if (!isCounted) remarks.push('how many rows a window has is not known before there is traffic; add `traffic.expectedRows` to see its levels');
+  if (!isCounted)
+    remarks.push('how many rows a window has is not known before there is traffic; add `traffic.expectedRows` to see its levels');
   if ((window.stepRows ?? window.stepMs ?? null) !== null)
-    remarks.push('windows overlap: each step counts as a window of its own, which is on the safe side; levels written out are counted on replays that overlap as well');
+    remarks.push(
+      'windows overlap: each step counts as a window of its own, which is on the safe side; levels written out are counted on replays that overlap as well',
+    );
   if (seasonality !== null)
-    remarks.push('levels come from replays of the reference; how far one week is like another is not in them: see `backtest` on some months');
+    remarks.push(
+      'levels come from replays of the reference; how far one week is like another is not in them: see `backtest` on some months',
+    );
   if (reference.source === 'upstream')
-    remarks.push(`levels come from replays of the first rows that ${reference.of} serves; until then monitors without a written level wait`);
+    remarks.push(
+      `levels come from replays of the first rows that ${reference.of} serves; until then monitors without a written level wait`,
+    );
   return remarks;
 }
 

@@ -93,7 +93,6 @@ for (const step of [HOUR, 24 * HOUR, -HOUR, -24 * HOUR]) {
     t.match(irregular, { 'clock-set': 1, ...(step < 0 ? { 'clock-set-back': 1 } : {}) });
     machine.line.crash();
   });
-
 }
 
 for (const step of [24 * HOUR, -HOUR]) {
@@ -136,7 +135,12 @@ t.test('a window by rows ends at its age, marked, and below the least samples sa
   machine.line.crash();
 });
 
-for (const window of ['{span: 2m}', '{type: sliding, span: 4m, step: 1m}', '{rows: 500, maxAge: 2m}', '{type: sliding, rows: 600, step: 200}']) {
+for (const window of [
+  '{span: 2m}',
+  '{type: sliding, span: 4m, step: 1m}',
+  '{rows: 500, maxAge: 2m}',
+  '{type: sliding, rows: 600, step: 200}',
+]) {
   t.test(`window: ${window}: restored equals uninterrupted, over silence and a clock that is set`, async (t) => {
     const play = async (machine: Machine, cuts: readonly number[]) => {
       await machine.start();

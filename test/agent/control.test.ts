@@ -28,12 +28,15 @@ function send(line: Line, from: number, to: number, nth: number, add: { both?: (
     const isCanary = i % nth === 0;
     const moved = add.both?.(i) ?? 0;
     const p = drawn(i) + moved + (isCanary ? (add.canary ?? 0) : 0);
-    line.analysis.observe(exchangeOf(`id-${i}`, i * 1_000, [{ x: drawn(i + 3) + moved }], [p], { servedBy: isCanary ? 'canary' : 'stable' }));
+    line.analysis.observe(
+      exchangeOf(`id-${i}`, i * 1_000, [{ x: drawn(i + 3) + moved }], [p], { servedBy: isCanary ? 'canary' : 'stable' }),
+    );
   }
   line.commit();
 }
 
-const windowsOf = (line: Line, signal: string) => line.reader.page<Finding>('windows', 0, 1_000).items.filter((one) => one.signal === signal);
+const windowsOf = (line: Line, signal: string) =>
+  line.reader.page<Finding>('windows', 0, 1_000).items.filter((one) => one.signal === signal);
 
 t.test('what changes for both is no drift, and what changes for the canary alone is', async (t) => {
   const line = await openLine(policyOf(spec('{rows: 100}')), t.testdir());
@@ -41,7 +44,13 @@ t.test('what changes for both is no drift, and what changes for the canary alone
   const before = windowsOf(line, 'outputs.p');
   t.equal(before.length, 5, 'five hundred answers of the canary, none of the control’s own');
   for (const one of before) {
-    t.match(one, { level: 'stable', n: 100, modelVersion: 'v42', reference: 'upstream stable', note: /compared with what stable served meanwhile/ });
+    t.match(one, {
+      level: 'stable',
+      n: 100,
+      modelVersion: 'v42',
+      reference: 'upstream stable',
+      note: /compared with what stable served meanwhile/,
+    });
     t.ok(one.referenceN! > 280 && one.referenceN! <= 300, `${one.referenceN} of the control`);
   }
   send(line, 2_000, 2_800, 4, { both: (i) => i / 100, canary: 3 });

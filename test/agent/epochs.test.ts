@@ -44,7 +44,10 @@ function send(line: Line, i: number, version: string, { shifted = 0, wrong = fal
   const { level, latencyMs } = MODELS[version]!;
   const p = level + drawn(i) + shifted;
   line.analysis.observe(
-    exchangeOf(`id-${i}`, 1_000 + i, [{ x: drawn(i + 7) }], [p], { responseHeaders: [['x-version', version]], latencyMs: latencyMs + drawn(i) }),
+    exchangeOf(`id-${i}`, 1_000 + i, [{ x: drawn(i + 7) }], [p], {
+      responseHeaders: [['x-version', version]],
+      latencyMs: latencyMs + drawn(i),
+    }),
   );
   line.analysis.feedback(labelOf(`id-${i}`, wrong ? -1 : p, { receivedAt: 1_000 + i }));
   if (i % 30 === 29) line.commit();

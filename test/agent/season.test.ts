@@ -48,7 +48,12 @@ async function begin(policy: typeof seasonal, directory: string): Promise<Run> {
 }
 
 /** Hours of traffic in two calls each: nights low, weekends high. */
-function live(run: Run, from: number, to: number, { shift = 0, version = '7', level = 0 }: { shift?: number; version?: string; level?: number } = {}): void {
+function live(
+  run: Run,
+  from: number,
+  to: number,
+  { shift = 0, version = '7', level = 0 }: { shift?: number; version?: string; level?: number } = {},
+): void {
   for (let hour = from; hour < to; hour++) {
     const random = new Random(hour + 1);
     const usual = 10 * Math.sin((2 * Math.PI * (hour % 24)) / 24) + (hour % HOURS_OF_WEEK >= 120 ? 15 : 0);
@@ -86,7 +91,8 @@ t.test('the plain reference alarms hour by hour, the same hour of the week does 
   const known = learning.slice(2 * WEEK);
   t.equal(known.length, WEEK);
   t.equal(drifting(known), 0, 'and then its season');
-  for (const one of known) t.match(one, { reference: 'same-hour-of-week', note: /compared with the same hour of 2 weeks/, referenceN: 2 * ROWS });
+  for (const one of known)
+    t.match(one, { reference: 'same-hour-of-week', note: /compared with the same hour of 2 weeks/, referenceN: 2 * ROWS });
 
   live(run, 3 * WEEK, 3 * WEEK + 30, { shift: 2 });
   t.equal(drifting(windowsOf(run).slice(3 * WEEK)), 30, 'a shift within what the reference as a whole has seen');
@@ -127,7 +133,10 @@ t.test('outputs have a history for each version, inputs one for all', async (t) 
   const run = await begin(seasonal, t.testdir());
   for (let week = 0; week < 3; week++) live(run, week * WEEK, week * WEEK + 3);
   for (let week = 3; week < 6; week++) live(run, week * WEEK, week * WEEK + 3, { version: '8', level: 50 });
-  const sources = (signal: string) => windowsOf(run, signal).slice(9).map(({ reference }) => reference);
+  const sources = (signal: string) =>
+    windowsOf(run, signal)
+      .slice(9)
+      .map(({ reference }) => reference);
   t.same(sources('inputs.x'), Array(9).fill('same-hour-of-week'));
   t.same(sources('outputs.p'), [...Array(6).fill('traffic'), ...Array(3).fill('same-hour-of-week')]);
   t.equal(drifting(windowsOf(run, 'outputs.p').slice(15)), 0);

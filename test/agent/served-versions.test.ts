@@ -46,7 +46,9 @@ t.test('names without end push out one another, not the versions that answer', a
 
 t.test('restored equals uninterrupted', async (t) => {
   const names = ['7', '8', null, 'canary'];
-  const story = Array.from({ length: 2_000 }, (_, call) => answer(names[call > 900 ? (call * 7) % 2 : (call * 31) % 4]!, call % 13 === 0 ? 502 : 200));
+  const story = Array.from({ length: 2_000 }, (_, call) =>
+    answer(names[call > 900 ? (call * 7) % 2 : (call * 31) % 4]!, call % 13 === 0 ? 502 : 200),
+  );
   const whole = new ServedVersions();
   let broken = new ServedVersions();
   for (const call of story) {

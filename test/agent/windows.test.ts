@@ -140,7 +140,10 @@ for (const [name, policy, control] of kinds) {
           const record = { ...recordOf(nextRow, rows, now, servedBy), firstRow: rows === 0 ? null : nextRow } as DriftlineRecord;
           nextRow += rows;
           stored.push(record);
-          const [one, other] = [whole, broken].map((windows) => [...windows.add(record), ...(tick ? windows.advance(now + MINUTE / 2) : [])]);
+          const [one, other] = [whole, broken].map((windows) => [
+            ...windows.add(record),
+            ...(tick ? windows.advance(now + MINUTE / 2) : []),
+          ]);
           if (JSON.stringify(one!.map(plain)) !== JSON.stringify(other!.map(plain))) return false;
           ended += one!.length;
         }

@@ -29,7 +29,11 @@ const wrong: readonly (readonly [string, string, readonly string[]])[] = [
     ['7:22 spec.window.maxAge `maxAge` does not go with `span`: a window has a length in rows or in time — remove one'],
   ],
   ['a sliding window without its step', 'window: {type: sliding, span: 1h}', ['7:11 spec.window needs the key `step` — add it']],
-  ['a step of a tumbling window', 'window: {rows: 500, step: 100}', ['7:23 spec.window.step `step` does not go with `tumbling` — remove it']],
+  [
+    'a step of a tumbling window',
+    'window: {rows: 500, step: 100}',
+    ['7:23 spec.window.step `step` does not go with `tumbling` — remove it'],
+  ],
   [
     'an age of a sliding window',
     'window: {type: sliding, rows: 500, step: 100, maxAge: 1h}',
@@ -72,7 +76,11 @@ const wrong: readonly (readonly [string, string, readonly string[]])[] = [
     ['7:37 spec.reference.of there is no upstream `stabel` — did you mean stable?'],
   ],
   ['a control without a name', 'reference: {source: upstream}', ['7:14 spec.reference needs the key `of` — add it']],
-  ['a control with a path', 'reference: {source: upstream, of: stable, path: r.csv}', ['7:45 spec.reference.path `path` does not go with `upstream` — remove it']],
+  [
+    'a control with a path',
+    'reference: {source: upstream, of: stable, path: r.csv}',
+    ['7:45 spec.reference.path `path` does not go with `upstream` — remove it'],
+  ],
   [
     'a version’s file that is not there',
     'reference: {source: file, path: r.csv, versions: {"8": /nowhere/8.csv}}',
@@ -130,7 +138,12 @@ t.test('each kind of window, reference and season arrives as it was meant', asyn
   t.same(windowOf('window: {type: sliding, rows: 500, step: 100}'), { ...none, rows: 500, stepRows: 100 });
   t.equal(parse('  window: {span: 10m}\n').policy!.minSamples, 100);
   t.same(parse('  reference: {source: upstream, of: stable}\n').policy!.reference, { source: 'upstream', of: 'stable', kind: null });
-  t.same(parse('  reference: {learn: {rows: 60, minAge: 2h}}\n').policy!.reference, { source: 'traffic', rows: 60, minAgeMs: 7_200_000, kind: null });
+  t.same(parse('  reference: {learn: {rows: 60, minAge: 2h}}\n').policy!.reference, {
+    source: 'traffic',
+    rows: 60,
+    minAgeMs: 7_200_000,
+    kind: null,
+  });
   t.same(parse('  seasonality: {}\n').policy!.seasonality, { fromWeeks: 3 });
   t.same(parse('  seasonality: {compareTo: same-hour-of-week, when: historyWeeks >= 12}\n').policy!.seasonality, { fromWeeks: 12 });
 });

@@ -29,7 +29,14 @@ export async function openLine(
   const reader = new StoreReader(db);
   const committer = new Committer(db);
   const log: string[] = [];
-  const analysis = new Analysis({ policy, referenceFiles: await readReferences(policy), reader, now, log: (line) => log.push(line), ...over });
+  const analysis = new Analysis({
+    policy,
+    referenceFiles: await readReferences(policy),
+    reader,
+    now,
+    log: (line) => log.push(line),
+    ...over,
+  });
   return {
     analysis,
     reader,
