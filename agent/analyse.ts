@@ -17,22 +17,21 @@ import { Accounting } from './accounting.ts';
 import { type DecodedRecord, Decoder } from './decode.ts';
 import { calibrate } from './calibration/calibrate.ts';
 import { type Calibrate, Levels } from './calibration/levels.ts';
-import { ClockWatch } from './clock-watch.ts';
-import { controlOf } from './control.ts';
 import { decideAndTell } from './decisions.ts';
 import { type EndedWindow, type Epoch, Epochs, versionOf } from './epochs.ts';
+import { EventClock } from './event-clock.ts';
 import { FeedbackJoin } from './feedback.ts';
 import { placeOfCall, placeOfFeedback, type Surroundings } from './places.ts';
-import { type Comparison, type ReferenceFiles, References, shownFiles } from './reference.ts';
+import { type ReferenceFiles, References, shownFiles } from './reference.ts';
 import { SchemaBlocks } from './schema-blocks.ts';
 import { SchemaCheck } from './schema-check.ts';
-import { Season } from './season.ts';
 import type { Version } from './served-versions.ts';
 import { numberOf } from './signals.ts';
 import type { Batch } from './store/commit.ts';
 import { emptyBatch } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
 import type { Place } from './streaming-monitor.ts';
+import { WindowJudge } from './window-judge.ts';
 import { timeOf } from './windows.ts';
 
 /** What the analysis is given. */
@@ -57,8 +56,6 @@ interface Progress {
 
 /** Windows end so long after their time, so that calls which ended within it have come through. */
 const SETTLING_MS = 2_000;
-/** A record's time is taken as it is when it is no further off than this; calls take no longer from their end to here. */
-const LATEST_MS = 60_000;
 
 /** The analysis line with all it remembers. One instance a policy; state passes from one to the next through the store. */
 export class Analysis {
@@ -70,8 +67,8 @@ export class Analysis {
   readonly #join: FeedbackJoin;
   readonly #levels: Levels;
   readonly #epochs: Epochs;
-  readonly #season: Season | null;
-  readonly #clock: ClockWatch | null;
+  readonly #judge: WindowJudge;
+  readonly #clock: EventClock;
   /** Whether it matters when a record came, and not only after which. */
   readonly #isTimed: boolean;
   readonly #accounting: Accounting;
@@ -103,8 +100,8 @@ export class Analysis {
     this.#lastDecision = reader.lastDecision();
     const { window, seasonality = null } = policy;
     this.#isTimed = (window.spanMs ?? window.maxAgeMs ?? seasonality) !== null;
-    this.#season = seasonality === null ? null : new Season(policy, seasonality.fromWeeks, (key) => reader.state(key));
-    this.#clock = options.monotonic === undefined ? null : new ClockWatch(options.now, options.monotonic);
+    this.#judge = new WindowJudge(policy, (key) => reader.state(key));
+    this.#clock = new EventClock(options.now, options.monotonic ?? null);
     this.#levels = new Levels({
       policy,
       stored: reader.state('calibration'),
@@ -184,8 +181,8 @@ export class Analysis {
     }
     // Alerts of a version that ended are settled by the passing of time, which findings bring as well.
     if (ended.length > 0) this.#evaluate(record.at, []);
-    this.#judge(record.at, this.#blocks.observe(rowsBefore, record), this.#epochs.current);
-    this.#judge(record.at, this.#epochs.stream(epoch, record, placeOfCall(record, this.#surroundings())), epoch.version);
+    this.#found(record.at, this.#blocks.observe(rowsBefore, record), this.#epochs.current);
+    this.#found(record.at, this.#epochs.stream(epoch, record, placeOfCall(record, this.#surroundings())), epoch.version);
     for (const ended of this.#epochs.fill(epoch, record, this.#timeOf(record))) this.#closeWindow(ended);
     for (const early of this.#join.add(record)) this.#settleEarly(early);
   }
@@ -210,7 +207,7 @@ export class Analysis {
   #observeFeedback(version: Version, signal: string, value: number | null, place: Place): void {
     const epoch = this.#epochs.get(version);
     if (epoch === undefined) this.#accounting.skippedValue(signal);
-    else this.#judge(place.at, epoch.monitors.value(signal, value, place), version);
+    else this.#found(place.at, epoch.monitors.value(signal, value, place), version);
   }
 
   /** Lets time pass: alerts that wait for it, feedback that waited in vain. */
@@ -256,27 +253,17 @@ export class Analysis {
     this.#batch = emptyBatch();
     this.#touched = false;
     this.#join.committed();
-    this.#season?.committed();
+    this.#judge.committed();
   }
 
-  #closeWindow({ epoch, window }: EndedWindow): void {
+  #closeWindow(ended: EndedWindow): void {
     this.#touched = true;
     this.#closedWindows++;
     const { policy } = this.#options;
+    const { epoch, window } = ended;
     const { version } = epoch;
-    const against = this.#comparisonOf(epoch, window);
-    const findings = epoch.monitors.window(window, against).map((finding): Finding => {
-      // A performance estimate compares with what the predictor was trained on.
-      const isCompared = finding.kind !== 'performance';
-      const remarks = [finding.note, window.note, isCompared ? against.note(finding.signal) : null].filter((part) => part !== null);
-      return {
-        ...finding,
-        modelVersion: version,
-        reference: isCompared ? against.source(finding.signal) : null,
-        note: remarks.length === 0 ? null : remarks.join('; '),
-      };
-    });
-    this.#remember(window, version, findings);
+    const findings = this.#judge.judge(ended);
+    for (const [key, value] of this.#judge.remember(ended, findings, openAlerts(this.#alerts))) this.#batch.state.set(key, value);
     this.#batch.windows.push(...findings);
     for (const finding of findings) {
       const id = `${policy.name}:${finding.monitor}:${finding.signal}:${finding.detector}:${window.range.toRow}`;
@@ -285,20 +272,6 @@ export class Analysis {
     this.#evaluate(window.range.toAt, findings, version);
     const { fromAt, toAt } = window.range;
     if (this.#levels.wantsRate && toAt > fromAt) this.#askForLevels(epoch, window.rows / (toAt - fromAt));
-  }
-
-  #comparisonOf(epoch: Epoch, window: EndedWindow['window']): Comparison {
-    const { reference, minSamples } = this.#options.policy;
-    const plain = reference.source === 'upstream' ? controlOf(window, reference.of, minSamples) : epoch.reference;
-    return this.#season?.comparison(window, epoch.version, plain) ?? plain;
-  }
-
-  /** What is normal at this hour: a window that drifted from just that, or came with a broken feed, is not. */
-  #remember(window: EndedWindow['window'], version: Version, findings: readonly Finding[]): void {
-    if (this.#season === null) return;
-    if (findings.some(({ level, reference }) => level === 'drift' && reference === 'same-hour-of-week')) return;
-    if (openAlerts(this.#alerts).some(({ kind, state }) => kind === 'schema' && state === 'firing')) return;
-    for (const [key, value] of this.#season.admit(window, version)) this.#batch.state.set(key, value);
   }
 
   /** @param epoch whose reference the levels come from; null before the first call, when there may be a file */
@@ -313,19 +286,16 @@ export class Analysis {
     this.#epochs.resolve();
   }
 
-  /** When a record came, held against the clock: one that is ahead of it, or far behind, was stamped by another. */
   #timeOf(record: DriftlineRecord): number {
-    const time = timeOf(record);
-    if (!this.#isTimed) return time;
-    const now = this.#options.now();
-    const held = Math.max(now - LATEST_MS, Math.min(now, time));
-    if (held !== time && Math.abs(held - time) > SETTLING_MS) this.#accounting.irregular('time-clamped');
-    return held;
+    if (!this.#isTimed) return timeOf(record);
+    const { time, clamped } = this.#clock.timeOf(record);
+    if (clamped) this.#accounting.irregular('time-clamped');
+    return time;
   }
 
   /** What lasts is measured by a clock that is never set: no alert fires or ends because the wall clock was. */
   #heedClock(): void {
-    const step = this.#clock?.step() ?? 0;
+    const step = this.#clock.step();
     if (step === 0) return;
     this.#touched = true;
     this.#accounting.irregular('clock-set');
@@ -333,15 +303,14 @@ export class Analysis {
     this.#alerts = withClockSet(this.#alerts, step);
   }
 
-  #judge(at: number, findings: readonly Finding[], version: Version): void {
+  #found(at: number, findings: readonly Finding[], version: Version): void {
     if (findings.length > 0) this.#evaluate(at, findings, version);
   }
 
   /** Findings become alerts, alerts become decisions; both go into the batch. Without findings it lets time and windows pass. */
   #evaluate(foundAt: number, findings: readonly Finding[], modelVersion: Version = this.#epochs.current): void {
-    const { policy, reader, now } = this.#options;
-    // What was found under a clock that has been set back since would lie in the future.
-    const at = this.#clock === null ? foundAt : Math.min(foundAt, now());
+    const { policy, reader } = this.#options;
+    const at = this.#clock.notAhead(foundAt);
     const { live } = this.#epochs;
     const moment = { at, observedRows: this.#observedRows, windows: this.#closedWindows, modelVersion, live, findings };
     const { state, changes, retriggered } = evaluate(policy, this.#alerts, moment);

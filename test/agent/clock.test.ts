@@ -1,6 +1,6 @@
 /** Windows by time and a clock that is set, on the analysis line. */
 import t from 'tap';
-import { ClockWatch } from '../../agent/clock-watch.ts';
+import { EventClock } from '../../agent/event-clock.ts';
 import type { Alert } from '../../contracts/alert.ts';
 import type { Finding } from '../../contracts/finding.ts';
 import { exchangeOf, type Line, openLine } from '../support/line.ts';
@@ -165,7 +165,7 @@ for (const window of [
 
 t.test('clocks that go the same way, however late one looks, were not set', async (t) => {
   let [wall, monotonic] = [NOON, 5];
-  const watch = new ClockWatch(
+  const watch = new EventClock(
     () => wall,
     () => monotonic,
   );
