@@ -4,20 +4,16 @@
  * Everything here runs in the analysis thread, does no I/O but reading the store, and writes into one batch that is committed whole.
  * Nothing of it can slow or fail the caller.
  */
-import type { Decision } from '../contracts/alert.ts';
-import { SnapshotError } from '../contracts/errors.ts';
 import type { Exchange } from '../contracts/exchange.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord, Feedback, FeedbackFate } from '../contracts/record.ts';
-import type { AlertsState } from '../policies/evaluate.ts';
-import { evaluate, noAlerts, openAlerts, readAlertsState, withClockSet } from '../policies/evaluate.ts';
 import { Accounting } from './accounting.ts';
+import { Alerting } from './alerting.ts';
 import { type DecodedRecord, Decoder } from './decode.ts';
 import { calibrate } from './calibration/calibrate.ts';
 import { type Calibrate, Levels } from './calibration/levels.ts';
-import { decideAndTell } from './decisions.ts';
 import { type EndedWindow, type Epoch, Epochs, versionOf } from './epochs.ts';
 import { EventClock } from './event-clock.ts';
 import { FeedbackJoin } from './feedback.ts';
@@ -68,14 +64,13 @@ export class Analysis {
   readonly #levels: Levels;
   readonly #epochs: Epochs;
   readonly #judge: WindowJudge;
+  readonly #alerting: Alerting;
   readonly #clock: EventClock;
   /** Whether it matters when a record came, and not only after which. */
   readonly #isTimed: boolean;
   readonly #accounting: Accounting;
   #observedRows: number;
   #closedWindows: number;
-  #alerts: AlertsState;
-  #lastDecision: Decision | null;
   #batch: Batch = emptyBatch();
   #touched = false;
   /** Calls passed that are no predictions: worth a commit at the next tick, not one each. */
@@ -96,8 +91,7 @@ export class Analysis {
     const progress = reader.state('progress') as unknown as Progress | undefined;
     this.#observedRows = progress?.observedRows ?? 0;
     this.#closedWindows = progress?.windows ?? 0;
-    this.#alerts = storedAlerts(reader, log);
-    this.#lastDecision = reader.lastDecision();
+    this.#alerting = new Alerting(policy, reader, log);
     const { window, seasonality = null } = policy;
     this.#isTimed = (window.spanMs ?? window.maxAgeMs ?? seasonality) !== null;
     this.#judge = new WindowJudge(policy, (key) => reader.state(key));
@@ -242,7 +236,7 @@ export class Analysis {
     const progress: Progress = { observedRows: this.#observedRows, windows: this.#closedWindows, epochs: this.#epochs.snapshot() };
     // Plain data throughout: it was made to survive a JSON round trip.
     state.set('progress', progress as unknown as Json);
-    state.set('alerts', this.#alerts as unknown as Json);
+    state.set('alerts', this.#alerting.snapshot());
     state.set('accounting', this.#accounting.snapshot());
     state.set('schemaBlocks', this.#blocks.snapshot());
     state.set('modelVersion', this.#epochs.current);
@@ -263,7 +257,7 @@ export class Analysis {
     const { epoch, window } = ended;
     const { version } = epoch;
     const findings = this.#judge.judge(ended);
-    for (const [key, value] of this.#judge.remember(ended, findings, openAlerts(this.#alerts))) this.#batch.state.set(key, value);
+    for (const [key, value] of this.#judge.remember(ended, findings, this.#alerting.open)) this.#batch.state.set(key, value);
     this.#batch.windows.push(...findings);
     for (const finding of findings) {
       const id = `${policy.name}:${finding.monitor}:${finding.signal}:${finding.detector}:${window.range.toRow}`;
@@ -300,30 +294,27 @@ export class Analysis {
     this.#touched = true;
     this.#accounting.irregular('clock-set');
     this.#options.log(`analysis: the clock was set by ${step} ms; alerts count on as if it had not been`);
-    this.#alerts = withClockSet(this.#alerts, step);
+    this.#alerting.clockSet(step);
   }
 
   #found(at: number, findings: readonly Finding[], version: Version): void {
     if (findings.length > 0) this.#evaluate(at, findings, version);
   }
 
-  /** Findings become alerts, alerts become decisions; both go into the batch. Without findings it lets time and windows pass. */
+  /** Without findings it lets time and windows pass. */
   #evaluate(foundAt: number, findings: readonly Finding[], modelVersion: Version = this.#epochs.current): void {
-    const { policy, reader } = this.#options;
     const at = this.#clock.notAhead(foundAt);
     const { live } = this.#epochs;
-    const moment = { at, observedRows: this.#observedRows, windows: this.#closedWindows, modelVersion, live, findings };
-    const { state, changes, retriggered } = evaluate(policy, this.#alerts, moment);
-    this.#alerts = state;
-    if (changes.length === 0 && retriggered.length === 0) return;
-    this.#touched = true;
-    const batch = this.#batch;
-    const previous = this.#lastDecision;
-    const told = decideAndTell({ policy, state, changes, retriggered, at, previous, reader, batch, observedRows: this.#observedRows });
-    this.#lastDecision = told.last;
-    batch.alerts.push(...changes, ...retriggered);
-    batch.decisions.push(...told.decisions);
-    batch.events.push(...told.events);
+    const moment = {
+      at,
+      observedRows: this.#observedRows,
+      windows: this.#closedWindows,
+      modelVersion,
+      // Before the first call nothing is known to have ended.
+      ...(live.length === 0 ? {} : { live }),
+      findings,
+    };
+    if (this.#alerting.evaluate(moment, this.#batch)) this.#touched = true;
   }
 
   #surroundings(): Surroundings {
@@ -340,18 +331,5 @@ export class Analysis {
     this.#accounting.feedback(fate);
     const id = `${feedback.id}:${feedback.row ?? ''}:${feedback.kind}:${feedback.receivedAt}:${fate}`;
     this.#batch.events.push({ kind: 'feedback', id, at: feedback.receivedAt, feedback, fate, error });
-  }
-}
-
-/** State never stops a start: what does not fit is said and begun anew. */
-function storedAlerts(reader: StoreReader, log: (line: string) => void): AlertsState {
-  const stored = reader.state('alerts');
-  if (stored === undefined) return noAlerts;
-  try {
-    return readAlertsState(stored);
-  } catch (error) {
-    if (!(error instanceof SnapshotError)) throw error;
-    log(error.message);
-    return noAlerts;
   }
 }
