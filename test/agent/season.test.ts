@@ -151,3 +151,19 @@ t.test('what comes while a schema alert fires does not become normal', async (t)
   t.same(known, [true, true, false, false]);
   run.line.crash();
 });
+
+t.test('a window is not compared with what came earlier in its own hour', async (t) => {
+  const halves = policyOf(
+    spec('  seasonality: {when: historyWeeks >= 2}\n')
+      .replace('span: 1h', 'span: 30m')
+      .replace('learn: {rows: 1000}', 'learn: {rows: 100}'),
+  );
+  const run = await begin(halves, t.testdir());
+  for (let week = 0; week < 4; week++) live(run, week * WEEK, week * WEEK + 2);
+  const known = windowsOf(run).slice(8);
+  t.same(
+    known.map(({ n, referenceN }) => [n, referenceN]),
+    [...Array(4).fill([ROWS / 2, 2 * ROWS]), ...Array(4).fill([ROWS / 2, 3 * ROWS])],
+  );
+  run.line.crash();
+});
