@@ -84,7 +84,7 @@ export class Analysis {
     this.#blocks = new SchemaBlocks(policy, reader.state('schemaBlocks'));
     this.#references = new References(policy, options.referenceFiles, reader.state('reference'));
     const { common } = this.#references;
-    this.#check = new SchemaCheck(policy, (signal) => (this.#epochs.currentEpoch?.reference ?? common).cells(signal));
+    this.#check = new SchemaCheck(policy, (signal) => (this.#epochs.currentEpoch?.reference ?? common).known(signal));
     this.#join = new FeedbackJoin(reader, { prediction: policy.model.prediction, ttlMs: policy.feedback.ttlMs });
     this.#accounting = new Accounting(reader.state('accounting'));
     // Written by this class under the same keys; a foreign format was set aside when the store was opened.

@@ -10,6 +10,7 @@ export function controlOf({ control }: Pick<ClosedWindow, 'control'>, of: string
   return {
     minSamples,
     cells: (signal) => control?.get(signal) ?? [],
+    sketch: () => null,
     note: () => `compared with what ${of} served meanwhile`,
     source: () => `upstream ${of}`,
   };

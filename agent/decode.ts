@@ -3,13 +3,14 @@
  */
 import { DecodeError } from '../contracts/errors.ts';
 import type { CapturedBody, Exchange, Header } from '../contracts/exchange.ts';
-import type { Policy } from '../contracts/policy.ts';
+import type { Column, Policy } from '../contracts/policy.ts';
 import type { Message, MessageBody, Protocol, Target } from '../contracts/protocol.ts';
 import type { DriftlineRecord } from '../contracts/record.ts';
 import { protocolsFor } from '../proxy/catalogue.ts';
-import { decodeContent } from '../proxy/protocols/content.ts';
-import { extractColumns } from './columns.ts';
+import { decodeContent, fieldValue } from '../proxy/protocols/content.ts';
+import { type Extracted, extractColumns, headerTensors } from './columns.ts';
 import { mappingOf } from './mapping.ts';
+import { timingOf } from './timing.ts';
 
 /** Inflated bodies larger than this many times the capture limit are left alone. */
 const INFLATE_FACTOR = 20;
@@ -47,16 +48,21 @@ export class Decoder {
     let undecoded: string | null = null;
     try {
       request = protocol.decodeRequest(this.#content(exchange.request, exchange.requestHeaders), target);
+      if (request.cut !== undefined) undecoded = 'truncated';
       if (exchange.outcome === 'answered' && exchange.status >= 200 && exchange.status < 300) {
         response = protocol.decodeResponse(this.#content(exchange.response, exchange.responseHeaders), target);
+        if (response.cut !== undefined) undecoded ??= 'response: truncated';
       }
     } catch (error) {
       // Anything but a DecodeError is a fault of ours; it costs this record's content, never the analysis thread.
       const reason = error instanceof DecodeError ? error.code : 'internal';
-      undecoded = request === null ? reason : `response: ${reason}`;
+      undecoded ??= request === null ? reason : `response: ${reason}`;
     }
-    const inputs = extractColumns(request?.tensors ?? [], request === null ? [] : inputSchema);
-    const outputs = extractColumns(response?.tensors ?? [], response === null ? [] : outputSchema);
+    const failure = response?.failure ?? null;
+    const inputs = columnsOf(request, exchange.requestHeaders, inputSchema);
+    // Half an answer that ends in an error is no prediction.
+    const outputs = columnsOf(failure === null ? response : null, exchange.responseHeaders, outputSchema);
+    const encoded = fieldValue(exchange.responseHeaders, 'content-encoding') !== null;
     return {
       id: exchange.id,
       requestId: request?.requestId ?? null,
@@ -65,11 +71,12 @@ export class Decoder {
       version: this.#version(exchange, target, response),
       servedBy: exchange.servedBy,
       status: exchange.status,
-      outcome: exchange.outcome,
-      reason: exchange.reason,
+      outcome: failure === null ? exchange.outcome : 'failed',
+      reason: exchange.reason ?? failure,
       protocol: protocol.type,
       undecoded,
       latencyMs: exchange.latencyMs,
+      ...(exchange.timing === undefined ? {} : { timing: timingOf(exchange.timing, exchange.latencyMs, response?.flow ?? null, encoded) }),
       method: exchange.method,
       path: exchange.path,
       traceparent: exchange.traceparent,
@@ -80,13 +87,9 @@ export class Decoder {
   }
 
   #content(body: CapturedBody, headers: readonly Header[]): MessageBody {
-    if (body.totalBytes > body.bytes.length) {
-      throw new DecodeError(
-        'truncated',
-        `body: ${body.totalBytes} bytes, of which ${body.bytes.length} were copied; raise traffic.sampling.maxBodyBytes`,
-      );
-    }
-    return { bytes: decodeContent(body.bytes, headers, this.#policy.traffic.maxBodyBytes * INFLATE_FACTOR), headers };
+    const truncated = body.totalBytes > body.bytes.length;
+    const maxBytes = Math.max(body.bytes.length, this.#policy.traffic.maxBodyBytes) * INFLATE_FACTOR;
+    return { bytes: decodeContent(body.bytes, headers, maxBytes, truncated), headers, truncated };
   }
 
   /** The first source of the policy that answers, else the version that the policy gives the upstream which did. */
@@ -107,4 +110,10 @@ export class Decoder {
     }
     return this.#policy.traffic.upstreams.find((upstream) => upstream.name === exchange.servedBy)?.version ?? null;
   }
+}
+
+/** A side of the record; empty where nothing was decoded. */
+function columnsOf(message: Message | null, headers: readonly Header[], schema: readonly Column[]): Extracted {
+  if (message === null) return { columns: {}, rows: 0 };
+  return extractColumns([...message.tensors, ...headerTensors(headers, schema)], schema);
 }

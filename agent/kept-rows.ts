@@ -74,6 +74,7 @@ export class KeptRows implements Kept {
   add(number: number, at: number, signals: SignalCells, index: number): void {
     this.#seen++;
     const stays = staysAt(number, this.#thinning);
+    let filled = 0;
     for (const [signal, cells] of signals) {
       let column = this.#columns.get(signal);
       if (column === undefined) {
@@ -83,11 +84,13 @@ export class KeptRows implements Kept {
         this.#columns.set(signal, column);
       }
       if (stays) column.push(cells[index] ?? null);
+      filled++;
     }
     if (!stays) return;
     this.#numbers.push(number);
     this.#times.push(at);
-    for (const column of this.#columns.values()) if (column.length < this.#numbers.length) column.push(null);
+    if (filled < this.#columns.size)
+      for (const column of this.#columns.values()) if (column.length < this.#numbers.length) column.push(null);
     if (this.#isTooMuch()) this.#halve();
   }
 

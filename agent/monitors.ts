@@ -6,11 +6,12 @@ import type { Json } from '../contracts/json.ts';
 import type { Column, Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import { detectorOf } from '../detectors/catalogue.ts';
-import type { Calibration } from './calibration/calibration.ts';
+import type { Calibration, CalibrationTask } from './calibration/calibration.ts';
 import { withLevels } from './calibration/levels.ts';
 import { PerformanceMonitor } from './performance-monitor.ts';
 import type { Comparison, Reference } from './reference.ts';
 import { numberOf, requestFailed } from './signals.ts';
+import { RowPlace } from './row-place.ts';
 import type { MonitorRow } from './store/commit.ts';
 import type { Place } from './streaming-monitor.ts';
 import { keyOf, StreamingMonitor } from './streaming-monitor.ts';
@@ -72,8 +73,8 @@ export class Monitors {
   }
 
   /** What levels are worked out from. */
-  get task(): { readonly columns: Monitors['columns']; readonly cells: Monitors['referenceCells'] } {
-    return { columns: this.columns, cells: this.referenceCells };
+  get task(): Pick<CalibrationTask, 'columns' | 'cells' | 'sketched'> {
+    return { columns: this.columns, cells: this.referenceCells, sketched: this.sketched };
   }
 
   /** The reference of every watched signal that has one. */
@@ -85,6 +86,12 @@ export class Monitors {
       if (known !== null) cells.set(watch.signal, known);
     }
     return cells;
+  }
+
+  /** Watched signals of whose reference only a sketch is left. */
+  get sketched(): string[] {
+    const watches = watchList(this.#policy, this.columns, detectorOf).filter((watch) => watch.kind !== 'performance');
+    return [...new Set(watches.map(({ signal }) => signal))].filter((signal) => this.#reference.sketch(signal) !== null);
   }
 
   /**
@@ -118,27 +125,24 @@ export class Monitors {
     const findings = [
       ...(failed === null ? [] : this.value('request.failed', Number(failed), byCall)),
       ...this.value('request.latency', record.latencyMs, byCall),
+      ...timings(record).flatMap(([signal, value]) => this.value(signal, value, byCall)),
     ];
+    const place = new RowPlace(record, byCall.observedRows);
     for (const [signal, cells] of cellsBySignal(record)) {
-      if (!this.#streaming.has(signal)) continue;
-      for (const [row, cell] of cells.entries()) {
-        const here = (record.firstRow ?? 0) + row;
-        const back = (observations: number) => ({ row: Math.max(0, here - observations + 1), at: record.at });
-        findings.push(...this.value(signal, numberOf(cell), { ...byCall, back }));
-      }
+      const monitors = this.#streaming.get(signal);
+      if (monitors === undefined) continue;
+      for (place.row = 0; place.row < cells.length; place.row++)
+        this.#observe(monitors, signal, numberOf(cells[place.row]!), place, findings);
     }
     return findings;
   }
 
   /** One value of a signal; a missing one is counted and goes no further. */
   value(signal: string, value: number | null, place: Place): Finding[] {
+    const findings: Finding[] = [];
     const monitors = this.#streaming.get(signal);
-    if (monitors === undefined) return [];
-    if (value === null) {
-      this.#skipped(signal);
-      return [];
-    }
-    return monitors.map((monitor) => monitor.observe(value, place)).filter((finding) => finding !== null);
+    if (monitors !== undefined) this.#observe(monitors, signal, value, place, findings);
+    return findings;
   }
 
   /** A full window, to the windowed tests and the performance estimates. `against`: where it is not compared with the reference. */
@@ -165,9 +169,31 @@ export class Monitors {
     return rows;
   }
 
+  #observe(monitors: readonly StreamingMonitor[], signal: string, value: number | null, place: Place, findings: Finding[]): void {
+    if (value === null) {
+      this.#skipped(signal);
+      return;
+    }
+    for (const monitor of monitors) {
+      const finding = monitor.observe(value, place);
+      if (finding !== null) findings.push(finding);
+    }
+  }
+
   #begin(watch: ConstructorParameters<typeof StreamingMonitor>[0], stored: StoredMonitors): StreamingMonitor {
     const monitor = new StreamingMonitor(watch, stored.get(keyOf(watch)));
     if (monitor.startedFresh !== null) this.#log(monitor.startedFresh);
     return monitor;
   }
+}
+
+/** The times that this call has; most have no tokens, and that is no missing value. */
+function timings({ timing }: DriftlineRecord): readonly (readonly [signal: string, value: number])[] {
+  if (timing === undefined) return [];
+  const all = [
+    ['request.timeToFirstByte', timing.firstByteMs],
+    ['request.timeToFirstToken', timing.firstTokenMs],
+    ['request.tokensPerSecond', timing.tokensPerSecond],
+  ] as const;
+  return all.flatMap(([signal, value]) => (value === null ? [] : [[signal, value] as const]));
 }

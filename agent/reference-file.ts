@@ -1,5 +1,5 @@
 /**
- * A reference file: the schema's columns of a CSV, JSON lines or Parquet table.
+ * A reference file: the schema's columns of a CSV, JSON lines or Parquet table, or a sketch of one.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -9,6 +9,7 @@ import type { Cell } from '../contracts/record.ts';
 import type { Value } from './data/batch.ts';
 import { openData } from './data/file.ts';
 import type { SignalColumns } from './kept-rows.ts';
+import { isSketchFile, readSketchedColumns, type SketchedColumn } from './reference-sketch.ts';
 
 /** More reference rows than this are thinned evenly: the tests gain nothing from them. */
 const MOST_ROWS = 100_000;
@@ -16,12 +17,19 @@ const MOST_ROWS = 100_000;
 /** What a file holds. */
 export interface ReferenceFile {
   readonly columns: SignalColumns;
+  /** Columns of a file without rows. */
+  readonly sketches: ReadonlyMap<string, SketchedColumn>;
   /** Of the file's bytes, hex. */
   readonly sha256: string;
 }
 
 /** @throws ConfigError when the file cannot be read, or lacks every column of the schema. */
-export async function readReferenceFile(path: string, { inputs, outputs }: Policy['schema']): Promise<ReferenceFile> {
+export async function readReferenceFile(path: string, schema: Policy['schema']): Promise<ReferenceFile> {
+  if (isSketchFile(path)) {
+    const sketches = await readSketchedColumns(path, schema);
+    return { columns: new Map(), sketches, sha256: await hashOf(path) };
+  }
+  const { inputs, outputs } = schema;
   const stream = await openData(path);
   const wanted = [
     ...inputs.map((column) => ({ signal: `inputs.${column.name}`, column })),
@@ -58,7 +66,7 @@ export async function readReferenceFile(path: string, { inputs, outputs }: Polic
     const names = wanted.map(({ column }) => column.name).join(', ');
     throw new ConfigError('reference-columns', `${path}: has none of the policy’s columns (${names}); name its columns as the schema does`);
   }
-  return { columns, sha256: await hashOf(path) };
+  return { columns, sketches: new Map(), sha256: await hashOf(path) };
 }
 
 async function hashOf(path: string): Promise<string> {

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Json } from '../contracts/json.ts';
 import type { Column, Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
+import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { KeptRows, type SignalColumns } from './kept-rows.ts';
 import { type ReferenceFile, readReferenceFile } from './reference-file.ts';
 import type { Version } from './served-versions.ts';
@@ -21,8 +22,10 @@ const MOST_REMEMBERED = 8;
 
 /** What a window is compared with. */
 export interface Comparison {
-  /** Null while there is nothing to compare with. */
+  /** Null while there is nothing to compare with, and where there is only a sketch of it. */
   cells(signal: string): readonly Cell[] | null;
+  /** What is left where rows were not kept; null elsewhere. */
+  sketch(signal: string): ReferenceSketch | null;
   /** Values that it must have at least; 0 where any will do. */
   readonly minSamples: number;
   /** What is to be said of it beside a finding; null = nothing. */
@@ -87,7 +90,18 @@ export class Reference implements Comparison {
   }
 
   cells(signal: string): readonly Cell[] | null {
-    return this.#fileOf(signal)?.columns.get(signal) ?? this.#learner(signal).#learned.get(signal) ?? null;
+    const file = this.#fileOf(signal);
+    return file === null ? (this.#learner(signal).#learned.get(signal) ?? null) : (file.columns.get(signal) ?? null);
+  }
+
+  sketch(signal: string): ReferenceSketch | null {
+    return this.#fileOf(signal)?.sketches.get(signal)?.sketch ?? null;
+  }
+
+  /** Values that are no surprise: the cells, or the categories of a sketch that kept each of them apart. */
+  known(signal: string): readonly Cell[] | null {
+    const categories = this.sketch(signal)?.categories ?? null;
+    return categories === null || categories.other !== null ? this.cells(signal) : [...categories.counts.keys()];
   }
 
   note(): null {
@@ -101,6 +115,8 @@ export class Reference implements Comparison {
 
   /** Short hash of a signal's reference, for fingerprints. */
   hash(signal: string): string {
+    const sketched = this.#fileOf(signal)?.sketches.get(signal);
+    if (sketched !== undefined) return sketched.hash;
     const cells = this.cells(signal);
     return cells === null ? 'none' : createHash('sha256').update(JSON.stringify(cells)).digest('hex').slice(0, 16);
   }
@@ -110,7 +126,7 @@ export class Reference implements Comparison {
     if (this.#frozen || record.rows === 0 || record.undecoded !== null || Object.keys(record.outputs).length === 0) return false;
     const { reference } = this.#policy;
     if (reference.source === 'upstream' && record.servedBy !== reference.of) return false;
-    const signals = [...cellsBySignal(record)];
+    const signals = cellsBySignal(record);
     const wanted = this.#minAgeMs > 0 ? record.rows : Math.min(record.rows, this.#rows - this.#kept.seen);
     for (let row = 0; row < wanted; row++) this.#kept.add(this.#kept.seen, record.at, signals, row);
     if (this.#kept.seen < this.#rows || record.at - this.#kept.times[0]! < this.#minAgeMs) return false;
@@ -121,7 +137,7 @@ export class Reference implements Comparison {
   /** Outputs of another version's file are no reference for this one, if it has a file of its own. */
   #fileOf(signal: string): ReferenceFile | null {
     const files = signal.startsWith('inputs.') ? this.#files : this.#files.slice(0, 1);
-    return files.find(({ columns }) => columns.has(signal)) ?? null;
+    return files.find(({ columns, sketches }) => columns.has(signal) || sketches.has(signal)) ?? null;
   }
 
   /** Whose rows count for a signal: of a control everything comes from the control. */

@@ -77,6 +77,7 @@ export class Season {
     return {
       minSamples: plain.minSamples,
       cells: (signal) => look(signal).cells ?? plain.cells(signal),
+      sketch: (signal) => (look(signal).cells === null ? plain.sketch(signal) : null),
       note: (signal) => {
         const { cells, weeks } = look(signal);
         return cells === null

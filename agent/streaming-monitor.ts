@@ -16,7 +16,7 @@ export interface Place {
   readonly at: number;
   readonly observedRows: number;
   /** Row and time of the k-th newest observation of this signal (1 = the newest), or null when that is no longer known. */
-  readonly back: (observations: number) => { readonly row: number; readonly at: number } | null;
+  back(observations: number): { readonly row: number; readonly at: number } | null;
 }
 
 /** What a monitor is stored under. */
@@ -78,7 +78,7 @@ export class StreamingMonitor {
     this.#changed = true;
     const before = this.#level;
     this.#level = level;
-    if (level === 'drift' && this.#direction?.fell(this.#detector.changedFor) === true) return null;
+    if (level === 'drift' && this.#direction?.improved(this.#detector.changedFor) === true) return null;
     if (level === 'warming-up' || (level === before && level !== 'drift') || (level === 'stable' && before === 'warming-up')) return null;
     const changedFor = level === 'drift' ? this.#detector.changedFor : null;
     const change = changedFor === null ? null : place.back(Math.max(1, changedFor));

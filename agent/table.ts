@@ -3,11 +3,12 @@
  */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { pipeline, type Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { CsvError, parse } from 'csv-parse';
 import { ConfigError } from '../contracts/errors.ts';
 import { remedyFor } from '../policies/suggest.ts';
+import { guessDelimiter } from './delimiter.ts';
 
 /** A table in memory. */
 export interface Table {
@@ -27,12 +28,15 @@ export interface TableStream {
 export interface TableLayout {
   /** Whether the first line names the columns (the default); else they are named `0`, `1`, … */
   readonly header?: boolean;
-  /** What stands between two cells; a comma by default. */
+  /** What stands between two cells; told from the first lines of a file, a comma of a stream. */
   readonly delimiter?: string;
 }
 
 /** Characters of one row; a quote that is never closed would otherwise swallow the file. */
 const LONGEST_ROW = 16 * 1024 * 1024;
+/** Bytes from which the delimiter is told, and what they may be inflated to. */
+const LOOK_BYTES = 64 * 1024;
+const MOST_INFLATED = 64 * 1024 * 1024;
 
 /** The whole table of a file. @throws ConfigError naming file and line. */
 export async function readTable(path: string, layout: TableLayout = {}): Promise<Table> {
@@ -44,8 +48,8 @@ export async function readTable(path: string, layout: TableLayout = {}): Promise
 
 /** A file's table, row by row. @throws ConfigError naming file and line. */
 export async function openTable(path: string, layout: TableLayout = {}): Promise<TableStream> {
-  const zipped = await isGzip(path);
-  return streamTable(createReadStream(path), path, { ...layout, zipped });
+  const { zipped, text } = await beginning(path);
+  return streamTable(createReadStream(path), path, { delimiter: guessDelimiter(text), ...layout, zipped });
 }
 
 /** A table from any stream of bytes; `name` stands for it in messages. @throws ConfigError naming it and the line. */
@@ -119,17 +123,30 @@ async function* withFirst(first: string[], rest: AsyncGenerator<string[], void, 
   yield* rest;
 }
 
-async function isGzip(path: string): Promise<boolean> {
+/** How a file begins. What is no file (a pipe) cannot be read twice, and is not looked at. */
+async function beginning(path: string): Promise<{ zipped: boolean; text: string }> {
   try {
     const file = await open(path);
     try {
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(2), 0, 2, 0);
-      return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+      if (!(await file.stat()).isFile()) return { zipped: false, text: '' };
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(LOOK_BYTES), 0, LOOK_BYTES, 0);
+      const head = buffer.subarray(0, bytesRead);
+      const zipped = bytesRead >= 2 && head[0] === 0x1f && head[1] === 0x8b;
+      return { zipped, text: (zipped ? inflated(head) : head).toString('utf8').replace(/^\ufeff/, '') };
     } finally {
       await file.close();
     }
   } catch (error) {
     throw fileError(error, path);
+  }
+}
+
+/** As much as there is; damage is told when all of it is read. */
+function inflated(head: Buffer): Buffer {
+  try {
+    return gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MOST_INFLATED });
+  } catch {
+    return Buffer.alloc(0);
   }
 }
 

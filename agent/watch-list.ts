@@ -3,6 +3,7 @@
  */
 import type { DetectorDefinition, StreamingDefinition, WindowedDefinition } from '../contracts/detector.ts';
 import type { Column, DetectorChoice, MonitorPolicy, Policy, PredictorChoice } from '../contracts/policy.ts';
+import { requestSignals } from '../contracts/signal.ts';
 import type { SignalType } from './signals.ts';
 import { signalType } from './signals.ts';
 
@@ -35,12 +36,6 @@ export interface PerformanceWatch {
 
 export type Watch = StreamingWatch | WindowedWatch | PerformanceWatch;
 
-/** Signals that are no column. */
-const REQUEST_SIGNALS: ReadonlyMap<string, SignalType> = new Map([
-  ['request.latency', 'number'],
-  ['request.failed', 'number'],
-]);
-
 /**
  * Resolves the policy's monitors.
  *
@@ -51,7 +46,7 @@ export function watchList(
   columns: { readonly inputs: readonly Column[]; readonly outputs: readonly Column[] },
   detectorOf: (type: string) => DetectorDefinition | null,
 ): Watch[] {
-  const types = new Map<string, SignalType>(REQUEST_SIGNALS);
+  const types = new Map<string, SignalType>(requestSignals.map(({ name }) => [name, 'number']));
   for (const side of ['inputs', 'outputs'] as const) {
     for (const column of columns[side]) types.set(`${side}.${column.name}`, signalType(column.type));
   }

@@ -8,6 +8,9 @@ import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
 import type { MonitorPolicy, Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
+import type { ReferenceSketch } from '../contracts/sketch.ts';
+import { countsOf } from '../detectors/categories-against.ts';
+import { spreadOut } from '../detectors/sketches/spread-out.ts';
 import { calibratedP } from '../detectors/null-law.ts';
 import { adjustBenjaminiHochberg, adjustBonferroni } from '../detectors/benjamini-hochberg.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
@@ -19,11 +22,15 @@ import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
 import type { ClosedWindow } from './windows.ts';
 
+/** Characters of a category in a note. */
+const LONGEST_NAME = 40;
+
 interface Prepared {
   readonly watch: WindowedWatch;
   readonly key: string;
   readonly fingerprint: string;
-  readonly cells: readonly Cell[];
+  /** What it was prepared from. */
+  readonly basis: object;
   readonly test: WindowedTest;
   readonly reference: Summary;
   observed: number;
@@ -31,7 +38,6 @@ interface Prepared {
 
 /** What people compare: the middle of numbers, or the most frequent category, and the share that is missing. */
 interface Summary {
-  readonly values: number;
   readonly missing: number;
   readonly centre: string;
 }
@@ -81,13 +87,19 @@ export class WindowMonitor {
     const pValues = tested.flatMap(({ result }) => (result === null ? [] : [result.calibratedP]));
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
-    const adjusted = method === 'none' ? pValues : method === 'bonferroni' ? adjustBonferroni(pValues) : adjustBenjaminiHochberg(pValues);
+    const adjust = method === 'none' ? (ps: number[]) => ps : method === 'bonferroni' ? adjustBonferroni : adjustBenjaminiHochberg;
+    const adjusted = adjust(pValues);
+    const atMost = adjust(tested.flatMap(({ result }) => (result === null ? [] : [result.atMost?.pValue ?? result.calibratedP])));
     let next = 0;
-    return tested.map(({ watch, result, n, note }) => {
-      const adjustedP = result === null ? null : (adjusted[next++] ?? 1);
+    return tested.map(({ watch, result, n, note: said }) => {
+      const place = result === null ? -1 : next++;
+      const adjustedP = result === null ? null : (adjusted[place] ?? 1);
       const floor = watch.choice.effectAtLeast;
-      const isLarge = result !== null && result.effect >= (floor ?? 0);
-      const level = result === null ? 'insufficient' : adjustedP !== null && adjustedP <= q && isLarge ? 'drift' : 'stable';
+      const isDrift = result !== null && (adjusted[place] ?? 1) <= q && result.effect >= (floor ?? 0);
+      // Between what the sketch shows for certain and what it cannot rule out there is no verdict.
+      const mayBe = result?.atMost !== undefined && (atMost[place] ?? 1) <= q && result.atMost.effect >= (floor ?? 0);
+      const level = isDrift ? 'drift' : result === null || mayBe ? 'insufficient' : 'stable';
+      const note = level === 'insufficient' && mayBe ? `${said}; ${openWords(watch, result)}` : said;
       return {
         monitor: monitor.name,
         signal: watch.signal,
@@ -117,13 +129,8 @@ export class WindowMonitor {
   #test(watch: WindowedWatch, cells: readonly Cell[], against: Comparison): Tested {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
-    const reference = against.cells(watch.signal);
-    if (reference === null) return { watch, result: null, n: values.length, note: 'the reference is still being learned' };
-    const compared = valuesOf(watch, reference).length;
-    if (compared < against.minSamples)
-      return { watch, result: null, n: values.length, note: `${compared} values to compare with, ${against.minSamples} are needed` };
-    const prepared = this.#prepare(watch, reference);
-    if (prepared === null) return { watch, result: null, n: values.length, note: 'the reference has no values' };
+    const prepared = this.#prepare(watch, against);
+    if (typeof prepared === 'string') return { watch, result: null, n: values.length, note: prepared };
     if (values.length < this.#policy.minSamples) {
       return { watch, result: null, n: values.length, note: `${values.length} values, ${this.#policy.minSamples} are needed` };
     }
@@ -137,25 +144,34 @@ export class WindowMonitor {
     return { watch, result, n: values.length, note: parts.join(', ') };
   }
 
-  /** The reference's cells are one list from window to window; others are prepared each time. */
-  #prepare(watch: WindowedWatch, cells: readonly Cell[]): Prepared | null {
+  /** Words where there is none. The reference is the same from window to window, what else there is to compare with is prepared each time. */
+  #prepare(watch: WindowedWatch, comparison: Comparison): Prepared | string {
     const key = keyOf(watch);
     const ready = this.#prepared.get(key);
-    if (ready?.cells === cells) return ready;
-    const values = valuesOf(watch, cells);
-    if (values.length === 0) return null;
-    const options = withDefaults(watch.definition.options, watch.choice.options);
-    const prepared: Prepared = {
-      watch,
-      key,
-      fingerprint: this.#reference.hash(watch.signal),
-      cells,
-      test: watch.definition.prepare(options, values),
-      reference: summarise(watch, cells, values),
-      observed: 0,
-    };
+    const basis = comparison.sketch(watch.signal) ?? comparison.cells(watch.signal);
+    if (basis === null) return 'the reference is still being learned';
+    if (ready?.basis === basis) return ready;
+    const against = this.#against(watch, comparison);
+    if (typeof against === 'string') return against;
+    const prepared: Prepared = { watch, key, fingerprint: this.#reference.hash(watch.signal), basis, observed: 0, ...against };
     this.#prepared.set(key, prepared);
     return prepared;
+  }
+
+  #against(watch: WindowedWatch, comparison: Comparison): Pick<Prepared, 'test' | 'reference'> | string {
+    const options = withDefaults(watch.definition.options, watch.choice.options);
+    const sketch = comparison.sketch(watch.signal);
+    if (sketch !== null) {
+      const test = watch.definition.sketched?.prepare(options, sketch) ?? null;
+      return test === null
+        ? `${watch.choice.type} needs the rows of its reference, of which there is a sketch`
+        : { test, reference: summariseSketch(sketch) };
+    }
+    const cells = comparison.cells(watch.signal);
+    const values = cells === null ? [] : valuesOf(watch, cells);
+    if (values.length < comparison.minSamples) return `${values.length} values to compare with, ${comparison.minSamples} are needed`;
+    if (cells === null || values.length === 0) return 'the reference has no values';
+    return { test: watch.definition.prepare(options, values), reference: summarise(watch, cells, values) };
   }
 
   #row(watch: WindowedWatch, findings: readonly Finding[]): MonitorRow {
@@ -214,16 +230,29 @@ function observesNumbers({ definition, choice, monitor }: WindowedWatch): boolea
 
 function summarise(watch: WindowedWatch, cells: readonly Cell[], values: readonly (number | string)[]): Summary {
   const missing = cells.length === 0 ? 0 : 1 - values.length / cells.length;
-  if (values.length === 0) return { values: 0, missing, centre: 'no values' };
-  if (observesNumbers(watch)) {
-    return { values: values.length, missing, centre: `median ${Number(median(values.map(Number)).toPrecision(3))}` };
-  }
-  let most = '';
-  let count = 0;
-  for (const [category, rows] of Map.groupBy(values, String)) {
-    if (rows.length > count) [most, count] = [category, rows.length];
-  }
-  return { values: values.length, missing, centre: `${most} in ${percent(count / values.length)}` };
+  if (values.length === 0) return { missing, centre: 'no values' };
+  return { missing, centre: observesNumbers(watch) ? middle(median(values.map(Number))) : mostOf(countsOf(values), values.length) };
+}
+
+function summariseSketch({ n, missing, numbers, categories }: ReferenceSketch): Summary {
+  const centre = n === 0 ? 'no values' : categories !== null ? mostOf(categories.counts, n) : middle(spreadOut(numbers!, 1)[0]!);
+  return { missing: n + missing === 0 ? 0 : missing / (n + missing), centre };
+}
+
+function middle(median: number): string {
+  return `median ${Number(median.toPrecision(3))}`;
+}
+
+function mostOf(counts: ReadonlyMap<number | string, number>, n: number): string {
+  let [most, times]: [number | string, number] = ['', 0];
+  for (const [category, count] of counts) if (count > times) [most, times] = [category, count];
+  const name = String(most);
+  return `${name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name} in ${percent(times / n)}`;
+}
+
+function openWords({ definition }: WindowedWatch, { effect, atMost }: TestResult): string {
+  const figure = (value: number) => Number(value.toPrecision(3));
+  return `${definition.effect} lies between ${figure(effect)} and ${figure(atMost?.effect ?? effect)}, and the sketch of the reference cannot tell where`;
 }
 
 function percent(share: number): string {

@@ -13,6 +13,7 @@ import type { WindowPolicy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import { duration } from '../policies/figures.ts';
 import { KeptRows, type SignalCells, type SignalColumns } from './kept-rows.ts';
+import { signalName } from './signal-names.ts';
 
 /** Cells of a window that are kept, of the rows and of their control each: some 50 MB. */
 export const MOST_WINDOW_CELLS = 2_000_000;
@@ -131,7 +132,7 @@ export class Windows {
   /** Puts a stored record's rows back; in order, before anything is added. */
   restore(record: DriftlineRecord): void {
     if (record.firstRow === null) return;
-    const signals = [...cellsBySignal(record)];
+    const signals = cellsBySignal(record);
     for (let index = 0; index < record.rows; index++) {
       const number = record.firstRow + index;
       const pane = this.#panes.findLast(({ startRow }) => startRow <= number);
@@ -147,7 +148,7 @@ export class Windows {
   add(record: DriftlineRecord, time = timeOf(record)): ClosedWindow[] {
     if (record.firstRow === null) return [];
     const closed = this.advance(time);
-    const signals = [...cellsBySignal(record)];
+    const signals = cellsBySignal(record);
     const isControl = this.#isControl(record);
     const { thinning } = this.#open.rows;
     for (let index = 0; index < record.rows; index++) {
@@ -270,7 +271,9 @@ export function timeOf({ at, latencyMs }: Pick<DriftlineRecord, 'at' | 'latencyM
 }
 
 /** The record's columns as signals. */
-export function* cellsBySignal(record: DriftlineRecord): Generator<[string, readonly Cell[]]> {
-  for (const [name, cells] of Object.entries(record.inputs)) yield [`inputs.${name}`, cells];
-  for (const [name, cells] of Object.entries(record.outputs)) yield [`outputs.${name}`, cells];
+export function cellsBySignal(record: DriftlineRecord): [string, readonly Cell[]][] {
+  const signals: [string, readonly Cell[]][] = [];
+  for (const name of Object.keys(record.inputs)) signals.push([signalName('inputs', name), record.inputs[name]!]);
+  for (const name of Object.keys(record.outputs)) signals.push([signalName('outputs', name), record.outputs[name]!]);
+  return signals;
 }

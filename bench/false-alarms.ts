@@ -168,7 +168,13 @@ function monitorOf(policy: Policy, reference: Columns, seed: number): { judge: (
   const { schema } = policy;
   const calibration = calibrate({ policy, columns: schema, cells: reference, rowsPerMs: null, seed });
   const watches = watchList(policy, schema, detectorOf).filter((watch) => watch.kind === 'windowed');
-  const monitor = new WindowMonitor(policy, watches, new Reference(policy, [{ columns: reference, sha256: '' }]), new Map(), calibration);
+  const monitor = new WindowMonitor(
+    policy,
+    watches,
+    new Reference(policy, [{ columns: reference, sketches: new Map(), sha256: '' }]),
+    new Map(),
+    calibration,
+  );
   const range = { fromRow: 0, toRow: WINDOW_ROWS - 1, fromAt: 0, toAt: 0 };
   return { judge: (columns) => monitor.judge(windowOf(range, columns)).findings, calibration };
 }

@@ -3,6 +3,7 @@
  */
 import type { Json } from './json.ts';
 import type { OptionSchemas, OptionsOf } from './options.ts';
+import type { ReferenceSketch } from './sketch.ts';
 
 /** A detector's word on the newest observation. */
 export type Level = 'warming-up' | 'stable' | 'warning' | 'drift';
@@ -10,7 +11,8 @@ export type Level = 'warming-up' | 'stable' | 'warning' | 'drift';
 /**
  * A detector that judges after every value.
  *
- * Values handed to `update` are finite (and 0 or 1 for `observes: binary`); `agent/signals.ts` sees to it.
+ * Values handed to `update` are finite (and 0 or 1 for `observes: binary`); `agent/signals.ts` sees to it. One that is not finite is no
+ * observation: it is not counted, never fires and never throws.
  * Restored from a snapshot it answers exactly as the one that was never interrupted, at any cut.
  */
 export interface StreamingDetector {
@@ -37,6 +39,8 @@ export interface TestResult {
   readonly degreesOfFreedom: number | null;
   /** Size of the difference, finite: in [0, 1] for most (`D`, `cramers_v`), from 0 without bound for `wasserstein_sd` and `psi`. */
   readonly effect: number;
+  /** Where a sketched reference leaves it open: the figures at the largest difference that there may be. The others are the smallest. */
+  readonly atMost?: { readonly pValue: number; readonly effect: number };
   /** Values compared: window and reference. */
   readonly n: number;
   readonly referenceN: number;
@@ -70,6 +74,13 @@ export interface WindowedDefinition<S extends OptionSchemas = OptionSchemas, V e
   readonly effect: string;
   readonly options: S;
   prepare(options: OptionsOf<S>, reference: readonly V[]): WindowedTest<V>;
+  /** The test against a reference of which only a sketch is left; absent where it needs the rows. */
+  readonly sketched?: {
+    /** What of these options needs the rows, and what to write instead; null where nothing does. */
+    refuses(options: OptionsOf<S>): string | null;
+    /** Null when the sketch holds no values of the kind that the test observes. */
+    prepare(options: OptionsOf<S>, reference: ReferenceSketch): WindowedTest<V> | null;
+  };
 }
 
 export type DetectorDefinition = StreamingDefinition | WindowedDefinition;

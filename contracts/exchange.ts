@@ -13,6 +13,18 @@ export interface CapturedBody {
   readonly totalBytes: number;
 }
 
+/** When an answer's bytes came, in milliseconds since the request's first byte. */
+export interface AnswerTiming {
+  readonly firstByteMs: number;
+  readonly lastByteMs: number;
+  /** Reads in which the answer came: about one a chunk where chunks come apart, fewer where they come together. */
+  readonly reads: number;
+  /** Longest time between two reads; 0 with one. */
+  readonly longestGapMs: number;
+  /** The first reads, oldest first, each with the body bytes (framing removed) that had come by then; empty with one read. */
+  readonly marks: readonly { readonly ms: number; readonly bytes: number }[];
+}
+
 /** How a call ended: answered by a server, answered by Driftline itself with an error, or left by the client. */
 export type Outcome = 'answered' | 'failed' | 'aborted';
 
@@ -39,4 +51,6 @@ export interface Exchange {
   readonly responseHeaders: readonly Header[];
   readonly request: CapturedBody;
   readonly response: CapturedBody;
+  /** Absent where no byte of an answer came from a server, or nobody took the time. */
+  readonly timing?: AnswerTiming;
 }

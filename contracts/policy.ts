@@ -12,12 +12,14 @@ export type ColumnType = 'number' | 'integer' | 'categorical' | 'boolean' | 'tex
 export interface Column {
   readonly name: string;
   readonly type: ColumnType;
-  /** Tensor that carries it; null = the tensor (or table column) of the same name. */
+  /** Tensor that carries it, `header:NAME` for a header field; null = the tensor (or table column) of the same name. */
   readonly tensor: string | null;
   /** Position inside a row of that tensor; null = the tensor has one value a row. */
   readonly index: number | null;
   /** JSONPath subset (`$.a.b`, `$.a[0]`, `$[*].a`) inside a raw-json body; null elsewhere. */
   readonly path: string | null;
+  /** What is worked out of what stands at `path`. Absent: the column is what stands there. */
+  readonly derive?: 'entropy';
   readonly required: boolean;
   readonly min: number | null;
   readonly max: number | null;
@@ -185,7 +187,7 @@ export interface Policy {
     readonly protocol: string;
     readonly upstreams: readonly Upstream[];
     readonly fallback: OnnxFallback | null;
-    /** Bytes of each body that are copied for analysis. */
+    /** Bytes of each body that are copied for analysis; 0 = request bodies are not, of answers 256 KiB are. */
     readonly maxBodyBytes: number;
     /** Rows that come in so many milliseconds, as the user expects them; null = measured. */
     readonly expectedRows?: { readonly count: number; readonly perMs: number } | null;

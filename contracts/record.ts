@@ -21,6 +21,21 @@ export interface Violation {
   readonly message: string;
 }
 
+/** The times of an answer, milliseconds since the request's first byte. */
+export interface RecordTiming {
+  readonly firstByteMs: number;
+  readonly lastByteMs: number;
+  /** Reads in which the answer came, and the longest time between two. */
+  readonly reads: number;
+  readonly longestGapMs: number;
+  /** Events of a stream; null when the answer is none, or was not decoded. */
+  readonly events: number | null;
+  /** When the first generated text was there; null for other answers, and where compression hides it. */
+  readonly firstTokenMs: number | null;
+  /** By the server's own count of tokens: between the first and the last one of a stream, over the whole call otherwise; null without it. */
+  readonly tokensPerSecond: number | null;
+}
+
 export interface DriftlineRecord {
   readonly id: string;
   /** The body's own id, or null. */
@@ -39,6 +54,8 @@ export interface DriftlineRecord {
   /** Why nothing was decoded (`not-json`, `shape-mismatch`, `truncated` …), or null. */
   readonly undecoded: string | null;
   readonly latencyMs: number;
+  /** Absent where no server answered. */
+  readonly timing?: RecordTiming;
   readonly method: string;
   readonly path: string;
   readonly traceparent: string;

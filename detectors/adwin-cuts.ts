@@ -2,9 +2,10 @@
  * The cuts of ADWIN's window: its borders between two buckets, each with the difference of the means on its sides and the bound ε on it
  * (the formula is in `adwin.ts`).
  *
- * A quick search goes first. It passes over windows without a cut, and a full search in river's order of operations has the last word.
+ * A quick search goes first. It passes over windows without a cut, and a full search in river's order of operations has the last word. The
+ * quick one spares the older buckets while nothing that it found there last time can have become a cut.
  *
- * Cost: O(buckets) a search.
+ * Cost: O(buckets) a search; O(maxBuckets) for most of those that follow closely on another.
  */
 import type { AdwinWindow } from './adwin-window.ts';
 
@@ -15,6 +16,10 @@ const ROUNDING = 2 ** -53;
 const SIZES = Float64Array.from({ length: 64 }, (_, row) => 2 ** row);
 /** How far the width may outgrow the one whose logarithm is remembered: by so much it changes L by less than 1 %. */
 const FLOOR_GROWTH = 1.05;
+/** Rows below this are searched every time: a new value changes the means most at the cuts between the newest. */
+const NEWER_ROWS = 2;
+/** How near to the bound, in squares, a cut between older buckets may be for them to be spared. */
+const TAME = 0.7;
 
 /** Searches one window. */
 export class AdwinCuts {
@@ -29,6 +34,12 @@ export class AdwinCuts {
   /** A width since which the window has only grown by little, and its L. */
   #floorWidth = Infinity;
   #logFloor = 0;
+  /** The older buckets when they were last searched: whether all their cuts were tame, values and sum of all, mean and bound of then. */
+  #tame = false;
+  #older = 0;
+  #olderTotal = 0;
+  #olderMean = 0;
+  #olderBound = 0;
 
   constructor(window: AdwinWindow, delta: number, minWindow: number, shortest: number) {
     this.#window = window;
@@ -39,7 +50,15 @@ export class AdwinCuts {
 
   /** Whether some cut's means differ by more than ε; keeps `difference` and `bound` of the first that do. */
   find(): boolean {
-    return this.#mayHold() && this.#search();
+    if (!this.#mayHold()) return false;
+    // The search may shrink the window.
+    this.#tame = false;
+    return this.#search();
+  }
+
+  /** To be told when the window was cleared. */
+  forget(): void {
+    this.#tame = false;
   }
 
   /**
@@ -68,19 +87,76 @@ export class AdwinCuts {
     const totals = window.totals;
     const starts = window.starts;
     const counts = window.counts;
+    let spared = this.#sparedBuckets(width, mean, bound);
+    if (spared < 0) {
+      if (this.#olderMayHold(width, mean, bound)) return true;
+      spared = counts[NEWER_ROWS]!;
+    }
+    let older = this.#older;
+    let olderTotal = this.#olderTotal;
+    for (let row = NEWER_ROWS, size = SIZES[row]!; row >= 0; row--, size /= 2) {
+      const end = starts[row]! + counts[row]!;
+      for (let slot = starts[row]! + spared; slot < end; slot++) {
+        older += size;
+        olderTotal += totals[slot]!;
+        const difference = olderTotal - older * mean;
+        if (difference * difference > bound * older * (width - older) && older >= shortest && older <= last) return true;
+      }
+      spared = 0;
+    }
+    return false;
+  }
+
+  /** The quick search of all rows but the newest; `bound` is c. Keeps what `sparedBuckets` asks for. */
+  #olderMayHold(width: number, mean: number, bound: number): boolean {
+    const { rows, totals, starts, counts } = this.#window;
+    const shortest = this.#shortest;
+    const last = width - shortest;
+    const tameBound = bound * TAME;
+    let tame = rows > NEWER_ROWS;
     let older = 0;
     let olderTotal = 0;
-    for (let row = window.rows - 1, size = SIZES[row]!; row >= 0; row--, size /= 2) {
+    for (let row = rows - 1, size = SIZES[row]!; row >= NEWER_ROWS; row--, size /= 2) {
       const from = starts[row]!;
       const end = from + counts[row]!;
       for (let slot = from; slot < end; slot++) {
         older += size;
         olderTotal += totals[slot]!;
         const difference = olderTotal - older * mean;
-        if (difference * difference > bound * older * (width - older) && older >= shortest && older <= last) return true;
+        const square = difference * difference;
+        const sides = older * (width - older);
+        if (square > tameBound * sides && older >= shortest) {
+          tame = false;
+          if (square > bound * sides && older <= last) return true;
+        }
       }
     }
+    this.#tame = tame;
+    this.#older = older;
+    this.#olderTotal = olderTotal;
+    this.#olderMean = mean;
+    this.#olderBound = tameBound;
     return false;
+  }
+
+  /**
+   * How many buckets of the oldest of the newer rows, and all of those before them, need not be searched; −1 where all must be.
+   *
+   * The older buckets keep their values; their cuts become fewer, by merging, and never more. While the mean moves by M, d = u0 − n0 · mean
+   * moves by n0·M, and n1 only grows. So d/√(n0·n1) stays within √(bound of then) + √(n0/n1)·M, whose n0/n1 is largest at the last cut.
+   * That takes two more roundings of d, for which SLACK has room.
+   */
+  #sparedBuckets(width: number, mean: number, bound: number): number {
+    if (!this.#tame) return -1;
+    const { counts } = this.#window;
+    const newer = width - this.#older;
+    const reach = Math.sqrt(this.#olderBound) + Math.sqrt(this.#older / newer) * Math.abs(mean - this.#olderMean);
+    if (reach * reach > bound) return -1;
+    let after = newer;
+    for (let row = 0; row < NEWER_ROWS; row++) after -= counts[row]! * SIZES[row]!;
+    const spared = counts[NEWER_ROWS]! - after / SIZES[NEWER_ROWS]!;
+    // Where the last cut is gone, two buckets at its sides having merged, there is no place to begin at.
+    return spared >= 0 && Number.isInteger(spared) ? spared : -1;
   }
 
   /** Whether some cut's means differ by more than ε; remembers the first that do. */

@@ -17,7 +17,7 @@
  * a shift of one deviation in values of 10⁻⁶ is found in 20 of 20 after 65 values (unscaled: in none); false alarms on lognormal values fall
  * from 6 to 0.3 in 100,000. The price: 65 instead of 52 values on normal ones of deviation 1.
  * Deviation: the variance is held at 0 or above, where rounding could make it negative and silence the detector; values beyond ±1e140 count
- * as ±1e140, so that squares stay finite.
+ * as ±1e140, so that squares stay finite (`unit-scale.ts`).
  * Cost: O(1) amortised an observation, O(maxBuckets · log W) a check and in memory.
  */
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
@@ -44,8 +44,6 @@ const options = {
 
 type AdwinOptions = OptionsOf<typeof options>;
 
-/** Squares of differences of such values, summed over any window, stay finite. */
-const LARGEST = 1e140;
 /** What a standard deviation becomes where values are scaled: that of a fair coin's zeros and ones. */
 const SCALED_DEVIATION = 1 / 2;
 
@@ -53,9 +51,7 @@ class Adwin implements StreamingDetector {
   readonly #clock: number;
   readonly #gracePeriod: number;
   readonly #keepWindow: boolean;
-  readonly #scale: UnitScale | null;
-  /** The scale while it has a say: not where the stream is taken as it is. */
-  #scaling: UnitScale | null;
+  readonly #scale: UnitScale;
   readonly #window: AdwinWindow;
   readonly #cuts: AdwinCuts;
 
@@ -69,27 +65,20 @@ class Adwin implements StreamingDetector {
     this.#clock = chosen.clock;
     this.#gracePeriod = chosen.gracePeriod;
     this.#keepWindow = chosen.keepWindow;
-    this.#scale = chosen.semantics === 'river' ? null : new UnitScale(chosen.warmUp, SCALED_DEVIATION);
-    this.#scaling = this.#scale;
+    this.#scale = new UnitScale(chosen, SCALED_DEVIATION);
     this.#window = new AdwinWindow(chosen.maxBuckets);
     const shortest = chosen.keepWindow ? chosen.minWindowLength + 2 : chosen.minWindowLength;
     this.#cuts = new AdwinCuts(this.#window, chosen.delta, chosen.minWindowLength, shortest);
     if (state !== undefined) this.#restore(new SnapshotReader('adwin', state));
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
     if (this.#level === 'drift') {
       if (this.#keepWindow) this.#level = 'stable';
       else this.#reset();
     }
-    let taken = value;
-    if (!(value >= -LARGEST && value <= LARGEST)) taken = bounded(value);
-    const scale = this.#scaling;
-    if (scale !== null) {
-      if (scale.places) taken = scale.place(taken);
-      else if (!this.#takesAsIs(scale, taken)) return this.#level;
-    }
+    const taken = this.#scale.take(value);
+    if (Number.isNaN(taken)) return this.#learned(value);
     this.#window.insert(taken);
     const tick = ++this.#tick;
     if (tick % this.#clock !== 0 || this.#window.width <= this.#gracePeriod) return this.#level;
@@ -136,7 +125,7 @@ class Adwin implements StreamingDetector {
       cutBound: drifted ? this.#cuts.bound : null,
       totals: buckets.totals,
       squares: buckets.squares,
-      ...this.#scale?.snapshot(),
+      ...this.#scale.snapshot(),
     };
   }
 
@@ -150,22 +139,17 @@ class Adwin implements StreamingDetector {
     return found;
   }
 
-  /** While the scale is being learned: whether the value is to be taken all the same. */
-  #takesAsIs(scale: UnitScale, value: number): boolean {
-    const taking = scale.see(value);
-    if (taking === 'as-is') {
-      if (scale.idle) this.#scaling = null;
-      return true;
-    }
-    if (taking === 'unfit') this.#clear();
+  /** Counts a value that the scale was learned from. */
+  #learned(value: number): Level {
+    if (!Number.isFinite(value)) return this.level;
+    if (this.#scale.unfit) this.#clear();
     this.#observedBefore++;
-    return false;
+    return this.#level;
   }
 
   #reset(): void {
     this.#clear();
-    this.#scale?.forget();
-    this.#scaling = this.#scale;
+    this.#scale.forget();
   }
 
   /** Forgets all but the scale. */
@@ -174,6 +158,7 @@ class Adwin implements StreamingDetector {
     this.#observedBefore += this.#tick;
     this.#tick = 0;
     this.#window.clear();
+    this.#cuts.forget();
   }
 
   #restore(from: SnapshotReader): void {
@@ -184,14 +169,8 @@ class Adwin implements StreamingDetector {
     this.#cuts.bound = from.numberOrNull('cutBound') ?? 0;
     const sums = { width: from.count('width'), total: from.number('total'), squares: from.number('variance') };
     if (!this.#window.restore(from.rows('totals'), from.rows('squares'), sums)) from.refuse('totals');
-    this.#scale?.restore(from);
-    if (this.#scale?.idle) this.#scaling = null;
+    this.#scale.restore(from);
   }
-}
-
-function bounded(value: number): number {
-  if (!Number.isFinite(value)) throw new RangeError(`adwin: ${value} is not a finite number`);
-  return value > 0 ? LARGEST : -LARGEST;
 }
 
 /** A change of a stream's mean, by a window that adapts. */

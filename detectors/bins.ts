@@ -7,10 +7,14 @@
  * `evidently`: for a reference with more than 20 different values edges by Sturges' rule over both samples, closed on the left and the last
  * bin on both sides, else a bin for each value of either sample; as evidently 0.7 and numpy's `histogram_bin_edges`.
  *
+ * Of a reference that is a sketch, the edges next to its deciles serve; by value where each of its at most 20 values has a bin of its own.
+ *
  * Source: Sturges. The Choice of a Class Interval. JASA 21, 1926; deciles by linear interpolation (Hyndman, Fan 1996, type 7).
  */
+import type { CountedBins } from '../contracts/sketch.ts';
 import { countsOf } from './categories-against.ts';
 import { percentiles } from './performance/features.ts';
+import { doubleBefore, isAtom } from './sketches/reference-bins.ts';
 import { ascending } from './sort-numbers.ts';
 
 /** How numbers are put into bins. */
@@ -28,24 +32,37 @@ const DECILES: readonly number[] = [10, 20, 30, 40, 50, 60, 70, 80, 90];
 /** A reference in bins. Values are numbers; NaN is left out, infinities are values like others. */
 export class Bins {
   readonly #rule: BinRule;
+  /** Ascending; empty where it is a sketch. */
   readonly #reference: Float64Array;
+  readonly #referenceN: number;
   /** Ascending; of a bin by value the value itself. */
   readonly #edges: Float64Array;
   readonly #byValue: boolean;
   readonly #counts: readonly number[];
 
-  constructor(rule: BinRule, reference: readonly number[]) {
+  /** @param reference values, or counts of them where the rule is not `evidently` */
+  constructor(rule: BinRule, reference: readonly number[] | CountedBins) {
     this.#rule = rule;
-    this.#reference = ascending(reference);
-    const few = distinctUpTo(this.#reference, FEW_VALUES);
-    this.#byValue = few !== null && rule !== 'quantile';
-    this.#edges = this.#byValue ? few! : decileEdges(this.#reference);
-    this.#counts = this.#count(this.#reference);
+    if ('counts' in reference) {
+      const few = rule === 'quantile' ? null : fewCounted(reference);
+      const { edges, counts } = few ?? mergedToDeciles(reference);
+      this.#reference = new Float64Array(0);
+      this.#byValue = few !== null;
+      this.#edges = edges;
+      this.#counts = counts;
+    } else {
+      this.#reference = ascending(reference);
+      const few = distinctUpTo(this.#reference, FEW_VALUES);
+      this.#byValue = few !== null && rule !== 'quantile';
+      this.#edges = this.#byValue ? few! : decileEdges(this.#reference);
+      this.#counts = this.#count(this.#reference);
+    }
+    this.#referenceN = this.#counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** Values that the reference holds. */
   get referenceN(): number {
-    return this.#reference.length;
+    return this.#referenceN;
   }
 
   /** The window's counts beside the reference's. */
@@ -75,6 +92,45 @@ export class Bins {
     }
     return counts;
   }
+}
+
+/** Edges with the counts between them, or values with the counts of each and of all others. */
+interface CountedEdges {
+  readonly edges: Float64Array;
+  readonly counts: readonly number[];
+}
+
+/** Null where the counts are of more than a few values, or of values that the bins do not tell apart. */
+function fewCounted({ uppers, counts }: CountedBins): CountedEdges | null {
+  const filled = [...counts.entries()].filter(([, count]) => count > 0);
+  if (filled.length > FEW_VALUES || !filled.every(([bin]) => isAtom(uppers, bin))) return null;
+  return { edges: Float64Array.from(filled, ([bin]) => uppers[bin]!), counts: [...filled.map(([, count]) => count), 0] };
+}
+
+/** Cut at the edges next to the deciles. */
+function mergedToDeciles({ uppers, counts }: CountedBins): CountedEdges {
+  const below: number[] = [];
+  let sum = 0;
+  for (const count of counts) {
+    sum += count;
+    below.push(sum);
+  }
+  const nearest = DECILES.map((percent) => {
+    const wanted = (percent / 100) * sum;
+    const after = below.findIndex((passed) => passed >= wanted);
+    return after > 0 && wanted - below[after - 1]! < below[after]! - wanted ? after - 1 : after;
+  });
+  const cuts = [...new Set(nearest)].filter((bin) => bin < uppers.length);
+  const passed = [0, ...cuts.map((bin) => below[bin]!), sum];
+  return {
+    // A value on an upper edge belongs to the left there, and to the right here.
+    edges: Float64Array.from(cuts, (bin) => doubleAfter(uppers[bin]!)),
+    counts: passed.slice(1).map((upTo, place) => upTo - passed[place]!),
+  };
+}
+
+function doubleAfter(value: number): number {
+  return -doubleBefore(-value);
 }
 
 /** Deciles of ascending values, each once and finite. */

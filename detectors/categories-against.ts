@@ -2,6 +2,7 @@
  * What the tests over categories share: the reference's counts, the window's beside them, sparse categories pooled, unseen ones named.
  */
 import type { TestResult, WindowedTest } from '../contracts/detector.ts';
+import type { CountedCategories } from '../contracts/sketch.ts';
 
 /** A category; a number and its text are two. */
 export type Category = number | string;
@@ -19,17 +20,20 @@ const LONGEST_NAME = 40;
 export class CategoriesAgainst implements WindowedTest<Category> {
   /** Each category's column, in order of first appearance. */
   readonly #columns = new Map<Category, number>();
-  readonly #expected: readonly number[];
+  readonly #expected: number[];
+  /** Column of what the reference did not keep apart; null = it knows all its categories. */
+  readonly #other: number | null;
   readonly #referenceN: number;
   readonly #minExpected: number;
   readonly #testCounts: CountsTest;
 
   /** @param minExpected for `poolSparse`; 0 pools none */
-  constructor(reference: readonly Category[], minExpected: number, testCounts: CountsTest) {
-    const counts = countsOf(reference);
+  constructor(reference: readonly Category[] | CountedCategories, minExpected: number, testCounts: CountsTest) {
+    const { counts, other } = 'counts' in reference ? reference : { counts: countsOf(reference), other: null };
     for (const category of counts.keys()) this.#columns.set(category, this.#columns.size);
     this.#expected = [...counts.values()];
-    this.#referenceN = reference.length;
+    this.#other = other === null ? null : this.#expected.push(other) - 1;
+    this.#referenceN = this.#expected.reduce((sum, count) => sum + count, 0);
     this.#minExpected = minExpected;
     this.#testCounts = testCounts;
   }
@@ -39,8 +43,8 @@ export class CategoriesAgainst implements WindowedTest<Category> {
     const current = new Array<number>(this.#expected.length).fill(0);
     const unseen = new Map<Category, number>();
     for (const category of window) {
-      const column = this.#columns.get(category);
-      if (column !== undefined) current[column]!++;
+      const column = this.#columns.get(category) ?? this.#other;
+      if (column !== null) current[column]!++;
       else unseen.set(category, (unseen.get(category) ?? 0) + 1);
     }
     const expected = [...this.#expected];

@@ -10,7 +10,9 @@
  * one cell, and that with the rarest other one where it is still too small: the law holds only for filled cells (Cochran 1954).
  * Cost: linear in the window and in the number of categories.
  */
-import { defineWindowed } from '../contracts/detector.ts';
+import { defineWindowed, type WindowedTest } from '../contracts/detector.ts';
+import type { OptionsOf } from '../contracts/options.ts';
+import type { CountedCategories } from '../contracts/sketch.ts';
 import { CategoriesAgainst, type Category } from './categories-against.ts';
 import { chiSquaredUpperTail } from './chi-squared-tail.ts';
 
@@ -89,6 +91,15 @@ export function goodnessOfFit(current: readonly number[], reference: readonly nu
   return { ...table, statistic, pValue: statistic === Number.MAX_VALUE ? 0 : chiSquaredUpperTail(statistic, table.degreesOfFreedom) };
 }
 
+function against(chosen: OptionsOf<typeof options>, reference: readonly Category[] | CountedCategories): WindowedTest<Category> {
+  return new CategoriesAgainst(reference, chosen.minExpected, (counts) => {
+    const result = chosen.form === 'homogeneity' ? chiSquaredOfTable(counts, chosen) : goodnessOfFit(counts[0], counts[1]);
+    if (result === null || result.degreesOfFreedom === 0) return null;
+    const { statistic, pValue, degreesOfFreedom, cramersV } = result;
+    return { statistic, pValue, degreesOfFreedom, effect: cramersV, note: null };
+  });
+}
+
 /** Chi-squared over categories. */
 export const chiSquared = defineWindowed<typeof options, Category>({
   type: 'chi-squared',
@@ -96,11 +107,6 @@ export const chiSquared = defineWindowed<typeof options, Category>({
   observes: 'category',
   effect: 'cramers_v',
   options,
-  prepare: (chosen, reference) =>
-    new CategoriesAgainst(reference, chosen.minExpected, (counts) => {
-      const result = chosen.form === 'homogeneity' ? chiSquaredOfTable(counts, chosen) : goodnessOfFit(counts[0], counts[1]);
-      if (result === null || result.degreesOfFreedom === 0) return null;
-      const { statistic, pValue, degreesOfFreedom, cramersV } = result;
-      return { statistic, pValue, degreesOfFreedom, effect: cramersV, note: null };
-    }),
+  prepare: against,
+  sketched: { refuses: () => null, prepare: (chosen, { categories }) => (categories === null ? null : against(chosen, categories)) },
 });

@@ -16,9 +16,8 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { Scale } from './scale.ts';
+import { LearnedSums } from './learned-sums.ts';
 import { SnapshotReader } from './snapshot.ts';
-import { TwoSidedSum } from './two-sided-sum.ts';
 
 const options = {
   warmUp: { type: 'integer', minimum: 2, default: 200, description: 'Observations from which mean and standard deviation are learned.' },
@@ -33,38 +32,27 @@ const options = {
 
 type CusumOptions = OptionsOf<typeof options>;
 
-const REACH = 5;
-
 class Cusum implements StreamingDetector {
-  readonly #threshold: number;
-  readonly #scale: Scale;
-  readonly #sums: TwoSidedSum;
-
-  #level: Level = 'warming-up';
+  readonly #sums: LearnedSums;
   #observed = 0;
 
   constructor(chosen: CusumOptions, state?: Json) {
-    this.#threshold = chosen.threshold;
-    this.#scale = new Scale(chosen.warmUp, REACH);
-    this.#sums = new TwoSidedSum(chosen.allowance);
-    if (state !== undefined) this.#restore(new SnapshotReader('cusum', state));
+    this.#sums = new LearnedSums(chosen.warmUp, chosen);
+    if (state === undefined) return;
+    const from = new SnapshotReader('cusum', state);
+    this.#observed = from.count('observed');
+    this.#sums.restore(from);
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (!Number.isFinite(value)) throw new RangeError(`cusum: ${value} is not a finite number`);
-    if (this.#level === 'drift') this.#reset();
+    if (this.#sums.level === 'drift') this.#sums.forget();
+    if (!Number.isFinite(value)) return this.#sums.level;
     this.#observed++;
-    if (!this.#scale.known) {
-      this.#scale.learn(value);
-      return this.#level;
-    }
-    this.#level = this.#sums.add(this.#scale.place(value)) > this.#threshold ? 'drift' : 'stable';
-    return this.#level;
+    return this.#sums.add(value);
   }
 
   get level(): Level {
-    return this.#level;
+    return this.#sums.level;
   }
 
   get observed(): number {
@@ -72,32 +60,19 @@ class Cusum implements StreamingDetector {
   }
 
   get statistic(): number | null {
-    return this.#level === 'warming-up' ? null : this.#sums.largest;
+    return this.#sums.statistic;
   }
 
   get threshold(): number | null {
-    return this.#level === 'warming-up' ? null : this.#threshold;
+    return this.#sums.threshold;
   }
 
   get changedFor(): number | null {
-    return this.#level === 'drift' ? this.#sums.since : null;
+    return this.#sums.since;
   }
 
   snapshot(): Json {
-    return { detector: 'cusum', level: this.#level, observed: this.#observed, ...this.#scale.snapshot(), ...this.#sums.snapshot() };
-  }
-
-  #reset(): void {
-    this.#level = 'warming-up';
-    this.#scale.forget();
-    this.#sums.clear();
-  }
-
-  #restore(from: SnapshotReader): void {
-    this.#level = from.level('level');
-    this.#observed = from.count('observed');
-    this.#scale.restore(from);
-    this.#sums.restore(from);
+    return { detector: 'cusum', observed: this.#observed, ...this.#sums.snapshot() };
   }
 }
 

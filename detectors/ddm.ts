@@ -14,8 +14,7 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { bitOf } from './bit.ts';
-import { SnapshotReader } from './snapshot.ts';
+import { SnapshotReader, snapshotOf } from './snapshot.ts';
 
 const options = {
   warmStart: { type: 'integer', minimum: 0, default: 30, description: 'Observations before the first judgement.' },
@@ -37,154 +36,140 @@ const options = {
 
 type DdmOptions = OptionsOf<typeof options>;
 
+/** How far apart two squares must be before their roots need not be taken. */
+const NEARLY = 1 + 1e-6;
+
+const fresh = (observedBefore = 0) => ({
+  level: 'warming-up' as Level,
+  /** Observations before the last reset; the rest counts from there. */
+  observedBefore,
+  count: 0,
+  /** Counted until the first judgement. */
+  errors: 0,
+  rate: 0,
+  /** The lowest p + s and what it was made of; Infinity until the first judgement. */
+  lowestSum: Infinity,
+  lowestRate: Infinity,
+  lowestDeviation: Infinity,
+  lowestAt: 0,
+  /** Count at the first observation of the present run of warnings, or 0. */
+  warningFrom: 0,
+});
+const COUNTS = ['observedBefore', 'count', 'errors', 'lowestAt', 'warningFrom'] as const;
+
 class Ddm implements StreamingDetector {
   readonly #warmStart: number;
   readonly #warningThreshold: number;
   readonly #driftThreshold: number;
   readonly #minErrors: number;
-
-  #level: Level = 'warming-up';
-  /** Observations before the last reset. */
-  #observedBefore = 0;
-  /** The rest counts from the last reset. */
-  #count = 0;
-  /** Counted until the first judgement. */
-  #errors = 0;
-  #tooEarly = true;
-  #rate = 0;
-  /** Infinity until the first judgement. */
-  #lowestSum = Infinity;
-  #lowestRate = 0;
-  #lowestDeviation = 0;
-  #lowestAt = 0;
+  #state = fresh();
   /** Above this p + s is warning or drift. */
-  #limit = 0;
-  /** Count at the first observation of the present run of warnings, or 0. */
-  #warningFrom = 0;
+  #limit = Infinity;
 
   constructor(chosen: DdmOptions, state?: Json) {
     this.#warmStart = chosen.warmStart;
     this.#warningThreshold = chosen.warningThreshold;
     this.#driftThreshold = chosen.driftThreshold;
     this.#minErrors = chosen.semantics === 'river' ? 0 : chosen.minErrors;
-    if (state !== undefined) this.#restore(new SnapshotReader('ddm', state));
+    if (state === undefined) return;
+    const from = new SnapshotReader('ddm', state);
+    this.#state = from.into(fresh(), COUNTS);
+    // Derived from rate and count, and there for readers.
+    from.number('deviation');
+    this.#setLimit();
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
-    if (this.#level === 'drift') this.#reset();
-    const error = value === 0 || value === 1 ? value : bitOf('ddm', value);
-    const count = ++this.#count;
+    const settled = this.#state.level === 'stable';
+    if (!settled && this.#state.level === 'drift') this.#reset();
+    const state = this.#state;
+    // True of 0 and 1 only, and without a branch for either.
+    let error = value;
+    if (value * (1 - value) !== 0) {
+      if (!Number.isFinite(value)) return state.level;
+      error = 1;
+    }
+    const count = ++state.count;
+    const part = 1 / count;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
-    const rate = this.#rate + (1 / count) * (error - this.#rate);
-    this.#rate = rate;
-    if (this.#tooEarly) {
-      this.#errors += error;
-      if (count <= this.#warmStart || this.#errors < this.#minErrors) return this.#level;
-      this.#tooEarly = false;
-    }
-    const deviation = deviationOf(rate, count);
-    const sum = rate + deviation;
-    if (sum <= this.#lowestSum) {
-      this.#lowestSum = sum;
-      this.#setLowest(rate, deviation, count);
-    }
-    if (sum > this.#limit) return this.#alarm(sum, count);
-    if (this.#level !== 'stable') {
-      this.#level = 'stable';
-      this.#warningFrom = 0;
-    }
-    return 'stable';
+    const rate = state.rate + part * (error - state.rate);
+    state.rate = rate;
+    // Most observations lie clearly between the minimum and the limit: squares tell, without a root.
+    const square = rate * (1 - rate) * part;
+    const toLimit = this.#limit - rate;
+    const toLowest = state.lowestSum - rate;
+    const isBelow = toLimit > 0 && square * NEARLY < toLimit * toLimit;
+    if (isBelow && (toLowest < 0 || square > toLowest * toLowest * NEARLY) && settled) return 'stable';
+    return this.#judge(error);
   }
 
   get level(): Level {
-    return this.#level;
+    return this.#state.level;
   }
 
   get observed(): number {
-    return this.#observedBefore + this.#count;
+    return this.#state.observedBefore + this.#state.count;
   }
 
   get statistic(): number | null {
-    return this.#lowestSum === Infinity ? null : this.#rate + deviationOf(this.#rate, this.#count);
+    const { lowestSum, rate, count } = this.#state;
+    return lowestSum === Infinity ? null : rate + deviationOf(rate, count);
   }
 
   get threshold(): number | null {
-    return this.#lowestSum === Infinity ? null : this.#lowestRate + this.#driftThreshold * this.#lowestDeviation;
+    const { lowestSum, lowestRate, lowestDeviation } = this.#state;
+    return lowestSum === Infinity ? null : lowestRate + this.#driftThreshold * lowestDeviation;
   }
 
   get changedFor(): number | null {
-    if (this.#level !== 'drift') return null;
+    const { level, count, warningFrom, lowestAt } = this.#state;
+    if (level !== 'drift') return null;
     // The paper's estimate: the new concept began with the warning. A jump past the warning is dated from the minimum.
-    return Math.max(1, this.#warningFrom > 0 ? this.#count - this.#warningFrom + 1 : this.#count - this.#lowestAt);
+    return Math.max(1, warningFrom > 0 ? count - warningFrom + 1 : count - lowestAt);
   }
 
   snapshot(): Json {
-    const judged = this.#lowestSum !== Infinity;
-    return {
-      detector: 'ddm',
-      level: this.#level,
-      observedBefore: this.#observedBefore,
-      count: this.#count,
-      errors: this.#errors,
-      rate: this.#rate,
-      deviation: deviationOf(this.#rate, this.#count),
-      lowestRate: judged ? this.#lowestRate : null,
-      lowestDeviation: judged ? this.#lowestDeviation : null,
-      lowestAt: this.#lowestAt,
-      warningFrom: this.#warningFrom,
-    };
+    return { ...snapshotOf('ddm', this.#state), deviation: deviationOf(this.#state.rate, this.#state.count) };
   }
 
-  #setLowest(rate: number, deviation: number, at: number): void {
-    this.#lowestRate = rate;
-    this.#lowestDeviation = deviation;
-    this.#lowestAt = at;
-    this.#limit = rate + Math.min(this.#warningThreshold, this.#driftThreshold) * deviation;
-  }
-
-  /** Apart, so that `update` stays small: most observations do not come here. */
-  #alarm(sum: number, count: number): Level {
-    if (sum > this.#lowestRate + this.#driftThreshold * this.#lowestDeviation) {
-      this.#level = 'drift';
-    } else {
-      if (this.#level !== 'warning') this.#warningFrom = count;
-      this.#level = 'warning';
+  /** In the order of operations that decides near ties. */
+  #judge(error: number): Level {
+    const state = this.#state;
+    const { count, rate } = state;
+    if (state.lowestSum === Infinity) {
+      state.errors += error;
+      if (count <= this.#warmStart || state.errors < this.#minErrors) return state.level;
     }
-    return this.#level;
+    const deviation = deviationOf(rate, count);
+    const sum = rate + deviation;
+    if (sum <= state.lowestSum) {
+      state.lowestSum = sum;
+      state.lowestRate = rate;
+      state.lowestDeviation = deviation;
+      state.lowestAt = count;
+      this.#setLimit();
+    }
+    if (sum <= this.#limit) {
+      state.warningFrom = 0;
+      state.level = 'stable';
+    } else if (sum > state.lowestRate + this.#driftThreshold * state.lowestDeviation) {
+      state.level = 'drift';
+    } else {
+      if (state.level !== 'warning') state.warningFrom = count;
+      state.level = 'warning';
+    }
+    return state.level;
+  }
+
+  #setLimit(): void {
+    const { lowestRate, lowestDeviation } = this.#state;
+    this.#limit = lowestRate + Math.min(this.#warningThreshold, this.#driftThreshold) * lowestDeviation;
   }
 
   #reset(): void {
-    this.#level = 'warming-up';
-    this.#observedBefore += this.#count;
-    this.#count = 0;
-    this.#errors = 0;
-    this.#tooEarly = true;
-    this.#rate = 0;
-    this.#lowestSum = Infinity;
-    this.#lowestRate = 0;
-    this.#lowestDeviation = 0;
-    this.#lowestAt = 0;
-    this.#warningFrom = 0;
-  }
-
-  #restore(from: SnapshotReader): void {
-    this.#level = from.level('level');
-    this.#observedBefore = from.count('observedBefore');
-    this.#count = from.count('count');
-    this.#errors = from.count('errors');
-    this.#rate = from.number('rate');
-    // Derived from rate and count, and there for readers.
-    from.number('deviation');
-    const lowestRate = from.numberOrNull('lowestRate');
-    const lowestDeviation = from.numberOrNull('lowestDeviation');
-    const lowestAt = from.count('lowestAt');
-    if (lowestRate !== null && lowestDeviation !== null) {
-      this.#setLowest(lowestRate, lowestDeviation, lowestAt);
-      this.#lowestSum = lowestRate + lowestDeviation;
-      this.#tooEarly = false;
-    }
-    this.#warningFrom = from.count('warningFrom');
+    this.#state = fresh(this.observed);
+    this.#limit = Infinity;
   }
 }
 

@@ -10,6 +10,7 @@
  */
 import type { TestResult, WindowedTest } from '../contracts/detector.ts';
 import type { OptionsOf } from '../contracts/options.ts';
+import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { type BinnedPair, Bins } from './bins.ts';
 import { CategoriesAgainst, type Category, type CountsTest, poolSparse } from './categories-against.ts';
 import { chiSquaredOfTable } from './chi-squared.ts';
@@ -49,6 +50,19 @@ export function divergenceAgainst(
   const numbers = reference.filter((value) => typeof value === 'number');
   if (numbers.length < reference.length || numbers.length === 0) return new CategoriesAgainst(reference, chosen.minExpected, test);
   return new BinsAgainst(new Bins(chosen.bins, numbers), chosen.bins === 'evidently' ? 0 : chosen.minExpected, test);
+}
+
+/** What the definition of every divergence says of sketches. */
+export function divergenceSketched<O extends DivergenceOptions>(divergenceFor: (chosen: O) => Divergence) {
+  return {
+    refuses: ({ bins }: O) => (bins === 'evidently' ? '`bins: evidently` needs the values of the reference: use `auto`' : null),
+    prepare(chosen: O, { numbers, categories }: ReferenceSketch): WindowedTest<Category> | null {
+      const test = testOf(divergenceFor(chosen));
+      if (categories !== null) return new CategoriesAgainst(categories, chosen.minExpected, test);
+      const counted = numbers?.bins ?? null;
+      return counted === null ? null : new BinsAgainst(new Bins(chosen.bins, counted), chosen.minExpected, test);
+    },
+  };
 }
 
 /** Shares of counts, whose sum is not 0. */

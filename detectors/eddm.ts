@@ -15,8 +15,7 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { bitOf } from './bit.ts';
-import { SnapshotReader } from './snapshot.ts';
+import { SnapshotReader, snapshotOf } from './snapshot.ts';
 
 const options = {
   warmStart: { type: 'integer', minimum: 0, default: 30, description: 'Observations, and errors, before the first judgement.' },
@@ -38,145 +37,113 @@ const options = {
 
 type EddmOptions = OptionsOf<typeof options>;
 
+const fresh = (observedBefore = 0) => ({
+  level: 'warming-up' as Level,
+  /** Observations before the last reset; the rest counts from there. */
+  observedBefore,
+  count: 0,
+  errors: 0,
+  lastErrorAt: 0,
+  meanDistance: 0,
+  /** Sum of squared deviations of the distances. */
+  squares: 0,
+  /** −1 until the first error after the warm-up. */
+  best: -1,
+  bestAt: 0,
+  /** m + 2s at the last judgement, or −1 before the first. */
+  reach: -1,
+  /** Count at the first observation of the present run of warnings, or 0. */
+  warningFrom: 0,
+});
+const COUNTS = ['observedBefore', 'count', 'errors', 'lastErrorAt', 'bestAt', 'warningFrom'] as const;
+
 class Eddm implements StreamingDetector {
   readonly #warmStart: number;
   readonly #alpha: number;
   readonly #beta: number;
-
-  #level: Level = 'warming-up';
-  /** Observations before the last reset. */
-  #observedBefore = 0;
-  /** The rest counts from the last reset. */
-  #count = 0;
-  #errors = 0;
-  #lastErrorAt = 0;
-  #meanDistance = 0;
-  /** Sum of squared deviations of the distances. */
-  #squares = 0;
-  /** −1 until the first error after the warm-up. */
-  #best = -1;
-  #bestAt = 0;
-  /** (m + 2s) / best at the last judgement, or −1 before the first. */
-  #ratio = -1;
-  /** Count at the first observation of the present run of warnings, or 0. */
-  #warningFrom = 0;
+  #state = fresh();
 
   constructor(chosen: EddmOptions, state?: Json) {
     this.#warmStart = chosen.warmStart;
     this.#alpha = chosen.alpha;
     this.#beta = chosen.beta;
-    if (state !== undefined) this.#restore(new SnapshotReader('eddm', state));
+    if (state !== undefined) this.#state = new SnapshotReader('eddm', state).into(fresh(), COUNTS);
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
-    if (this.#level === 'drift') this.#reset();
-    const count = ++this.#count;
-    if (value === 0 || (value !== 1 && bitOf('eddm', value) === 0)) return this.#level;
+    if (this.#state.level === 'drift') this.#state = fresh(this.observed);
+    const state = this.#state;
+    if (value !== 0 && value !== 1 && !Number.isFinite(value)) return state.level;
+    const count = ++state.count;
+    if (value === 0) return state.level;
 
-    const errors = ++this.#errors;
-    const distance = count - this.#lastErrorAt;
-    this.#lastErrorAt = count;
-    const before = this.#meanDistance;
+    const errors = ++state.errors;
+    const distance = count - state.lastErrorAt;
+    state.lastErrorAt = count;
+    const before = state.meanDistance;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
     const mean = before + (1 / errors) * (distance - before);
-    this.#meanDistance = mean;
-    this.#squares += (distance - before) * (distance - mean);
-    return count > this.#warmStart ? this.#judge(count, errors, mean) : this.#level;
+    state.meanDistance = mean;
+    state.squares += (distance - before) * (distance - mean);
+    return count > this.#warmStart ? this.#judge(mean) : state.level;
   }
 
   get level(): Level {
-    return this.#level;
+    return this.#state.level;
   }
 
   get observed(): number {
-    return this.#observedBefore + this.#count;
+    return this.#state.observedBefore + this.#state.count;
   }
 
   get statistic(): number | null {
-    return this.#ratio < 0 ? null : 1 - this.#ratio;
+    const { reach, best } = this.#state;
+    return reach < 0 ? null : 1 - reach / best;
   }
 
   get threshold(): number | null {
-    return this.#ratio < 0 ? null : 1 - this.#beta;
+    return this.#state.reach < 0 ? null : 1 - this.#beta;
   }
 
   get changedFor(): number | null {
-    if (this.#level !== 'drift') return null;
+    const { level, count, warningFrom, bestAt } = this.#state;
+    if (level !== 'drift') return null;
     // The paper's estimate: the new concept began with the warning. A fall past the warning is dated from the best distance.
-    return Math.max(1, this.#warningFrom > 0 ? this.#count - this.#warningFrom + 1 : this.#count - this.#bestAt);
+    return Math.max(1, warningFrom > 0 ? count - warningFrom + 1 : count - bestAt);
   }
 
   snapshot(): Json {
-    return {
-      detector: 'eddm',
-      level: this.#level,
-      observedBefore: this.#observedBefore,
-      count: this.#count,
-      errors: this.#errors,
-      lastErrorAt: this.#lastErrorAt,
-      meanDistance: this.#meanDistance,
-      squares: this.#squares,
-      best: this.#best,
-      bestAt: this.#bestAt,
-      ratio: this.#ratio,
-      warningFrom: this.#warningFrom,
-    };
+    return snapshotOf('eddm', this.#state);
   }
 
-  #judge(count: number, errors: number, mean: number): Level {
-    const reach = errors > 1 ? mean + 2 * Math.sqrt(this.#squares / (errors - 1)) : mean;
+  #judge(mean: number): Level {
+    const state = this.#state;
+    const { count, errors } = state;
+    const reach = errors > 1 ? mean + 2 * Math.sqrt(state.squares / (errors - 1)) : mean;
     const judged = errors > this.#warmStart;
-    if (reach > this.#best) {
-      this.#best = reach;
-      this.#bestAt = count;
+    if (reach > state.best) {
+      state.best = reach;
+      state.bestAt = count;
       if (judged) {
-        this.#ratio = 1;
-        if (this.#level === 'warming-up') this.#level = 'stable';
+        state.reach = reach;
+        if (state.level === 'warming-up') state.level = 'stable';
       }
-      return this.#level;
+      return state.level;
     }
-    if (!judged) return this.#level;
-    const ratio = reach / this.#best;
-    this.#ratio = ratio;
+    if (!judged) return state.level;
+    state.reach = reach;
+    const ratio = reach / state.best;
     if (ratio < this.#beta) {
-      this.#level = 'drift';
+      state.level = 'drift';
     } else if (ratio < this.#alpha) {
-      if (this.#level !== 'warning') this.#warningFrom = count;
-      this.#level = 'warning';
+      if (state.level !== 'warning') state.warningFrom = count;
+      state.level = 'warning';
     } else {
-      this.#warningFrom = 0;
-      this.#level = 'stable';
+      state.warningFrom = 0;
+      state.level = 'stable';
     }
-    return this.#level;
-  }
-
-  #reset(): void {
-    this.#level = 'warming-up';
-    this.#observedBefore += this.#count;
-    this.#count = 0;
-    this.#errors = 0;
-    this.#lastErrorAt = 0;
-    this.#meanDistance = 0;
-    this.#squares = 0;
-    this.#best = -1;
-    this.#bestAt = 0;
-    this.#ratio = -1;
-    this.#warningFrom = 0;
-  }
-
-  #restore(from: SnapshotReader): void {
-    this.#level = from.level('level');
-    this.#observedBefore = from.count('observedBefore');
-    this.#count = from.count('count');
-    this.#errors = from.count('errors');
-    this.#lastErrorAt = from.count('lastErrorAt');
-    this.#meanDistance = from.number('meanDistance');
-    this.#squares = from.number('squares');
-    this.#best = from.number('best');
-    this.#bestAt = from.count('bestAt');
-    this.#ratio = from.number('ratio');
-    this.#warningFrom = from.count('warningFrom');
+    return state.level;
   }
 }
 

@@ -9,7 +9,9 @@
  * Source: see fisher-exact.ts.
  * Cost: linear in the window.
  */
-import { defineWindowed } from '../contracts/detector.ts';
+import { defineWindowed, type WindowedTest } from '../contracts/detector.ts';
+import type { OptionsOf } from '../contracts/options.ts';
+import type { CountedCategories } from '../contracts/sketch.ts';
 import { CategoriesAgainst, type Category, poolSparse } from './categories-against.ts';
 import { chiSquaredOfTable } from './chi-squared.ts';
 import { fisherExact } from './fisher-exact.ts';
@@ -26,6 +28,30 @@ const options = {
 
 const MIN_EXPECTED = 5;
 
+function against(chosen: OptionsOf<typeof options>, reference: readonly Category[] | CountedCategories): WindowedTest<Category> {
+  return new CategoriesAgainst(reference, 0, (counts) => {
+    const [current, expected] = counts;
+    if (current.length > 2) {
+      const result = chiSquaredOfTable(poolSparse(current, expected, MIN_EXPECTED), { yates: true });
+      if (result === null || result.degreesOfFreedom === 0) return null;
+      const { statistic, pValue, degreesOfFreedom, cramersV } = result;
+      return { statistic, pValue, degreesOfFreedom, effect: cramersV, note: 'more than two categories: chi-squared' };
+    }
+    const effect = chiSquaredOfTable(counts, { yates: false })?.cramersV ?? 0;
+    const [a, b] = current;
+    const [c, d] = expected;
+    if (a === undefined || b === undefined || c === undefined || d === undefined) return null;
+    const { pValue } = fisherExact(
+      [
+        [a, b],
+        [c, d],
+      ],
+      chosen.alternative,
+    );
+    return { statistic: ((a + 0.5) * (d + 0.5)) / ((b + 0.5) * (c + 0.5)), pValue, degreesOfFreedom: null, effect, note: null };
+  });
+}
+
 /** Fisher's exact test over two categories. */
 export const fisher = defineWindowed<typeof options, Category>({
   type: 'fisher',
@@ -33,26 +59,6 @@ export const fisher = defineWindowed<typeof options, Category>({
   observes: 'category',
   effect: 'cramers_v',
   options,
-  prepare: (chosen, reference) =>
-    new CategoriesAgainst(reference, 0, (counts) => {
-      const [current, expected] = counts;
-      if (current.length > 2) {
-        const result = chiSquaredOfTable(poolSparse(current, expected, MIN_EXPECTED), { yates: true });
-        if (result === null || result.degreesOfFreedom === 0) return null;
-        const { statistic, pValue, degreesOfFreedom, cramersV } = result;
-        return { statistic, pValue, degreesOfFreedom, effect: cramersV, note: 'more than two categories: chi-squared' };
-      }
-      const effect = chiSquaredOfTable(counts, { yates: false })?.cramersV ?? 0;
-      const [a, b] = current;
-      const [c, d] = expected;
-      if (a === undefined || b === undefined || c === undefined || d === undefined) return null;
-      const { pValue } = fisherExact(
-        [
-          [a, b],
-          [c, d],
-        ],
-        chosen.alternative,
-      );
-      return { statistic: ((a + 0.5) * (d + 0.5)) / ((b + 0.5) * (c + 0.5)), pValue, degreesOfFreedom: null, effect, note: null };
-    }),
+  prepare: against,
+  sketched: { refuses: () => null, prepare: (chosen, { categories }) => (categories === null ? null : against(chosen, categories)) },
 });

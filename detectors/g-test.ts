@@ -9,7 +9,9 @@
  * `lambda_="log-likelihood"` and without correction. Summed as Σ (O·ln(O/E) + E − O), whose terms cannot cancel (saddle-point.ts).
  * Cost: linear in the window and in the number of categories.
  */
-import { defineWindowed } from '../contracts/detector.ts';
+import { defineWindowed, type WindowedTest } from '../contracts/detector.ts';
+import type { OptionsOf } from '../contracts/options.ts';
+import type { CountedCategories } from '../contracts/sketch.ts';
 import { CategoriesAgainst, type Category } from './categories-against.ts';
 import { chiSquaredOfTable } from './chi-squared.ts';
 import { chiSquaredUpperTail } from './chi-squared-tail.ts';
@@ -44,6 +46,14 @@ export function gTestOfTable(
   return { statistic: 2 * half, pValue: chiSquaredUpperTail(2 * half, degreesOfFreedom), degreesOfFreedom };
 }
 
+function against(chosen: OptionsOf<typeof options>, reference: readonly Category[] | CountedCategories): WindowedTest<Category> {
+  return new CategoriesAgainst(reference, chosen.minExpected, (table) => {
+    const result = gTestOfTable(table);
+    if (result === null || result.degreesOfFreedom === 0) return null;
+    return { ...result, effect: chiSquaredOfTable(table, { yates: false })?.cramersV ?? 0, note: null };
+  });
+}
+
 /** G-test over categories. */
 export const gTest = defineWindowed<typeof options, Category>({
   type: 'g-test',
@@ -51,10 +61,6 @@ export const gTest = defineWindowed<typeof options, Category>({
   observes: 'category',
   effect: 'cramers_v',
   options,
-  prepare: (chosen, reference) =>
-    new CategoriesAgainst(reference, chosen.minExpected, (table) => {
-      const result = gTestOfTable(table);
-      if (result === null || result.degreesOfFreedom === 0) return null;
-      return { ...result, effect: chiSquaredOfTable(table, { yates: false })?.cramersV ?? 0, note: null };
-    }),
+  prepare: against,
+  sketched: { refuses: () => null, prepare: (chosen, { categories }) => (categories === null ? null : against(chosen, categories)) },
 });

@@ -15,8 +15,8 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { bitOf } from './bit.ts';
-import { SnapshotReader } from './snapshot.ts';
+import { SnapshotReader, snapshotOf } from './snapshot.ts';
+import { type CutSide, nearerCut } from './two-cuts.ts';
 
 const options = {
   driftConfidence: {
@@ -32,6 +32,19 @@ const options = {
 
 type HddmAOptions = OptionsOf<typeof options>;
 
+const fresh = (observedBefore = 0) => ({
+  level: 'warming-up' as Level,
+  /** Observations before the last reset; the rest counts from there. */
+  observedBefore,
+  count: 0,
+  mean: 0,
+  lowCount: 0,
+  lowMean: 0,
+  highCount: 0,
+  highMean: 0,
+});
+const COUNTS = ['observedBefore', 'count', 'lowCount', 'highCount'] as const;
+
 class HddmA implements StreamingDetector {
   /** ln(1/driftConfidence): of the cuts' bound. */
   readonly #cutTerm: number;
@@ -39,21 +52,10 @@ class HddmA implements StreamingDetector {
   readonly #driftTerm: number;
   readonly #warningTerm: number;
   readonly #twoSided: boolean;
-
-  #level: Level = 'warming-up';
-  /** Observations before the last reset. */
-  #observedBefore = 0;
-  /** The rest counts from the last reset. */
-  #count = 0;
-  #mean = 0;
-  #lowCount = 0;
-  #lowMean = 0;
-  /** lowMean + bound(lowCount). */
-  #lowReach = 0;
-  #highCount = 0;
-  #highMean = 0;
-  /** highMean − bound(highCount). */
-  #highReach = 0;
+  #state = fresh();
+  /** lowMean + bound(lowCount) and highMean − bound(highCount). */
+  #lowReach = Infinity;
+  #highReach = -Infinity;
 
   constructor(chosen: HddmAOptions, state?: Json) {
     this.#cutTerm = Math.log(1 / chosen.driftConfidence);
@@ -63,45 +65,50 @@ class HddmA implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('hddm-a', state));
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
-    if (this.#level === 'drift') this.#reset();
-    const error = value === 0 || value === 1 ? value : bitOf('hddm-a', value);
-    const count = ++this.#count;
+    if (this.#state.level === 'drift') this.#reset();
+    const state = this.#state;
+    let error = value;
+    if (value !== 0 && value !== 1) {
+      if (!Number.isFinite(value)) return state.level;
+      error = 1;
+    }
+    const count = ++state.count;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
-    const mean = this.#mean + (1 / count) * (error - this.#mean);
-    this.#mean = mean;
+    const mean = state.mean + (1 / count) * (error - state.mean);
+    state.mean = mean;
     const bound = this.#bound(count);
-    if (this.#lowCount === 0 || this.#lowReach >= mean + bound) {
-      this.#lowCount = count;
-      this.#lowMean = mean;
+    if (this.#lowReach >= mean + bound) {
+      state.lowCount = count;
+      state.lowMean = mean;
       this.#lowReach = mean + bound;
     }
-    if (this.#highCount === 0 || this.#highReach <= mean - bound) {
-      this.#highCount = count;
-      this.#highMean = mean;
+    if (this.#highReach <= mean - bound) {
+      state.highCount = count;
+      state.highMean = mean;
       this.#highReach = mean - bound;
     }
-    if (count === 1) return this.#level;
+    if (count === 1) return state.level;
 
-    const rise = this.#lowCount === count ? -1 : mean - this.#lowMean;
+    const rise = state.lowCount === count ? -1 : mean - state.lowMean;
     // The sign first: most observations need no root.
-    let level: Level = rise < 0 ? 'stable' : this.#levelOf(rise, this.#lowCount);
+    let level: Level = rise < 0 ? 'stable' : this.#levelOf(rise, state.lowCount, count);
     if (this.#twoSided && level !== 'drift') {
-      const fall = this.#highCount === count ? -1 : this.#highMean - mean;
-      const falling = fall < 0 ? 'stable' : this.#levelOf(fall, this.#highCount);
+      const fall = state.highCount === count ? -1 : state.highMean - mean;
+      const falling = fall < 0 ? 'stable' : this.#levelOf(fall, state.highCount, count);
       if (falling !== 'stable') level = falling;
     }
-    if (this.#level !== level) this.#level = level;
+    if (state.level !== level) state.level = level;
     return level;
   }
 
   get level(): Level {
-    return this.#level;
+    return this.#state.level;
   }
 
   get observed(): number {
-    return this.#observedBefore + this.#count;
+    return this.#state.observedBefore + this.#state.count;
   }
 
   get statistic(): number | null {
@@ -113,44 +120,28 @@ class HddmA implements StreamingDetector {
   }
 
   get changedFor(): number | null {
-    if (this.#level !== 'drift') return null;
-    const from = this.#nearest()?.cut ?? 0;
-    return Math.max(1, this.#count - from);
+    const { level, count } = this.#state;
+    return level === 'drift' ? Math.max(1, count - (this.#nearest()?.count ?? 0)) : null;
   }
 
   snapshot(): Json {
-    return {
-      detector: 'hddm-a',
-      level: this.#level,
-      observedBefore: this.#observedBefore,
-      count: this.#count,
-      mean: this.#mean,
-      lowCount: this.#lowCount,
-      lowMean: this.#lowMean,
-      highCount: this.#highCount,
-      highMean: this.#highMean,
-    };
+    return snapshotOf('hddm-a', this.#state);
   }
 
-  #levelOf(difference: number, cut: number): Level {
-    const count = this.#count;
+  #levelOf(difference: number, cut: number, count: number): Level {
     const m = ((count - cut) / cut) * (1 / count);
     // m may be so small that both bounds are 0 only past 2⁵³ observations.
     if (difference >= Math.sqrt((m / 2) * this.#driftTerm)) return 'drift';
     return difference >= Math.sqrt((m / 2) * this.#warningTerm) ? 'warning' : 'stable';
   }
 
-  /** The side whose difference is the larger part of its bound; null where neither has a cut. */
-  #nearest(): { difference: number; bound: number; cut: number } | null {
-    const count = this.#count;
-    const side = (difference: number, cut: number) =>
+  #nearest(): CutSide | null {
+    const { count, mean, lowMean, lowCount, highMean, highCount } = this.#state;
+    const side = (difference: number, cut: number): CutSide | null =>
       cut === count || cut === 0
         ? null
-        : { difference, cut, bound: Math.sqrt(((((count - cut) / cut) * (1 / count)) / 2) * this.#driftTerm) };
-    const low = side(this.#mean - this.#lowMean, this.#lowCount);
-    const high = this.#twoSided ? side(this.#highMean - this.#mean, this.#highCount) : null;
-    if (low === null || high === null) return low ?? high;
-    return high.difference * low.bound > low.difference * high.bound ? high : low;
+        : { difference, count: cut, bound: Math.sqrt(((((count - cut) / cut) * (1 / count)) / 2) * this.#driftTerm) };
+    return nearerCut(side(mean - lowMean, lowCount), this.#twoSided ? side(highMean - mean, highCount) : null);
   }
 
   #bound(count: number): number {
@@ -158,29 +149,18 @@ class HddmA implements StreamingDetector {
   }
 
   #reset(): void {
-    this.#level = 'warming-up';
-    this.#observedBefore += this.#count;
-    this.#count = 0;
-    this.#mean = 0;
-    this.#lowCount = 0;
-    this.#lowMean = 0;
-    this.#highCount = 0;
-    this.#highMean = 0;
+    this.#state = fresh(this.observed);
+    this.#lowReach = Infinity;
+    this.#highReach = -Infinity;
   }
 
   #restore(from: SnapshotReader): void {
-    this.#level = from.level('level');
-    this.#observedBefore = from.count('observedBefore');
-    this.#count = from.count('count');
-    this.#mean = from.number('mean');
-    this.#lowCount = from.count('lowCount');
-    this.#lowMean = from.number('lowMean');
-    this.#highCount = from.count('highCount');
-    this.#highMean = from.number('highMean');
-    if (this.#lowCount > this.#count) from.refuse('lowCount');
-    if (this.#highCount > this.#count) from.refuse('highCount');
-    this.#lowReach = this.#lowCount === 0 ? 0 : this.#lowMean + this.#bound(this.#lowCount);
-    this.#highReach = this.#highCount === 0 ? 0 : this.#highMean - this.#bound(this.#highCount);
+    const state = from.into(fresh(), COUNTS);
+    if (state.lowCount > state.count) from.refuse('lowCount');
+    if (state.highCount > state.count) from.refuse('highCount');
+    if (state.lowCount > 0) this.#lowReach = state.lowMean + this.#bound(state.lowCount);
+    if (state.highCount > 0) this.#highReach = state.highMean - this.#bound(state.highCount);
+    this.#state = state;
   }
 }
 

@@ -16,8 +16,8 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { bitOf } from './bit.ts';
-import { SnapshotReader } from './snapshot.ts';
+import { SnapshotReader, snapshotOf } from './snapshot.ts';
+import { type CutSide, nearerCut } from './two-cuts.ts';
 
 const options = {
   driftConfidence: {
@@ -40,6 +40,31 @@ const options = {
 
 type HddmWOptions = OptionsOf<typeof options>;
 
+const fresh = (observedBefore = 0) => ({
+  level: 'warming-up' as Level,
+  /** Observations before the last reset; the rest counts from there. */
+  observedBefore,
+  count: 0,
+  mean: 0,
+  /** Sums of squared weights; 1 where nothing was observed. */
+  weights: 1,
+  /** The lowest mean + bound, what it was made of, and the weighted mean since. */
+  lowest: Infinity,
+  lowMean: 0,
+  lowWeights: 1,
+  lowCount: 0,
+  afterLowMean: 0,
+  afterLowWeights: 1,
+  /** The highest mean − bound likewise. */
+  highest: -Infinity,
+  highMean: 0,
+  highWeights: 1,
+  highCount: 0,
+  afterHighMean: 0,
+  afterHighWeights: 1,
+});
+const COUNTS = ['observedBefore', 'count', 'lowCount', 'highCount'] as const;
+
 class HddmW implements StreamingDetector {
   readonly #lambda: number;
   /** λ² and (1 − λ)². */
@@ -49,35 +74,14 @@ class HddmW implements StreamingDetector {
   readonly #driftTerm: number;
   readonly #warningTerm: number;
   readonly #twoSided: boolean;
-
-  #level: Level = 'warming-up';
-  /** Observations before the last reset. */
-  #observedBefore = 0;
-  /** The rest counts from the last reset. */
-  #count = 0;
-  #mean = 0;
-  /** Sums of squared weights; 1 where nothing was observed. */
-  #weights = 1;
-  /** bound(weights): the weights come to a standstill after some hundred observations, and with them the bounds. */
+  #state = fresh();
+  /** The weights come to a standstill after some hundred observations, and with them the bounds: that of the mean … */
+  #weights = -1;
   #bound = 0;
-  /** The sum of weights that `driftBound` and `warningBound` belong to. */
+  /** … and those of a difference for the sum of weights they belong to. */
   #boundedWeights = -1;
   #driftBound = 0;
   #warningBound = 0;
-  /** The lowest mean + bound, what it was made of, and the weighted mean since; Infinity at first. */
-  #lowest = Infinity;
-  #lowMean = 0;
-  #lowWeights = 1;
-  #lowCount = 0;
-  #afterLowMean = 0;
-  #afterLowWeights = 1;
-  /** The highest mean − bound likewise; −Infinity at first. */
-  #highest = -Infinity;
-  #highMean = 0;
-  #highWeights = 1;
-  #highCount = 0;
-  #afterHighMean = 0;
-  #afterHighWeights = 1;
 
   constructor(chosen: HddmWOptions, state?: Json) {
     const lambda = chosen.lambdaVal;
@@ -88,70 +92,76 @@ class HddmW implements StreamingDetector {
     this.#driftTerm = Math.log(1 / chosen.driftConfidence);
     this.#warningTerm = Math.log(1 / chosen.warningConfidence);
     this.#twoSided = chosen.twoSidedTest;
-    if (state !== undefined) this.#restore(new SnapshotReader('hddm-w', state));
+    if (state !== undefined) this.#state = new SnapshotReader('hddm-w', state).into(fresh(), COUNTS);
   }
 
-  /** Anything but 0 counts as 1. @throws RangeError when the value is not a number. */
+  /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
-    if (this.#level === 'drift') this.#reset();
-    const error = value === 0 || value === 1 ? value : bitOf('hddm-w', value);
+    if (this.#state.level === 'drift') this.#state = fresh(this.observed);
+    const state = this.#state;
+    let error = value;
+    if (value !== 0 && value !== 1) {
+      if (!Number.isFinite(value)) return state.level;
+      error = 1;
+    }
     const lambda = this.#lambda;
     const keep = 1 - lambda;
-    const count = ++this.#count;
-    const mean = count === 1 ? error : lambda * error + keep * this.#mean;
-    const weights = this.#nextWeights(this.#weights, count === 1);
-    this.#mean = mean;
-    if (weights !== this.#weights || count === 1) {
+    const count = ++state.count;
+    const mean = count === 1 ? error : lambda * error + keep * state.mean;
+    const weights = this.#nextWeights(state.weights, count === 1);
+    state.mean = mean;
+    state.weights = weights;
+    if (weights !== this.#weights) {
       this.#weights = weights;
-      this.#bound = Math.sqrt((weights * this.#driftTerm) / 2);
+      this.#bound = this.#boundOf(weights);
     }
     const bound = this.#bound;
 
     let level: Level = count === 1 ? 'warming-up' : 'stable';
-    if (mean + bound < this.#lowest) {
-      this.#lowest = mean + bound;
-      this.#lowMean = mean;
-      this.#lowWeights = weights;
-      this.#lowCount = count;
-      this.#afterLowMean = 0;
-      this.#afterLowWeights = 1;
+    if (mean + bound < state.lowest) {
+      state.lowest = mean + bound;
+      state.lowMean = mean;
+      state.lowWeights = weights;
+      state.lowCount = count;
+      state.afterLowMean = 0;
+      state.afterLowWeights = 1;
     } else {
-      const first = count === this.#lowCount + 1;
-      this.#afterLowMean = first ? error : lambda * error + keep * this.#afterLowMean;
-      this.#afterLowWeights = this.#nextWeights(this.#afterLowWeights, first);
-      const rise = this.#afterLowMean - this.#lowMean;
+      const first = count === state.lowCount + 1;
+      state.afterLowMean = first ? error : lambda * error + keep * state.afterLowMean;
+      state.afterLowWeights = this.#nextWeights(state.afterLowWeights, first);
+      const rise = state.afterLowMean - state.lowMean;
       // The sign first: most observations need no root.
-      if (rise > 0) level = this.#levelOf(rise, this.#lowWeights + this.#afterLowWeights);
+      if (rise > 0) level = this.#levelOf(rise, state.lowWeights + state.afterLowWeights);
     }
-    if (mean - bound > this.#highest) {
-      this.#highest = mean - bound;
-      this.#highMean = mean;
-      this.#highWeights = weights;
-      this.#highCount = count;
-      this.#afterHighMean = 0;
-      this.#afterHighWeights = 1;
+    if (mean - bound > state.highest) {
+      state.highest = mean - bound;
+      state.highMean = mean;
+      state.highWeights = weights;
+      state.highCount = count;
+      state.afterHighMean = 0;
+      state.afterHighWeights = 1;
     } else {
-      const first = count === this.#highCount + 1;
-      this.#afterHighMean = first ? error : lambda * error + keep * this.#afterHighMean;
-      this.#afterHighWeights = this.#nextWeights(this.#afterHighWeights, first);
+      const first = count === state.highCount + 1;
+      state.afterHighMean = first ? error : lambda * error + keep * state.afterHighMean;
+      state.afterHighWeights = this.#nextWeights(state.afterHighWeights, first);
       if (this.#twoSided && level !== 'drift') {
-        const fall = this.#highMean - this.#afterHighMean;
+        const fall = state.highMean - state.afterHighMean;
         if (fall > 0) {
-          const falling = this.#levelOf(fall, this.#highWeights + this.#afterHighWeights);
+          const falling = this.#levelOf(fall, state.highWeights + state.afterHighWeights);
           if (falling !== 'stable') level = falling;
         }
       }
     }
-    if (this.#level !== level) this.#level = level;
+    if (state.level !== level) state.level = level;
     return level;
   }
 
   get level(): Level {
-    return this.#level;
+    return this.#state.level;
   }
 
   get observed(): number {
-    return this.#observedBefore + this.#count;
+    return this.#state.observedBefore + this.#state.count;
   }
 
   get statistic(): number | null {
@@ -163,89 +173,39 @@ class HddmW implements StreamingDetector {
   }
 
   get changedFor(): number | null {
-    return this.#level === 'drift' ? Math.max(1, this.#count - (this.#nearest()?.cut ?? 0)) : null;
+    const { level, count } = this.#state;
+    return level === 'drift' ? Math.max(1, count - (this.#nearest()?.count ?? 0)) : null;
   }
 
   snapshot(): Json {
-    return {
-      detector: 'hddm-w',
-      level: this.#level,
-      observedBefore: this.#observedBefore,
-      count: this.#count,
-      mean: this.#mean,
-      weights: this.#weights,
-      lowest: this.#count === 0 ? null : this.#lowest,
-      lowMean: this.#lowMean,
-      lowWeights: this.#lowWeights,
-      lowCount: this.#lowCount,
-      afterLowMean: this.#afterLowMean,
-      afterLowWeights: this.#afterLowWeights,
-      highest: this.#count === 0 ? null : this.#highest,
-      highMean: this.#highMean,
-      highWeights: this.#highWeights,
-      highCount: this.#highCount,
-      afterHighMean: this.#afterHighMean,
-      afterHighWeights: this.#afterHighWeights,
-    };
+    return snapshotOf('hddm-w', this.#state);
   }
 
   #nextWeights(weights: number, first: boolean): number {
     return first && this.#paperStart ? 1 : this.#newSquare + this.#oldSquare * weights;
   }
 
+  #boundOf(weights: number): number {
+    return Math.sqrt((weights * this.#driftTerm) / 2);
+  }
+
   #levelOf(difference: number, weights: number): Level {
     if (weights !== this.#boundedWeights) {
       this.#boundedWeights = weights;
-      this.#driftBound = Math.sqrt((weights * this.#driftTerm) / 2);
+      this.#driftBound = this.#boundOf(weights);
       this.#warningBound = Math.sqrt((weights * this.#warningTerm) / 2);
     }
     if (difference > this.#driftBound) return 'drift';
     return difference > this.#warningBound ? 'warning' : 'stable';
   }
 
-  /** The side whose difference is the larger part of its bound; null where neither has values after its cut. */
-  #nearest(): { difference: number; bound: number; cut: number } | null {
-    const side = (difference: number, weights: number, cut: number) =>
-      cut === this.#count ? null : { difference, cut, bound: Math.sqrt((weights * this.#driftTerm) / 2) };
-    const low = side(this.#afterLowMean - this.#lowMean, this.#lowWeights + this.#afterLowWeights, this.#lowCount);
-    const high = this.#twoSided
-      ? side(this.#highMean - this.#afterHighMean, this.#highWeights + this.#afterHighWeights, this.#highCount)
-      : null;
-    if (low === null || high === null) return low ?? high;
-    return high.difference * low.bound > low.difference * high.bound ? high : low;
-  }
-
-  #reset(): void {
-    this.#level = 'warming-up';
-    this.#observedBefore += this.#count;
-    this.#count = 0;
-    this.#mean = 0;
-    this.#weights = 1;
-    this.#lowest = Infinity;
-    this.#lowCount = 0;
-    this.#highest = -Infinity;
-    this.#highCount = 0;
-  }
-
-  #restore(from: SnapshotReader): void {
-    this.#level = from.level('level');
-    this.#observedBefore = from.count('observedBefore');
-    this.#count = from.count('count');
-    this.#mean = from.number('mean');
-    this.#weights = from.number('weights');
-    this.#bound = Math.sqrt((this.#weights * this.#driftTerm) / 2);
-    this.#lowest = from.numberOrNull('lowest') ?? Infinity;
-    this.#lowMean = from.number('lowMean');
-    this.#lowWeights = from.number('lowWeights');
-    this.#lowCount = from.count('lowCount');
-    this.#afterLowMean = from.number('afterLowMean');
-    this.#afterLowWeights = from.number('afterLowWeights');
-    this.#highest = from.numberOrNull('highest') ?? -Infinity;
-    this.#highMean = from.number('highMean');
-    this.#highWeights = from.number('highWeights');
-    this.#highCount = from.count('highCount');
-    this.#afterHighMean = from.number('afterHighMean');
-    this.#afterHighWeights = from.number('afterHighWeights');
+  #nearest(): CutSide | null {
+    const state = this.#state;
+    const side = (difference: number, weights: number, cut: number): CutSide | null =>
+      cut === state.count ? null : { difference, count: cut, bound: this.#boundOf(weights) };
+    const low = side(state.afterLowMean - state.lowMean, state.lowWeights + state.afterLowWeights, state.lowCount);
+    if (!this.#twoSided) return low;
+    return nearerCut(low, side(state.highMean - state.afterHighMean, state.highWeights + state.afterHighWeights, state.highCount));
   }
 }
 

@@ -9,8 +9,9 @@
  * Cost: linear in the window and in the number of categories.
  */
 import { defineWindowed } from '../contracts/detector.ts';
+import type { OptionsOf } from '../contracts/options.ts';
 import type { Category } from './categories-against.ts';
-import { divergenceAgainst, divergenceOptions, sharesOf } from './divergence-against.ts';
+import { type Divergence, divergenceAgainst, divergenceOptions, divergenceSketched, sharesOf } from './divergence-against.ts';
 import { deviance } from './saddle-point.ts';
 
 const options = {
@@ -35,6 +36,10 @@ export function jensenShannonDistance(first: readonly number[], second: readonly
   return Math.sqrt(Math.min(1, sum / 2 / Math.LN2) * (base === '2' ? 1 : Math.LN2));
 }
 
+function toBase({ base }: OptionsOf<typeof options>): Divergence {
+  return (current, expected) => jensenShannonDistance(current, expected, base);
+}
+
 /** Jensen–Shannon distance. */
 export const jensenShannon = defineWindowed<typeof options, Category>({
   type: 'jensen-shannon',
@@ -42,6 +47,6 @@ export const jensenShannon = defineWindowed<typeof options, Category>({
   observes: 'any',
   effect: 'js_distance',
   options,
-  prepare: (chosen, reference) =>
-    divergenceAgainst(chosen, reference, (current, expected) => jensenShannonDistance(current, expected, chosen.base)),
+  prepare: (chosen, reference) => divergenceAgainst(chosen, reference, toBase(chosen)),
+  sketched: divergenceSketched(toBase),
 });

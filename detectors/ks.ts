@@ -15,6 +15,7 @@ import { defineWindowed, type TestResult, type WindowedTest } from '../contracts
 import type { OptionsOf } from '../contracts/options.ts';
 import { kolmogorovUpperTail } from './kolmogorov-tail.ts';
 import { exactKsPValue } from './ks-exact.ts';
+import { SketchedKs } from './ks-sketched.ts';
 import { ascending } from './sort-numbers.ts';
 
 const options = {
@@ -142,4 +143,11 @@ export const ks = defineWindowed<typeof options, number>({
   effect: 'D',
   options,
   prepare: (chosen, reference) => new KsAgainst(chosen, reference),
+  sketched: {
+    refuses: ({ method }) => (method === 'exact' ? '`method: exact` needs every value of the reference: use `auto`' : null),
+    prepare: (chosen, { n, numbers }) =>
+      numbers === null
+        ? null
+        : new SketchedKs(chosen.alternative, numbers, n, (ours, theirs, gap) => ksPValue(ours, theirs, gap, chosen, MOST_LIVE_STEPS)),
+  },
 });

@@ -89,10 +89,9 @@ class Kswin implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('kswin', state));
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (!Number.isFinite(value)) throw new RangeError(`kswin: ${value} is not a finite number`);
     if (this.#level === 'drift') this.#reset();
+    if (!Number.isFinite(value)) return this.#level;
     this.#observed++;
     this.#count++;
     this.#push(value);

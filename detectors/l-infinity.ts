@@ -9,7 +9,7 @@
  */
 import { defineWindowed } from '../contracts/detector.ts';
 import type { Category } from './categories-against.ts';
-import { divergenceAgainst, divergenceOptions, sharesOf } from './divergence-against.ts';
+import { divergenceAgainst, divergenceOptions, divergenceSketched, sharesOf } from './divergence-against.ts';
 
 /** The distance of two rows of counts over the same cells, neither of them empty. */
 export function lInfinityDistance(first: readonly number[], second: readonly number[]): number {
@@ -27,4 +27,5 @@ export const lInfinity = defineWindowed<typeof divergenceOptions, Category>({
   effect: 'l_infinity',
   options: divergenceOptions,
   prepare: (chosen, reference) => divergenceAgainst(chosen, reference, lInfinityDistance),
+  sketched: divergenceSketched(() => lInfinityDistance),
 });

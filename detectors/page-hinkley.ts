@@ -13,13 +13,13 @@
  * in 100,000 fall from 58 to 0.8 on normal values, from 277 to 1 on lognormal ones, from 3,330 to 0.8 on normal ones of deviation 10⁴; a
  * shift of one deviation in values of 10⁻⁶ is found in 20 of 20 (unscaled: in none). The price: 193 values until a shift of one deviation
  * is found, where 34 did at deviation 1.
- * Deviation: values beyond ±1e140 count as ±1e140, so that sums stay finite.
+ * Deviation: values beyond ±1e140 count as ±1e140, so that sums stay finite (`unit-scale.ts`).
  * Cost: constant time and memory.
  */
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { SnapshotReader } from './snapshot.ts';
+import { SnapshotReader, snapshotOf } from './snapshot.ts';
 import { UnitScale, unitScaleOptions } from './unit-scale.ts';
 
 const options = {
@@ -33,11 +33,24 @@ const options = {
 
 type PageHinkleyOptions = OptionsOf<typeof options>;
 
-/** Sums of such values, over any stream, stay finite. */
-const LARGEST = 1e140;
-
 /** What a standard deviation becomes where values are scaled: four of them, in which most values lie, become 1. */
 const SCALED_DEVIATION = 1 / 4;
+
+const fresh = (observedBefore = 0) => ({
+  level: 'warming-up' as Level,
+  /** Observations before the last reset, and those a scale was learned from; the rest counts from there. */
+  observedBefore,
+  count: 0,
+  mean: 0,
+  rise: 0,
+  lowestRise: Infinity,
+  lowestAt: 0,
+  fall: 0,
+  /** As in river; the first fall is `delta` and lifts it. */
+  highestFall: -1,
+  highestAt: 0,
+});
+const COUNTS = ['observedBefore', 'count', 'lowestAt', 'highestAt'] as const;
 
 class PageHinkley implements StreamingDetector {
   readonly #minInstances: number;
@@ -47,23 +60,8 @@ class PageHinkley implements StreamingDetector {
   /** The threshold, or Infinity on a side that is not watched. */
   readonly #riseLimit: number;
   readonly #fallLimit: number;
-  readonly #scale: UnitScale | null;
-  /** The scale while it has a say: not where the stream is taken as it is. */
-  #scaling: UnitScale | null;
-
-  #level: Level = 'warming-up';
-  /** Observations before the last reset, and those a scale was learned from. */
-  #observedBefore = 0;
-  /** The rest counts from the last reset. */
-  #count = 0;
-  #mean = 0;
-  #rise = 0;
-  #lowestRise = Infinity;
-  #lowestAt = 0;
-  #fall = 0;
-  /** As in river; the first fall is `delta` and lifts it. */
-  #highestFall = -1;
-  #highestAt = 0;
+  readonly #scale: UnitScale;
+  #state = fresh();
 
   constructor(chosen: PageHinkleyOptions, state?: Json) {
     this.#minInstances = chosen.minInstances;
@@ -72,143 +70,88 @@ class PageHinkley implements StreamingDetector {
     this.#alpha = chosen.alpha;
     this.#riseLimit = chosen.mode === 'down' ? Infinity : chosen.threshold;
     this.#fallLimit = chosen.mode === 'up' ? Infinity : chosen.threshold;
-    this.#scale = chosen.semantics === 'river' ? null : new UnitScale(chosen.warmUp, SCALED_DEVIATION);
-    this.#scaling = this.#scale;
-    if (state !== undefined) this.#restore(new SnapshotReader('page-hinkley', state));
+    this.#scale = new UnitScale(chosen, SCALED_DEVIATION);
+    if (state === undefined) return;
+    const from = new SnapshotReader('page-hinkley', state);
+    this.#state = from.into(fresh(), COUNTS);
+    this.#scale.restore(from);
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (this.#level === 'drift') this.#reset();
-    let taken = value;
-    if (!(value >= -LARGEST && value <= LARGEST)) taken = bounded(value);
-    const scale = this.#scaling;
-    if (scale !== null) {
-      if (scale.places) taken = scale.place(taken);
-      else if (!this.#takesAsIs(scale, taken)) return this.#level;
-    }
-
-    const count = ++this.#count;
+    const settled = this.#state.level === 'stable';
+    if (!settled && this.#state.level === 'drift') this.#reset();
+    const taken = this.#scale.take(value);
+    if (Number.isNaN(taken)) return this.#learned(value);
+    const state = this.#state;
+    const count = ++state.count;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
-    const mean = this.#mean + (1 / count) * (taken - this.#mean);
-    this.#mean = mean;
+    const mean = state.mean + (1 / count) * (taken - state.mean);
+    state.mean = mean;
     const difference = taken - mean;
-    const rise = this.#alpha * this.#rise + difference - this.#delta;
-    const fall = this.#alpha * this.#fall + difference + this.#delta;
-    this.#rise = rise;
-    this.#fall = fall;
-    if (rise < this.#lowestRise) {
-      this.#lowestRise = rise;
-      this.#lowestAt = count;
+    const rise = this.#alpha * state.rise + difference - this.#delta;
+    const fall = this.#alpha * state.fall + difference + this.#delta;
+    state.rise = rise;
+    state.fall = fall;
+    if (rise < state.lowestRise) {
+      state.lowestRise = rise;
+      state.lowestAt = count;
     }
-    if (fall > this.#highestFall) {
-      this.#highestFall = fall;
-      this.#highestAt = count;
+    if (fall > state.highestFall) {
+      state.highestFall = fall;
+      state.highestAt = count;
     }
-    if (count < this.#minInstances) return this.#level;
-    if (rise - this.#lowestRise > this.#riseLimit || this.#highestFall - fall > this.#fallLimit) this.#level = 'drift';
-    else if (this.#level !== 'stable') this.#level = 'stable';
-    return this.#level;
+    if (!settled && count < this.#minInstances) return state.level;
+    const isDrift = rise - state.lowestRise > this.#riseLimit || state.highestFall - fall > this.#fallLimit;
+    if (isDrift || !settled) state.level = isDrift ? 'drift' : 'stable';
+    return state.level;
   }
 
   get level(): Level {
-    return this.#level;
+    return this.#state.level;
   }
 
   get observed(): number {
-    return this.#observedBefore + this.#count;
+    return this.#state.observedBefore + this.#state.count;
   }
 
   get statistic(): number | null {
-    return this.#level === 'warming-up' ? null : Math.max(this.#risen(), this.#fallen());
+    return this.#state.level === 'warming-up' ? null : Math.max(this.#risen(), this.#fallen());
   }
 
   get threshold(): number | null {
-    return this.#level === 'warming-up' ? null : this.#threshold;
+    return this.#state.level === 'warming-up' ? null : this.#threshold;
   }
 
   get changedFor(): number | null {
-    if (this.#level !== 'drift') return null;
+    const { level, count, lowestAt, highestAt } = this.#state;
     // The sum turned where the mean did.
-    return Math.max(1, this.#count - (this.#risen() > this.#fallen() ? this.#lowestAt : this.#highestAt));
+    return level === 'drift' ? Math.max(1, count - (this.#risen() > this.#fallen() ? lowestAt : highestAt)) : null;
   }
 
   snapshot(): Json {
-    return {
-      detector: 'page-hinkley',
-      level: this.#level,
-      observedBefore: this.#observedBefore,
-      count: this.#count,
-      mean: this.#mean,
-      rise: this.#rise,
-      lowestRise: this.#count === 0 ? null : this.#lowestRise,
-      lowestAt: this.#lowestAt,
-      fall: this.#fall,
-      highestFall: this.#highestFall,
-      highestAt: this.#highestAt,
-      ...this.#scale?.snapshot(),
-    };
+    return { ...snapshotOf('page-hinkley', this.#state), ...this.#scale.snapshot() };
   }
 
   #risen(): number {
-    return this.#riseLimit === Infinity ? 0 : this.#rise - this.#lowestRise;
+    return this.#riseLimit === Infinity ? 0 : this.#state.rise - this.#state.lowestRise;
   }
 
   #fallen(): number {
-    return this.#fallLimit === Infinity ? 0 : this.#highestFall - this.#fall;
+    return this.#fallLimit === Infinity ? 0 : this.#state.highestFall - this.#state.fall;
   }
 
-  /** While the scale is being learned: whether the value is to be taken all the same. */
-  #takesAsIs(scale: UnitScale, value: number): boolean {
-    const taking = scale.see(value);
-    if (taking === 'as-is') {
-      if (scale.idle) this.#scaling = null;
-      return true;
-    }
-    if (taking === 'unfit') this.#clear();
-    this.#observedBefore++;
-    return false;
+  /** Counts a value that the scale was learned from. */
+  #learned(value: number): Level {
+    if (!Number.isFinite(value)) return this.level;
+    if (this.#scale.unfit) this.#state = fresh(this.observed);
+    this.#state.observedBefore++;
+    return this.#state.level;
   }
 
   #reset(): void {
-    this.#clear();
-    this.#scale?.forget();
-    this.#scaling = this.#scale;
+    this.#state = fresh(this.observed);
+    this.#scale.forget();
   }
-
-  /** Forgets all but the scale. */
-  #clear(): void {
-    this.#level = 'warming-up';
-    this.#observedBefore += this.#count;
-    this.#count = 0;
-    this.#mean = 0;
-    this.#rise = 0;
-    this.#lowestRise = Infinity;
-    this.#lowestAt = 0;
-    this.#fall = 0;
-    this.#highestFall = -1;
-    this.#highestAt = 0;
-  }
-
-  #restore(from: SnapshotReader): void {
-    this.#level = from.level('level');
-    this.#observedBefore = from.count('observedBefore');
-    this.#count = from.count('count');
-    this.#mean = from.number('mean');
-    this.#rise = from.number('rise');
-    this.#lowestRise = from.numberOrNull('lowestRise') ?? Infinity;
-    this.#lowestAt = from.count('lowestAt');
-    this.#fall = from.number('fall');
-    this.#highestFall = from.number('highestFall');
-    this.#highestAt = from.count('highestAt');
-    this.#scale?.restore(from);
-    if (this.#scale?.idle) this.#scaling = null;
-  }
-}
-
-function bounded(value: number): number {
-  if (!Number.isFinite(value)) throw new RangeError(`page-hinkley: ${value} is not a finite number`);
-  return value > 0 ? LARGEST : -LARGEST;
 }
 
 /** A lasting rise or fall of a stream's mean. */

@@ -12,7 +12,7 @@
  */
 import { defineWindowed } from '../contracts/detector.ts';
 import type { Category } from './categories-against.ts';
-import { divergenceAgainst, divergenceOptions, sharesOf } from './divergence-against.ts';
+import { divergenceAgainst, divergenceOptions, divergenceSketched, sharesOf } from './divergence-against.ts';
 
 const ZERO_SHARE = 1e-4;
 
@@ -40,4 +40,5 @@ export const psi = defineWindowed<typeof divergenceOptions, Category>({
     const zeros = chosen.bins === 'evidently' ? 'evidently' : 'fixed';
     return divergenceAgainst(chosen, reference, (current, expected) => populationStabilityIndex(current, expected, zeros));
   },
+  sketched: divergenceSketched(() => (current, expected) => populationStabilityIndex(current, expected, 'fixed')),
 });

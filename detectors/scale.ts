@@ -39,6 +39,15 @@ export class Scale {
     return this.#learned >= this.#warmUp;
   }
 
+  get mean(): number {
+    return this.#mean;
+  }
+
+  /** One over the standard deviation; 0 while it is not known, as before the first value that differs. */
+  get reciprocal(): number {
+    return this.#reciprocal;
+  }
+
   /** Takes one more of the first values in. Not finite ones are the caller's to refuse. */
   learn(value: number): void {
     const bounded = Math.min(Math.max(value, -LARGEST), LARGEST);
@@ -71,6 +80,7 @@ export class Scale {
     this.#mean = 0;
     this.#squares = 0;
     this.#deviation = 0;
+    this.#reciprocal = 0;
   }
 
   snapshot(): JsonObject {

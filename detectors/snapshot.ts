@@ -1,9 +1,21 @@
-/** Reads a detector's snapshot back, refusing whatever is not one. */
+/**
+ * A detector's snapshot: written from the plain object that a detector keeps its state in, read back into a fresh one, and refused where it
+ * is none.
+ */
 import type { Level } from '../contracts/detector.ts';
 import { SnapshotError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 
+/** What a detector remembers, in plain fields. One object a detector: reading a field of it costs no more than a field of the detector. */
+export type State<S> = { [field in keyof S]: Level | number | boolean };
+
 const LEVELS: readonly Level[] = ['warming-up', 'stable', 'warning', 'drift'];
+
+/** The state as JSON, whose numbers are finite: null stands for an infinite one. */
+export function snapshotOf<S extends State<S>>(detector: string, state: S): JsonObject {
+  const fields = Object.entries<Level | number | boolean>(state);
+  return { detector, ...Object.fromEntries(fields.map(([field, value]) => [field, Math.abs(Number(value)) === Infinity ? null : value])) };
+}
 
 /** Typed access to the fields of one detector's snapshot. */
 export class SnapshotReader {
@@ -17,6 +29,23 @@ export class SnapshotReader {
       throw new SnapshotError('foreign-snapshot', `${detector}: the stored state is not this detector's; remove it to start afresh`);
     }
     this.#state = state;
+  }
+
+  /**
+   * Fills a fresh state with what `snapshotOf` made of one. Its `counts` are whole numbers from 0 up; only what is infinite in a fresh
+   * state may be so in another.
+   *
+   * @throws SnapshotError
+   */
+  into<S extends State<S>>(fresh: S, counts: readonly (keyof S & string)[]): S {
+    const into = fresh as { [field: string]: Level | number | boolean };
+    for (const [field, first] of Object.entries(into)) {
+      if (typeof first === 'string') into[field] = this.level(field);
+      else if (typeof first === 'boolean') into[field] = this.flag(field);
+      else if ((counts as readonly string[]).includes(field)) into[field] = this.count(field);
+      else into[field] = Number.isFinite(first) ? this.number(field) : (this.numberOrNull(field) ?? first);
+    }
+    return fresh;
   }
 
   /** A whole number from 0 up. @throws SnapshotError */

@@ -8,7 +8,7 @@
  */
 import { defineWindowed } from '../contracts/detector.ts';
 import type { Category } from './categories-against.ts';
-import { divergenceAgainst, divergenceOptions, sharesOf } from './divergence-against.ts';
+import { divergenceAgainst, divergenceOptions, divergenceSketched, sharesOf } from './divergence-against.ts';
 
 /** The distance of two rows of counts over the same cells, neither of them empty. */
 export function totalVariationDistance(first: readonly number[], second: readonly number[]): number {
@@ -26,4 +26,5 @@ export const totalVariation = defineWindowed<typeof divergenceOptions, Category>
   effect: 'total_variation',
   options: divergenceOptions,
   prepare: (chosen, reference) => divergenceAgainst(chosen, reference, totalVariationDistance),
+  sketched: divergenceSketched(() => totalVariationDistance),
 });

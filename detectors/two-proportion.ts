@@ -10,8 +10,10 @@
  * Cost: linear in the window.
  */
 import { defineWindowed, type TestResult, type WindowedTest } from '../contracts/detector.ts';
+import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { type Category, countsOf } from './categories-against.ts';
 import { normalUpperTail } from './normal-tail.ts';
+import { binOf } from './sketches/reference-bins.ts';
 
 const options = {
   alternative: {
@@ -44,25 +46,32 @@ export function twoProportionTest(
   return { statistic, pValue };
 }
 
+/** What is known of the reference. */
+interface Share {
+  /** The category whose share is watched, or null for all numbers but 0. */
+  readonly category: Category | null;
+  readonly hits: number;
+  readonly n: number;
+}
+
 class ShareAgainst implements WindowedTest<Category> {
   readonly #alternative: Alternative;
-  /** The category whose share is watched, or null for all numbers but 0. */
   readonly #category: Category | null;
   readonly #hits: number;
   readonly #referenceN: number;
 
-  constructor(alternative: Alternative, reference: readonly Category[]) {
+  constructor(alternative: Alternative, { category, hits, n }: Share) {
     this.#alternative = alternative;
-    this.#category = reference.every((value) => typeof value === 'number') ? null : mostFrequent(reference);
-    this.#hits = this.#hitsIn(reference);
-    this.#referenceN = reference.length;
+    this.#category = category;
+    this.#hits = hits;
+    this.#referenceN = n;
   }
 
   test(window: readonly Category[]): TestResult | null {
     const n = window.length;
     const m = this.#referenceN;
     if (n === 0 || m === 0) return null;
-    const hits = this.#hitsIn(window);
+    const hits = hitsIn(window, this.#category);
     const { statistic, pValue } = twoProportionTest(hits, n, this.#hits, m, this.#alternative);
     return {
       statistic,
@@ -74,19 +83,34 @@ class ShareAgainst implements WindowedTest<Category> {
       note: `share ${percent(hits / n)} (reference ${percent(this.#hits / m)})`,
     };
   }
-
-  #hitsIn(values: readonly Category[]): number {
-    let hits = 0;
-    if (this.#category === null) for (const value of values) hits += value === 0 ? 0 : 1;
-    else for (const value of values) hits += value === this.#category ? 1 : 0;
-    return hits;
-  }
 }
 
-function mostFrequent(values: readonly Category[]): Category {
-  let most: Category = '';
+function hitsIn(values: readonly Category[], category: Category | null): number {
+  let hits = 0;
+  if (category === null) for (const value of values) hits += value === 0 ? 0 : 1;
+  else for (const value of values) hits += value === category ? 1 : 0;
+  return hits;
+}
+
+function shareOf(reference: readonly Category[]): Share {
+  const category = reference.every((value) => typeof value === 'number') ? null : mostFrequent(countsOf(reference));
+  return { category, hits: hitsIn(reference, category), n: reference.length };
+}
+
+/** 0 has a bin of its own. */
+function sketchedShare({ n, numbers, categories }: ReferenceSketch): Share | null {
+  if (categories !== null) {
+    const category = mostFrequent(categories.counts);
+    return { category, hits: categories.counts.get(category) ?? 0, n };
+  }
+  const bins = numbers?.bins ?? null;
+  return bins === null ? null : { category: null, hits: n - bins.counts[binOf(bins.uppers, 0)]!, n };
+}
+
+function mostFrequent<C extends Category>(counts: ReadonlyMap<C, number>): C | '' {
+  let most: C | '' = '';
   let count = 0;
-  for (const [category, times] of countsOf(values)) if (times > count) [most, count] = [category, times];
+  for (const [category, times] of counts) if (times > count) [most, count] = [category, times];
   return most;
 }
 
@@ -101,5 +125,12 @@ export const twoProportion = defineWindowed<typeof options, Category>({
   observes: 'any',
   effect: 'difference',
   options,
-  prepare: (chosen, reference) => new ShareAgainst(chosen.alternative, reference),
+  prepare: (chosen, reference) => new ShareAgainst(chosen.alternative, shareOf(reference)),
+  sketched: {
+    refuses: () => null,
+    prepare: ({ alternative }, reference) => {
+      const share = sketchedShare(reference);
+      return share === null ? null : new ShareAgainst(alternative, share);
+    },
+  },
 });

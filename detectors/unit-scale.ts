@@ -3,7 +3,8 @@
  *
  * The first `warmUp` values after each reset decide. Are they all 0 or 1, the stream is taken as it is, from the first value to the next
  * reset. Otherwise their mean becomes 0 and their standard deviation becomes `unit`; nothing is judged before. Later values more
- * than `REACH` deviations off count as that far, so that a wild value among many is no change.
+ * than `REACH` deviations off count as that far, so that a wild value among many is no change. Under `semantics: river` every stream is taken
+ * as it is. Values beyond ±1e140 count as ±1e140, so that sums and squares stay finite.
  */
 import type { JsonObject } from '../contracts/json.ts';
 import { Scale } from './scale.ts';
@@ -26,65 +27,85 @@ export const unitScaleOptions = {
 } as const;
 
 const REACH = 8;
+const LARGEST = 1e140;
+/** A bound that no value keeps: each is looked at. */
+const NONE = -1;
 
-/** What is to become of a value: taken unscaled, or not taken; `unfit`: nor must anything taken since the reset count. */
-type Taking = 'as-is' | 'learned' | 'unfit';
-
-/** For a detector to ask about every value. */
+/** What a detector takes its values through. */
 export class UnitScale {
-  readonly #scale: Scale;
+  /** Null where every stream is taken as it is. */
+  readonly #scale: Scale | null;
   readonly #unit: number;
   /** Whether there was nothing but 0 and 1 since the reset, or among its first values. */
   #bits = true;
-  /** Whether values are placed from now on. */
-  #places = false;
+  /** After a NaN from `take`: whether what was taken since the reset was unfit, and must be forgotten. */
+  unfit = false;
+  /** A value is taken as (value − mean) · factor where that is within ±most, and looked at more closely where it is not. Set by `#settle`. */
+  #mean = Number.NaN;
+  #factor = Number.NaN;
+  #most = Number.NaN;
 
-  /** `unit`: what one standard deviation becomes. */
-  constructor(warmUp: number, unit: number) {
-    this.#scale = new Scale(warmUp, REACH);
+  /** `unit`: what one standard deviation becomes, a power of two, which rounds nothing. */
+  constructor(options: { readonly warmUp: number; readonly semantics: 'safe' | 'river' }, unit: number) {
+    this.#scale = options.semantics === 'river' ? null : new Scale(options.warmUp, REACH);
     this.#unit = unit;
+    this.#settle();
   }
 
-  /** Whether values are to be taken scaled until the next reset: no need to ask about each. */
-  get places(): boolean {
-    return this.#places;
-  }
-
-  /** Whether values are to be taken as they are until the next reset. */
-  get idle(): boolean {
-    return this.#bits && this.#scale.known;
-  }
-
-  /** Looks at the next value while nothing is decided. */
-  see(value: number): Taking {
-    this.#scale.learn(value);
-    if (this.#bits && (value === 0 || value === 1)) return 'as-is';
-    const first = this.#bits;
-    this.#bits = false;
-    this.#places = this.#scale.known;
-    return first ? 'unfit' : 'learned';
-  }
-
-  /** The value's distance from the mean, where it is to be taken scaled. */
-  place(value: number): number {
-    return this.#scale.place(value) * this.#unit;
+  /** The value as it is to be taken; NaN where it was only learned from, or is not finite and so no observation. */
+  take(value: number): number {
+    const placed = (value - this.#mean) * this.#factor;
+    return Math.abs(placed) <= this.#most ? placed : this.#look(value);
   }
 
   /** Learns and decides anew. */
   forget(): void {
-    this.#scale.forget();
+    this.#scale?.forget();
     this.#bits = true;
-    this.#places = false;
+    this.#settle();
   }
 
   snapshot(): JsonObject {
-    return { bits: this.#bits, ...this.#scale.snapshot() };
+    return this.#scale === null ? {} : { bits: this.#bits, ...this.#scale.snapshot() };
   }
 
   /** Continues from the fields of `snapshot`. @throws SnapshotError */
   restore(from: SnapshotReader): void {
+    if (this.#scale === null) return;
     this.#bits = from.flag('bits');
     this.#scale.restore(from);
-    this.#places = !this.#bits && this.#scale.known;
+    this.#settle();
+  }
+
+  /** A value that is not simply within bounds, or one of the first. */
+  #look(value: number): number {
+    if (!Number.isFinite(value)) {
+      this.unfit = false;
+      return Number.NaN;
+    }
+    const scale = this.#scale;
+    const bounded = Math.min(Math.max(value, -LARGEST), LARGEST);
+    if (scale === null || (this.#bits && scale.known)) return bounded;
+    if (scale.known) {
+      const placed = scale.place(bounded) * this.#unit;
+      this.#settle();
+      return placed;
+    }
+    scale.learn(bounded);
+    const fits = this.#bits && (bounded === 0 || bounded === 1);
+    this.unfit = this.#bits && !fits;
+    this.#bits = fits;
+    this.#settle();
+    return fits ? bounded : Number.NaN;
+  }
+
+  /** Sets what `take` computes with by what is decided. */
+  #settle(): void {
+    const scale = this.#scale;
+    const isScaled = scale !== null && !this.#bits && scale.known && scale.reciprocal > 0;
+    const isAsIs = scale === null || (this.#bits && scale.known);
+    this.#mean = isScaled ? scale.mean : 0;
+    this.#factor = isScaled ? scale.reciprocal * this.#unit : 1;
+    this.#most = isScaled ? REACH * this.#unit : isAsIs ? LARGEST : NONE;
   }
 }

@@ -16,9 +16,8 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
-import { Scale } from './scale.ts';
+import { LearnedSums } from './learned-sums.ts';
 import { SnapshotReader } from './snapshot.ts';
-import { TwoSidedSum } from './two-sided-sum.ts';
 
 const options = {
   warmUp: { type: 'integer', minimum: 4, default: 400, description: 'Observations from which the usual spread is learned.' },
@@ -35,48 +34,38 @@ type VarianceOptions = OptionsOf<typeof options>;
 
 /** Differences of such values stay finite. */
 const LARGEST = 1e140;
-const REACH = 5;
 
 class Variance implements StreamingDetector {
-  readonly #threshold: number;
-  readonly #scale: Scale;
-  readonly #sums: TwoSidedSum;
-
-  #level: Level = 'warming-up';
+  readonly #sums: LearnedSums;
   #observed = 0;
-  /** First value of an open pair. */
-  #first = 0;
-  #open = false;
+  /** First value of an open pair, or null. */
+  #first: number | null = null;
 
   constructor(chosen: VarianceOptions, state?: Json) {
-    this.#threshold = chosen.threshold;
-    this.#scale = new Scale(Math.floor(chosen.warmUp / 2), REACH);
-    this.#sums = new TwoSidedSum(chosen.allowance);
-    if (state !== undefined) this.#restore(new SnapshotReader('variance', state));
+    this.#sums = new LearnedSums(Math.floor(chosen.warmUp / 2), chosen);
+    if (state === undefined) return;
+    const from = new SnapshotReader('variance', state);
+    this.#observed = from.count('observed');
+    this.#first = from.numberOrNull('first');
+    this.#sums.restore(from);
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (!Number.isFinite(value)) throw new RangeError(`variance: ${value} is not a finite number`);
-    if (this.#level === 'drift') this.#reset();
+    if (this.#sums.level === 'drift') this.#sums.forget();
+    if (!Number.isFinite(value)) return this.#sums.level;
     this.#observed++;
     const bounded = Math.min(Math.max(value, -LARGEST), LARGEST);
-    this.#open = !this.#open;
-    if (this.#open) {
+    const first = this.#first;
+    if (first === null) {
       this.#first = bounded;
-      return this.#level;
+      return this.#sums.level;
     }
-    const root = Math.sqrt(Math.abs(bounded - this.#first));
-    if (!this.#scale.known) {
-      this.#scale.learn(root);
-      return this.#level;
-    }
-    this.#level = this.#sums.add(this.#scale.place(root)) > this.#threshold ? 'drift' : 'stable';
-    return this.#level;
+    this.#first = null;
+    return this.#sums.add(Math.sqrt(Math.abs(bounded - first)));
   }
 
   get level(): Level {
-    return this.#level;
+    return this.#sums.level;
   }
 
   get observed(): number {
@@ -84,43 +73,20 @@ class Variance implements StreamingDetector {
   }
 
   get statistic(): number | null {
-    return this.#level === 'warming-up' ? null : this.#sums.largest;
+    return this.#sums.statistic;
   }
 
   get threshold(): number | null {
-    return this.#level === 'warming-up' ? null : this.#threshold;
+    return this.#sums.threshold;
   }
 
   get changedFor(): number | null {
-    return this.#level === 'drift' ? 2 * this.#sums.since : null;
+    const pairs = this.#sums.since;
+    return pairs === null ? null : 2 * pairs;
   }
 
   snapshot(): Json {
-    return {
-      detector: 'variance',
-      level: this.#level,
-      observed: this.#observed,
-      first: this.#open ? this.#first : null,
-      ...this.#scale.snapshot(),
-      ...this.#sums.snapshot(),
-    };
-  }
-
-  #reset(): void {
-    this.#level = 'warming-up';
-    this.#open = false;
-    this.#scale.forget();
-    this.#sums.clear();
-  }
-
-  #restore(from: SnapshotReader): void {
-    this.#level = from.level('level');
-    this.#observed = from.count('observed');
-    const first = from.numberOrNull('first');
-    this.#open = first !== null;
-    this.#first = first ?? 0;
-    this.#scale.restore(from);
-    this.#sums.restore(from);
+    return { detector: 'variance', observed: this.#observed, first: this.#first, ...this.#sums.snapshot() };
   }
 }
 

@@ -12,9 +12,11 @@
  */
 import { defineWindowed, type TestResult, type WindowedTest } from '../contracts/detector.ts';
 import type { OptionsOf } from '../contracts/options.ts';
+import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { boundedAscending, distributionGap, standardDeviation } from './distribution-gap.ts';
 import { Random } from './performance/random.ts';
 import { gapPValue, permutationOptions } from './permutation.ts';
+import { spreadOut } from './sketches/spread-out.ts';
 
 const options = {
   ...permutationOptions,
@@ -25,6 +27,9 @@ const options = {
     description: 'The reference’s standard deviation counts as this at least; evidently has 0.001.',
   },
 } as const;
+
+/** Values that a sketch is spread out to at most. */
+const MOST_SPREAD = 100_000;
 
 type WassersteinOptions = OptionsOf<typeof options>;
 
@@ -37,11 +42,15 @@ class WassersteinAgainst implements WindowedTest<number> {
   readonly #options: WassersteinOptions;
   readonly #reference: Float64Array;
   readonly #deviation: number;
+  /** Values that the reference stands for. */
+  readonly #referenceN: number;
 
-  constructor(chosen: WassersteinOptions, reference: readonly number[]) {
+  /** @param reference of `boundedAscending` */
+  constructor(chosen: WassersteinOptions, reference: Float64Array, deviation = standardDeviation(reference), n = reference.length) {
     this.#options = chosen;
-    this.#reference = boundedAscending(reference);
-    this.#deviation = Math.max(standardDeviation(this.#reference), chosen.leastDeviation);
+    this.#reference = reference;
+    this.#deviation = Math.max(deviation, chosen.leastDeviation);
+    this.#referenceN = n;
   }
 
   test(window: readonly number[]): TestResult | null {
@@ -56,7 +65,7 @@ class WassersteinAgainst implements WindowedTest<number> {
       degreesOfFreedom: null,
       effect: absolute === 0 ? 0 : Math.min(Number.MAX_VALUE, absolute / deviation),
       n: values.length,
-      referenceN: reference.length,
+      referenceN: this.#referenceN,
       note: shiftNote(signed, absolute),
     };
   }
@@ -68,6 +77,13 @@ export function shiftNote(signed: number, absolute: number): string | null {
   return signed > 0 ? 'shifted down' : 'shifted up';
 }
 
+/** From the sketch's quantiles: its distance errs by the area between the two distribution functions. */
+function sketched(chosen: WassersteinOptions, { n, numbers }: ReferenceSketch): WassersteinAgainst | null {
+  if (numbers === null) return null;
+  const sample = boundedAscending(spreadOut(numbers, MOST_SPREAD));
+  return new WassersteinAgainst(chosen, sample, numbers.deviation, n);
+}
+
 /** Wasserstein-1 distance. */
 export const wasserstein = defineWindowed<typeof options, number>({
   type: 'wasserstein',
@@ -75,5 +91,6 @@ export const wasserstein = defineWindowed<typeof options, number>({
   observes: 'number',
   effect: 'wasserstein_sd',
   options,
-  prepare: (chosen, reference) => new WassersteinAgainst(chosen, reference),
+  prepare: (chosen, reference) => new WassersteinAgainst(chosen, boundedAscending(reference)),
+  sketched: { refuses: () => null, prepare: sketched },
 });

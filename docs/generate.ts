@@ -146,12 +146,16 @@ function defaultOf(value: unknown): string {
 
 function detectorsPage(): string {
   const observes = { binary: 'zeros and ones', number: 'numbers', category: 'categories', any: 'numbers or categories' } as const;
+  const needRows = enumerate(
+    detectors.filter((detector) => detector.kind === 'windowed' && detector.sketched === undefined).map(({ type }) => `\`${type}\``),
+  );
   let page = `${GENERATED}
 
 # Detectors
 
 Streaming detectors judge after every value; windowed tests compare a window with the reference. A policy names them by type and takes
 their options beside it: \`{type: adwin, delta: 0.002}\`. \`driftline detect --detector adwin --option delta=0.002\` runs one over a column.
+Against a [reference without rows](decisions/0013-a-reference-without-rows.md) all windowed tests run but ${needRows}.
 
 | Type | Kind | Observes | Effect | What it says |
 |---|---|---|---|---|

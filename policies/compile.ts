@@ -138,9 +138,11 @@ function column(document: ColumnDocument): Column {
   return {
     name: document.name,
     type: document.type,
-    tensor: document.tensor ?? null,
+    // A header field stands beside the tensors, under a name that says so.
+    tensor: document.from?.toLowerCase() ?? document.tensor ?? null,
     index: document.index ?? null,
-    path: document.path ?? null,
+    path: document.path ?? document.of ?? null,
+    ...(document.derive === undefined ? {} : { derive: document.derive }),
     required: document.required,
     min: document.min ?? null,
     max: document.max ?? null,

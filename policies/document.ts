@@ -69,6 +69,9 @@ export interface ColumnDocument {
   readonly tensor?: string;
   readonly index?: number;
   readonly path?: string;
+  readonly from?: string;
+  readonly derive?: 'entropy';
+  readonly of?: string;
   readonly required: boolean;
   readonly min?: number;
   readonly max?: number;

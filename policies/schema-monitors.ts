@@ -31,7 +31,7 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
       name: name('Names the monitor in alerts and routes; `schema` is taken by the columns’ own checks.'),
       features: {
         description:
-          'What is watched: `"*"` for all input columns, or a list of columns and signals (`income`, `outputs.p`, `request.failed`). Default: `"*"`.',
+          'What is watched: `"*"` for all input columns, or a list of columns and signals (`income`, `outputs.p`, `request.failed`; `request.latency`, `request.timeToFirstByte`, `request.timeToFirstToken` in milliseconds, `request.tokensPerSecond`). Default: `"*"`.',
         type: ['string', 'array'],
         title: '"*" or a list of columns and signals',
         examples: ['"*"', '[income, request.failed]'],

@@ -3,11 +3,11 @@
  */
 import { choice, count, duration, type JsonSchema, map, text, when } from './schema-words.ts';
 
-/** A table that a reference is read from. */
+/** A file that a reference is read from. */
 const TABLE: JsonSchema = {
-  title: 'a table: .csv, .csv.gz, .ndjson, .jsonl or .parquet',
-  examples: ['reference.csv', 'reference.csv.gz', 'reference.ndjson', 'reference.parquet'],
-  pattern: '\\.(csv|ndjson|jsonl)(\\.gz)?$|\\.parquet$',
+  title: 'a table or a sketch: .csv, .csv.gz, .ndjson, .jsonl, .parquet or .sketch.json',
+  examples: ['reference.csv', 'reference.csv.gz', 'reference.parquet', 'reference.sketch.json'],
+  pattern: '\\.(csv|ndjson|jsonl)(\\.gz)?$|\\.(parquet|sketch\\.json)$',
 };
 
 /** `spec.window`. */
@@ -72,7 +72,10 @@ export function referenceSchema(): JsonSchema {
         rows: count('The first rows; with `minAge` so many at most, spread over it.', { minimum: 50, maximum: 1_000_000, default: 1000 }),
         minAge: duration('Learning lasts at least so long.'),
       }),
-      path: text('file: CSV with a header, or one JSON object a line (each `.gz` too), or Parquet; relative to the policy.', TABLE),
+      path: text(
+        'file: CSV with a header, or one JSON object a line (each `.gz` too), or Parquet, or a sketch without rows that `driftline init --sketch` wrote; relative to the policy.',
+        TABLE,
+      ),
       versions: {
         description: 'file: tables of model versions that have one of their own, by version; the others have `path`.',
         type: 'object',

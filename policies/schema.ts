@@ -9,7 +9,7 @@ import { referenceSchema, seasonalitySchema, windowSchema } from './schema-refer
 import { choice, count, duration, flag, type JsonSchema, list, map, number, share, size, span, text, url } from './schema-words.ts';
 
 /** Protocols a policy may name. */
-export const protocols = ['auto', 'kserve-v1', 'kserve-v2', 'tfserving', 'mlflow', 'raw-json'] as const;
+export const protocols = ['auto', 'kserve-v1', 'kserve-v2', 'tfserving', 'mlflow', 'torchserve', 'openai', 'raw-json'] as const;
 
 /** The whole schema, with the options of these detectors. */
 export function policySchema(detectors: Detectors): JsonSchema {
@@ -124,7 +124,11 @@ function trafficSchema(): JsonSchema {
   return map(
     'What passes through, and where to.',
     {
-      protocol: choice('What the bodies mean; `auto` takes the first protocol that matches a call’s path.', protocols, { default: 'auto' }),
+      protocol: choice(
+        'What the bodies mean; `auto` takes the first protocol that matches a call’s path. `openai` gives the columns `prompt`, `messages`, `characters`, `tools`, `max_tokens` … and `content`, `finish_reason`, `characters`, `tool_calls`, `prompt_tokens`, `completion_tokens`.',
+        protocols,
+        { default: 'auto' },
+      ),
       upstreams: {
         description: 'The model servers, by name. `primary`, or else the first, gets the traffic.',
         type: 'object',
@@ -161,7 +165,10 @@ function trafficSchema(): JsonSchema {
         'What is analysed.',
         {
           rate: choice('Share of the calls: all.', [1], { default: 1 }),
-          maxBodyBytes: size('Bytes of each body that are copied for analysis; 0 = bodies are never read.', { default: '256KiB' }),
+          maxBodyBytes: size(
+            'Bytes of each body that are copied for analysis; 0 = request bodies are never read, and of answers 256 KiB are.',
+            { default: '256KiB' },
+          ),
         },
         { default: {} },
       ),
@@ -169,6 +176,12 @@ function trafficSchema(): JsonSchema {
     { required: ['upstreams'] },
   );
 }
+
+const bodyPath: JsonSchema = {
+  title: 'a path',
+  examples: ['$.a.b', '$.a[0]', '$[*].a'],
+  pattern: '^\\$(\\.[^.\\[\\]\\s]+|\\[(0|[1-9][0-9]*|\\*)\\])*$',
+};
 
 function columnsSchema(): JsonSchema {
   const column = map(
@@ -178,11 +191,18 @@ function columnsSchema(): JsonSchema {
       type: choice('What its values are.', ['number', 'integer', 'categorical', 'boolean', 'text']),
       tensor: text('Tensor that carries it; without it, the tensor or table column of the same name.', { maxLength: 200 }),
       index: { description: 'Position inside a row of that tensor.', type: 'integer', minimum: 0, maximum: 1_000_000 },
-      path: text('raw-json: where it stands in the body: `$.a.b`, `$.a[0]`, `$[*].a`.', {
-        title: 'a path',
-        examples: ['$.a.b', '$.a[0]', '$[*].a'],
-        pattern: '^\\$(\\.[^.\\[\\]\\s]+|\\[(0|[1-9][0-9]*|\\*)\\])*$',
+      path: text(
+        'raw-json and torchserve: where it stands in the body: `$.a.b`, `$.a[0]`, `$[*].a`; `max_key` and `max_value` as last step give the key with the largest number and that number.',
+        bodyPath,
+      ),
+      from: text('Takes the value from a header field instead: of the request for an input, of the answer for an output.', {
+        title: 'header:NAME',
+        examples: ['header:content-type'],
+        pattern: "^header:[A-Za-z0-9!#$%&'*+.^_`~-]+$",
+        maxLength: 200,
       }),
+      derive: choice('Works the value out: `entropy` of the scores that stand at `of`, in nats, their sum taken for 1.', ['entropy']),
+      of: text('Where the list or the object of scores stands, as in `path`.', bodyPath),
       required: flag('A missing value is a breach.', { default: false }),
       min: number('Smallest value that is no breach.'),
       max: number('Largest value that is no breach.'),

@@ -1,14 +1,13 @@
 /**
  * Checks of monitors against the columns and the detectors.
  */
+import { withDefaults } from '../contracts/options.ts';
+import { requestSignals } from '../contracts/signal.ts';
 import type { ColumnDocument, DetectorDocument, MonitorDocument, Partly } from './document.ts';
 import { at } from './mistakes.ts';
 import { checkFile, checkNames, type Inspection, namesAt } from './semantics.ts';
 import { remedyFor } from './suggest.ts';
 import type { Path } from './yaml.ts';
-
-/** Signals that are no column and that a monitor may list. */
-const REQUEST_SIGNALS = ['request.latency', 'request.failed'];
 
 /** The monitor that the schema's own checks are called by. */
 const RESERVED = 'schema';
@@ -25,7 +24,10 @@ export function checkMonitors(inspection: Inspection): void {
     if (monitor.detectors?.predictor?.model !== undefined)
       checkFile(inspection, [...here, 'detectors', 'predictor', 'model'], monitor.detectors.predictor.model);
     if (monitor.needs === 'feedback') checkFeedbackMonitor(inspection, here, monitor);
-    else checkSignals(inspection, here, monitor);
+    else {
+      checkSignals(inspection, here, monitor);
+      checkSketched(inspection, here, monitor);
+    }
     checkClear(inspection, here, monitor);
   }
 }
@@ -94,7 +96,7 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
 function checkFeature(inspection: Inspection, here: Path, feature: string, monitor: Partly<MonitorDocument>, columns: Declared): void {
   const monitorPath = here.slice(0, -2);
   const has = (slot: string) => at(inspection.written, [...monitorPath, 'detectors', slot]) !== undefined;
-  if (REQUEST_SIGNALS.includes(feature)) {
+  if (requestSignals.some(({ name }) => name === feature)) {
     if (!has('numeric')) inspection.mistake(here, `${feature} is a number and the monitor has no \`numeric\` detector — add one`);
     else if (kindOf(inspection, monitor.detectors?.numeric) === 'windowed') {
       inspection.mistake(
@@ -123,7 +125,9 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
       (name) => name !== undefined,
     );
     const choices =
-      side === undefined ? [...known, ...REQUEST_SIGNALS] : columns[side as 'inputs' | 'outputs'].map((one) => `${side}.${one.name}`);
+      side === undefined
+        ? [...known, ...requestSignals.map(({ name }) => name)]
+        : columns[side as 'inputs' | 'outputs'].map((one) => `${side}.${one.name}`);
     if (isKnown)
       inspection.mistake(here, `there is no column or signal \`${feature}\` — ${remedyFor(feature, choices, 'add it to the schema')}`);
     return;
@@ -136,6 +140,30 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
       here,
       `${feature} is of type ${column.type} and the monitor has no \`${slot}\` detector — add one, or remove the feature`,
     );
+}
+
+/** A reference of which only a sketch is left does not serve every test. */
+function checkSketched(inspection: Inspection, here: Path, monitor: Partly<MonitorDocument>): void {
+  const file = inspection.document.spec?.reference?.path;
+  if (file === undefined || !/\.sketch\.json$/.test(file)) return;
+  for (const slot of ['numeric', 'categorical'] as const) {
+    const choice = monitor.detectors?.[slot];
+    const definition = typeof choice?.type === 'string' ? inspection.detectors.get(choice.type) : undefined;
+    if (choice === undefined || definition?.kind !== 'windowed') continue;
+    const place = [...here, 'detectors', slot, 'type'];
+    if (definition.sketched === undefined) {
+      const others = [...inspection.detectors.values()].filter(
+        (one) => one.kind === 'windowed' && one.sketched !== undefined && [definition.observes, 'any'].includes(one.observes),
+      );
+      inspection.mistake(
+        place,
+        `\`${choice.type}\` compares rows, and the reference is a sketch without any — use ${others.map(({ type }) => type).join(', ')}, or a CSV reference`,
+      );
+      continue;
+    }
+    const refused = definition.sketched.refuses(withDefaults(definition.options, choice));
+    if (refused !== null) inspection.mistake(place, `the reference is a sketch without rows, and ${refused}, or a CSV reference`);
+  }
 }
 
 /** A floor for the end of an alert means something only below the floor for its beginning. */

@@ -100,6 +100,9 @@ function checkUpstreams(inspection: Inspection): void {
   }
 }
 
+/** Header fields whose values no record has. */
+const NEVER_KEPT = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie']);
+
 function checkColumns(inspection: Inspection): void {
   const spec = inspection.document.spec;
   for (const side of ['inputs', 'outputs'] as const) {
@@ -132,16 +135,42 @@ function checkColumn(inspection: Inspection, here: Path, column: Partly<ColumnDo
   for (const key of ['values', 'maxUnseen'] as const) {
     if (column[key] !== undefined && !isCategory) wrong(key, `\`${key}\` does not go with type ${column.type} — remove it`);
   }
+  checkSource(inspection, here, column);
+}
+
+/** Where a column's values come from: one place, and one that the protocol has. */
+function checkSource(inspection: Inspection, here: Path, column: Partly<ColumnDocument>): void {
+  const wrong = (key: string, message: string) => inspection.mistake([...here, key], message, 'key');
+  const written = (key: string) => at(inspection.written, [...here, key]) !== undefined;
+  if (column.from !== undefined) {
+    for (const key of ['tensor', 'index', 'path', 'derive', 'of'] as const) {
+      if (column[key] !== undefined) wrong(key, `\`${key}\` does not go with \`from\` — remove one of them`);
+    }
+    const name = column.from.slice('header:'.length).toLowerCase();
+    if (NEVER_KEPT.has(name)) inspection.mistake([...here, 'from'], `the field ${name} is never kept — use another, or remove the column`);
+    return;
+  }
+  if (column.derive !== undefined && !written('of')) inspection.mistake(here, '`derive` needs the key `of` — add `of: "$.…"`');
+  if (column.of !== undefined) {
+    if (!written('derive')) inspection.mistake(here, '`of` needs the key `derive` — add `derive: entropy`, or use `path`');
+    for (const key of ['tensor', 'index', 'path'] as const) {
+      if (column[key] !== undefined) wrong(key, `\`${key}\` does not go with \`of\` — remove one of them`);
+    }
+    if (column.type !== 'number') inspection.mistake([...here, 'type'], `an entropy is a number — write \`type: number\``);
+  }
   const protocol = inspection.document.spec?.traffic?.protocol;
-  if (protocol === 'raw-json') {
-    if (column.path === undefined && at(inspection.written, [...here, 'path']) === undefined) {
-      inspection.mistake(here, 'needs the key `path`: raw-json has no names of its own — add `path: "$.…"`');
+  if (protocol === 'raw-json' || protocol === 'torchserve') {
+    if (!written('path') && !written('of') && !written('derive')) {
+      inspection.mistake(here, `needs the key \`path\`: ${protocol} has no names of its own — add \`path: "$.…"\``);
     }
     for (const key of ['tensor', 'index'] as const) {
-      if (column[key] !== undefined) wrong(key, `\`${key}\` does not go with protocol raw-json — use \`path\``);
+      if (column[key] !== undefined && column.of === undefined)
+        wrong(key, `\`${key}\` does not go with protocol ${protocol} — use \`path\``);
     }
-  } else if (column.path !== undefined && protocol !== undefined && protocol !== 'auto') {
-    wrong('path', `\`path\` does not go with protocol ${protocol} — use \`tensor\` and \`index\``);
+  } else if (protocol !== undefined && protocol !== 'auto') {
+    for (const key of ['path', 'of'] as const) {
+      if (column[key] !== undefined) wrong(key, `\`${key}\` does not go with protocol ${protocol} — use \`tensor\` and \`index\``);
+    }
   }
 }
 

@@ -181,7 +181,8 @@ function lasted(alert: Alert): string | null {
 }
 
 function certainty(finding: Finding): string {
-  if (finding.level === 'insufficient') return `too few samples to say (${counts(finding)})`;
+  if (finding.level === 'insufficient')
+    return `${finding.pValue === null ? 'too few samples' : 'the reference is too coarse a sketch'} to say (${counts(finding)})`;
   const n = counts(finding);
   if (finding.kind === 'schema') return `counted, not tested: ${n} rows of the block`;
   if (finding.adjustedP !== null) {

@@ -22,20 +22,13 @@ export const unsupported: readonly Unsupported[] = [
   { position: 'spec.shadow', instead: remove },
   { position: 'spec.privacy', instead: 'remove it, and leave columns that must not be stored out of `schema`' },
 
-  { position: 'spec.traffic.protocol', value: 'torchserve', instead: 'use raw-json, with a `path` for each column' },
   { position: 'spec.traffic.split', instead: 'remove it; `primary` gets all traffic' },
   { position: 'spec.traffic.sampling.rate', value: 0.25, instead: 'use 1' },
   { position: 'spec.traffic.sampling.keepAlways', instead: 'remove it; at rate 1 everything is kept' },
 
   { position: 'spec.schema.file', instead: 'write the columns under `inputs` and `outputs`' },
   { position: 'spec.schema.feedback', instead: remove },
-  { position: 'spec.schema.inputs[].from', instead: 'remove the column' },
-  { position: 'spec.schema.outputs[].path', value: '$.max_key', instead: 'remove the column, or let the server send the label' },
-  { position: 'spec.schema.outputs[].path', value: '$.max_value', instead: 'remove the column, or let the server send the score' },
-  { position: 'spec.schema.outputs[].derive', instead: 'remove the column' },
-  { position: 'spec.schema.outputs[].of', instead: 'remove the column' },
 
-  { position: 'spec.reference.path', value: '*.sketch.json', instead: 'use a CSV file' },
   { position: 'spec.reference.learn.freezeAfter', instead: 'remove it; the reference freezes when its rows are learned' },
 
   { position: 'spec.monitors[].on', instead: remove },

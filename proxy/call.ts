@@ -5,6 +5,7 @@
  * goes into the ring for each call, however it ends.
  */
 import type { Header, Outcome } from '../contracts/exchange.ts';
+import { AnswerPace } from './answer-pace.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { Capture } from './capture.ts';
@@ -43,13 +44,14 @@ export class Call implements UpstreamUser {
 
   #reader: AnswerReader;
   readonly #writer: AnswerWriter;
+  readonly #pace = new AnswerPace();
   #clientBlocked = false;
   #reason: Reason | null = null;
   #ended = false;
 
   /** `startedAt` in milliseconds since the Unix epoch, `startedMono` the same instant on `performance.now()`. */
   constructor(path: DataPath, client: ClientConnection, request: OutgoingRequest, startedAt: number, startedMono: number) {
-    const { maxBodyBytes } = path.traffic;
+    const { maxBodyBytes, maxAnswerBytes } = path.traffic;
     this.#path = path;
     this.#client = client;
     this.#request = request;
@@ -59,7 +61,7 @@ export class Call implements UpstreamUser {
     this.#traceparent = nextTraceparent(request.trace);
     this.#body = new Capture(maxBodyBytes);
     this.#reader = new AnswerReader(path.answers, request.head.method);
-    this.#writer = new AnswerWriter(client.socket, request.head, this.#id, maxBodyBytes);
+    this.#writer = new AnswerWriter(client.socket, request.head, this.#id, maxAnswerBytes);
   }
 
   // ── from the client ──
@@ -158,15 +160,17 @@ export class Call implements UpstreamUser {
       writer.open(reader.final, reader.framing, { servedBy: this.#pool!.label, reason: this.#reason }, this.#mayKeep);
     }
     const flowing = writer.write(pieces, progress === 'done', reader.trailers);
+    const now = performance.now();
+    this.#pace.saw(now - this.#startedMono, writer.body.totalBytes);
     if (progress === 'done') {
-      this.#answered();
+      this.#answered(now);
       return;
     }
     if (!flowing) {
       this.#clientBlocked = true;
       this.#upstream?.socket.pause();
     }
-    this.#arm();
+    this.#arm(now);
   }
 
   gone(how: Reason | 'end'): void {
@@ -174,7 +178,7 @@ export class Call implements UpstreamUser {
     if (how !== 'end') this.#failed(how);
     else if (this.#reader.endsWithConnection) {
       this.#writer.write([], true, []);
-      this.#answered();
+      this.#answered(performance.now());
     } else this.#failed(this.#reader.untouched ? 'reset' : 'bad-answer');
   }
 
@@ -236,7 +240,7 @@ export class Call implements UpstreamUser {
   }
 
   /** Sets the deadline of what is waited for now. */
-  #arm(): void {
+  #arm(now = performance.now()): void {
     const { limits, deadlines } = this.#path;
     const timeoutMs = this.#pool === null ? 0 : this.#pool.target.timeoutMs;
     let ms: number;
@@ -244,7 +248,7 @@ export class Call implements UpstreamUser {
     else if (this.#upstream !== null && !this.#upstream.connected) ms = Math.min(limits.connectTimeoutMs, timeoutMs);
     else if (this.#clientIsDue) ms = limits.stallTimeoutMs;
     else ms = this.#reader.inHead ? limits.headTimeoutMs : timeoutMs;
-    deadlines.set(this.#client, performance.now() + ms);
+    deadlines.set(this.#client, now + ms);
   }
 
   #failed(reason: Reason): void {
@@ -283,14 +287,14 @@ export class Call implements UpstreamUser {
 
   // ── ends ──
 
-  #answered(): void {
+  #answered(now: number): void {
     const { reusable, surplus } = this.#reader;
     // Bytes after the answer's end belong to nobody; a request that is not wholly sent would run into the next one.
     if (this.#upstream !== null && reusable && !surplus && this.#bodyDone) {
       this.#upstream.release();
       this.#upstream = null;
     } else this.#dropUpstream();
-    this.#end('answered');
+    this.#end('answered', now);
     this.#client.callEnded(this.#writer.keep);
   }
 
@@ -308,7 +312,7 @@ export class Call implements UpstreamUser {
     this.#client.breakOff(this.#writer.endsWithConnection);
   }
 
-  #end(outcome: Outcome): void {
+  #end(outcome: Outcome, now = performance.now()): void {
     if (this.#ended) return;
     this.#ended = true;
     const { counters, ring } = this.#path;
@@ -323,7 +327,7 @@ export class Call implements UpstreamUser {
     const kept = ring.write({
       id: this.#id,
       startedAt: this.#startedAt,
-      latencyMs: performance.now() - this.#startedMono,
+      latencyMs: now - this.#startedMono,
       method: this.#request.head.method,
       path: this.#request.head.target,
       status,
@@ -337,6 +341,7 @@ export class Call implements UpstreamUser {
       requestTotalBytes: this.#body.totalBytes,
       answerBytes: body.bytes,
       answerTotalBytes: body.totalBytes,
+      pace: this.#pace,
     });
     counters.add(kept ? 'exchanges' : 'ringFull');
   }

@@ -5,22 +5,25 @@ import { ConfigError } from '../contracts/errors.ts';
 import type { Protocol } from '../contracts/protocol.ts';
 import { kserveV1 } from './protocols/kserve-v1.ts';
 import { kserveV2 } from './protocols/kserve-v2.ts';
+import { kserveV2Generate } from './protocols/kserve-v2-generate.ts';
 import type { Mapping } from './protocols/mapping.ts';
 import { mlflow } from './protocols/mlflow.ts';
+import { openai } from './protocols/openai.ts';
 import { rawJson } from './protocols/raw-json.ts';
 import { tfserving } from './protocols/tfserving.ts';
 import { torchserve } from './protocols/torchserve.ts';
 
-export type { MappedColumn, Mapping } from './protocols/mapping.ts';
+export type { Derived, MappedColumn, Mapping } from './protocols/mapping.ts';
 
 /** In the order in which `auto` tries them: the more particular path first, any path last. */
-const protocols: { readonly [type: string]: (mapping: Mapping) => Protocol } = {
-  'kserve-v2': () => kserveV2,
-  'kserve-v1': () => kserveV1,
-  tfserving: () => tfserving,
-  mlflow: () => mlflow,
-  torchserve,
-  'raw-json': rawJson,
+const protocols: { readonly [type: string]: (mapping: Mapping) => readonly Protocol[] } = {
+  'kserve-v2': () => [kserveV2, kserveV2Generate],
+  'kserve-v1': () => [kserveV1],
+  tfserving: () => [tfserving],
+  mlflow: () => [mlflow],
+  torchserve: (mapping) => [torchserve(mapping)],
+  openai: () => [openai],
+  'raw-json': (mapping) => [rawJson(mapping)],
 };
 
 /** The words that a policy may use, `auto` apart, in the order in which `auto` tries them. */
@@ -39,5 +42,5 @@ export function protocolsFor(type: string, mapping: Mapping): readonly Protocol[
   }
   const make = Object.hasOwn(protocols, type) ? protocols[type] : undefined;
   if (make === undefined) throw new ConfigError('unknown-protocol', `protocol ${type}: choose auto or one of ${protocolTypes.join(', ')}`);
-  return [make(mapping)];
+  return make(mapping);
 }

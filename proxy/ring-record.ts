@@ -8,10 +8,12 @@
  *   4 u16 status, u8 outcome, u8 has a reason              traceparent, request fields, answer fields
  *   8 f64 started at     16 f64 latency           72 u32 × 2 kept bytes of request, answer
  *  24 f64 total bytes of request, 32 of answer    80 u32 × 2 where these lie in the record
- *                                                 88 texts, request bytes, answer bytes
+ *  88 f32 × 3 first byte, last byte, longest gap 100 u32 reads of the answer, 104 u32 marks kept of them
+ * 108 f32 ms, u32 bytes for each mark; texts, request bytes, answer bytes
  * ```
  */
-import type { Exchange, Outcome } from '../contracts/exchange.ts';
+import type { AnswerTiming, Exchange, Outcome } from '../contracts/exchange.ts';
+import type { AnswerPace } from './answer-pace.ts';
 import { splitFields } from './framing.ts';
 
 /** An ended call as the data thread holds it. All texts are latin1. */
@@ -33,9 +35,13 @@ export interface CapturedCall {
   readonly requestTotalBytes: number;
   readonly answerBytes: Uint8Array;
   readonly answerTotalBytes: number;
+  /** Absent or without a read: no answer came from a server. */
+  readonly pace?: AnswerPace;
 }
 
-const HEAD_BYTES = 88;
+const HEAD_BYTES = 108;
+const PACE_AT = 88;
+const MARK_BYTES = 8;
 /** Room to move a body within: see `aligned`. */
 const SLACK_BYTES = 7;
 const LENGTHS_AT = 40;
@@ -52,7 +58,9 @@ export function sizeOf(call: CapturedCall): number {
     call.traceparent.length +
     call.requestFields.length +
     call.answerFields.length;
-  return (HEAD_BYTES + texts + call.requestBytes.length + call.answerBytes.length + 2 * SLACK_BYTES + 7) & ~7;
+  return (
+    (HEAD_BYTES + MARK_BYTES * markCount(call) + texts + call.requestBytes.length + call.answerBytes.length + 2 * SLACK_BYTES + 7) & ~7
+  );
 }
 
 /** Writes the call at `at`, which is a multiple of 8. `view` and `bytes` show the same memory. */
@@ -77,6 +85,17 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setUint32(at + LENGTHS_AT + 32, call.requestBytes.length, true);
   view.setUint32(at + LENGTHS_AT + 36, call.answerBytes.length, true);
   let to = at + HEAD_BYTES;
+  const { pace } = call;
+  const marks = markCount(call);
+  view.setFloat32(at + PACE_AT, pace?.firstMs ?? Number.NaN, true);
+  view.setFloat32(at + PACE_AT + 4, pace?.lastMs ?? Number.NaN, true);
+  view.setFloat32(at + PACE_AT + 8, pace?.longestGapMs ?? 0, true);
+  view.setUint32(at + PACE_AT + 12, pace?.reads ?? 0, true);
+  view.setUint32(at + PACE_AT + 16, marks, true);
+  for (let i = 0; i < 2 * marks; i += 2, to += MARK_BYTES) {
+    view.setFloat32(to, pace!.marks![i]!, true);
+    view.setUint32(to + 4, pace!.marks![i + 1]!, true);
+  }
   to += bytes.write(call.id + call.method + call.path + call.servedBy + reason + call.traceparent, to, 'latin1');
   to += bytes.write(call.requestFields, to, 'latin1');
   to += bytes.write(call.answerFields, to, 'latin1');
@@ -86,6 +105,10 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setUint32(at + 84, answerAt - at, true);
   bytes.set(call.requestBytes, requestAt);
   bytes.set(call.answerBytes, answerAt);
+}
+
+function markCount({ pace }: CapturedCall): number {
+  return pace === undefined || pace.marks === null ? 0 : pace.marks.length >> 1;
 }
 
 /**
@@ -98,7 +121,8 @@ function aligned(to: number, source: Uint8Array): number {
 
 /** Reads a record that starts at the buffer's first byte. The bodies are views of it. */
 export function decodeExchange(record: Buffer): Exchange {
-  let at = HEAD_BYTES;
+  const timing = decodeTiming(record);
+  let at = HEAD_BYTES + MARK_BYTES * (timing?.marks.length ?? 0);
   const length = (i: number) => record.readUInt32LE(LENGTHS_AT + 4 * i);
   const text = (i: number) => {
     at += length(i);
@@ -131,5 +155,22 @@ export function decodeExchange(record: Buffer): Exchange {
     responseHeaders,
     request: { bytes: body(0), totalBytes: record.readDoubleLE(24) },
     response: { bytes: body(1), totalBytes: record.readDoubleLE(32) },
+    ...(timing === null ? {} : { timing }),
+  };
+}
+
+function decodeTiming(record: Buffer): AnswerTiming | null {
+  const reads = record.readUInt32LE(PACE_AT + 12);
+  if (reads === 0) return null;
+  const marks = Array.from({ length: record.readUInt32LE(PACE_AT + 16) }, (_, index) => {
+    const at = HEAD_BYTES + MARK_BYTES * index;
+    return { ms: record.readFloatLE(at), bytes: record.readUInt32LE(at + 4) };
+  });
+  return {
+    firstByteMs: record.readFloatLE(PACE_AT),
+    lastByteMs: record.readFloatLE(PACE_AT + 4),
+    longestGapMs: record.readFloatLE(PACE_AT + 8),
+    reads,
+    marks,
   };
 }

@@ -22,6 +22,7 @@ export interface TrafficOptions {
 }
 
 const FALLBACK = 'fallback';
+const ANSWER_BYTES = 256 * 1024;
 
 /** @throws ConfigError `unknown-route` when `name` is neither an upstream's nor that of a fallback that exists. */
 export function checkRoute(name: string, options: Pick<TrafficOptions, 'upstreams' | 'fallback'>): void {
@@ -52,6 +53,11 @@ export class Traffic {
 
   get maxBodyBytes(): number {
     return this.#maxBodyBytes;
+  }
+
+  /** Bytes of an answer that are copied: 0 says that requests are not to be read, an image mostly; what the model says of them is. */
+  get maxAnswerBytes(): number {
+    return this.#maxBodyBytes === 0 ? ANSWER_BYTES : this.#maxBodyBytes;
   }
 
   /** An upstream's name, or `fallback`. */

@@ -43,6 +43,7 @@ interface Answer {
   readonly status: number;
   readonly contentType: string | null;
   readonly bytes: Uint8Array | string;
+  readonly headers?: readonly Header[];
 }
 
 /** An answer other than 200, with its reason for the caller. */
@@ -121,16 +122,21 @@ async function predict(
   options: ScorerServerOptions,
   stillWanted: () => void,
 ): Promise<Answer> {
+  const { encodeResponse } = protocol;
+  if (encodeResponse === null)
+    throw new Refusal(501, `a model of tensors gives no answer of ${protocol.type} to this path; ask for predictions`);
   const question = protocol.decodeRequest(body, target);
   stillWanted();
   const tensors = await options.model.run(question.tensors);
-  const { bytes, contentType } = protocol.encodeResponse({
+  const { binaryOutputs } = question;
+  const { bytes, contentType, headers } = encodeResponse({
     requestId: question.requestId,
     model: target.model ?? options.name,
     version: options.version ?? target.version,
     tensors,
+    ...(binaryOutputs === undefined ? {} : { binaryOutputs }),
   });
-  return { status: 200, contentType, bytes };
+  return { status: 200, contentType, bytes, ...(headers === undefined ? {} : { headers }) };
 }
 
 async function readBody(request: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
@@ -176,8 +182,8 @@ function json(status: number, body: unknown): Answer {
     : { status, contentType: 'application/json', bytes: JSON.stringify(body) };
 }
 
-function send(response: ServerResponse, { status, contentType, bytes }: Answer): void {
-  const headers: { [name: string]: string | number } = { 'content-length': Buffer.byteLength(bytes) };
+function send(response: ServerResponse, { status, contentType, bytes, headers: more = [] }: Answer): void {
+  const headers: { [name: string]: string | number } = { 'content-length': Buffer.byteLength(bytes), ...Object.fromEntries(more) };
   if (contentType !== null) headers['content-type'] = contentType;
   // A body that was not read to its end leaves the connection at an unknown place.
   if (!response.req.complete) headers.connection = 'close';

@@ -12,6 +12,7 @@ import { windowsInPeriod } from '../calibration/calibration.ts';
 import { proportionInterval } from '../calibration/intervals.ts';
 import { drawRows } from '../calibration/replays.ts';
 import { inRows, rowsAStep } from '../calibration/window-rows.ts';
+import { isSketchFile } from '../reference-sketch.ts';
 import { guessColumn, numberOf } from '../signals.ts';
 import { injectedChanges, type Summary, summaryOf } from './changes.ts';
 import { type BacktestLine, type Outcome, Workshop } from './line.ts';
@@ -206,6 +207,11 @@ function referenceOf({ policy, referenceFile, rows }: BacktestOptions): HealthyR
     }
     source = new Map([...rows.columns].map(([signal, cells]) => [signal, cells.slice(0, learned)]));
   }
+  if (policy.reference.source === 'file' && isSketchFile(policy.reference.path))
+    throw new ConfigError(
+      'no-rows',
+      `${policy.reference.path}: is a sketch, and a backtest replays rows; name a reference with rows for it (driftline init without --sketch writes one)`,
+    );
   const [first] = source.values();
   if (first === undefined) throw new ConfigError('no-reference', 'the reference file has none of the policy’s columns');
   const { inputs, outputs } = policy.schema;

@@ -45,9 +45,13 @@ const CATEGORIES_VIEWED = 3;
 
 interface Family {
   readonly monitor: MonitorPolicy;
+  /** Types of its tests, in words. */
+  readonly detector: string;
   readonly watched: readonly Watched[];
   /** Signals without a reference. */
   readonly unknown: readonly string[];
+  /** Signals of whose reference only a sketch is left. */
+  readonly sketched: readonly string[];
 }
 
 /** Pure: the same task gives the same levels. */
@@ -65,11 +69,13 @@ export function calibrate(given: CalibrationTask): Calibration {
   ].map(
     ([monitor, of]): Family => ({
       monitor,
+      detector: [...new Set(of.map(({ choice }) => choice.type))].join(', '),
       watched: of.flatMap((watch) => {
         const cells = task.cells.get(watch.signal);
         return cells === undefined || cells.length === 0 ? [] : [{ watch, cells }];
       }),
       unknown: of.map(({ signal }) => signal).filter((signal) => (task.cells.get(signal)?.length ?? 0) === 0),
+      sketched: of.map(({ signal }) => signal).filter((signal) => task.sketched?.includes(signal) === true),
     }),
   );
   const streams = watches.filter((watch) => watch.kind === 'streaming');
@@ -140,8 +146,7 @@ export function replaysOf(task: CalibrationTask, watched: readonly Watched[], bl
   );
 }
 
-function ofFamily({ monitor, watched }: Family): LevelBase {
-  const detector = [...new Set(watched.map(({ watch }) => watch.choice.type))].join(', ');
+function ofFamily({ monitor, detector }: Family): LevelBase {
   return { monitor: monitor.name, kind: 'windowed', signal: null, detector, option: 'q' };
 }
 
@@ -153,10 +158,10 @@ function keptLevel(task: CalibrationTask, family: Family): MonitorLevel {
   const method = monitor.correction.written === true ? 'written' : 'default';
   const base = { ...ofFamily(family), method, extrapolated: false, laws: {}, value: q } as const;
   const about = method === 'written' ? 'written out' : 'the default, since there is no budget';
-  if (watched.length === 0)
+  if (watched.length === 0 || family.sketched.length > 0)
     return {
       ...base,
-      why: `${about}; without a reference file its share is not known yet`,
+      why: `${about}; ${family.sketched.length > 0 ? 'the reference is a sketch, without rows to replay: its share is not known' : 'without a reference file its share is not known yet'}`,
       share: null,
       shareAtMost: null,
       blockRows: null,
@@ -224,6 +229,7 @@ function familyLevel(task: CalibrationTask, family: Family, part: number | null)
   });
   if (part === null) return refuse('the rate of traffic is not known yet: a budget in time says nothing of a window');
   if (part <= 0) return refuse('the levels written out use up the whole budget');
+  if (family.sketched.length > 0) return sketchedLevel(family, part);
   if (watched.length === 0) return refuse('the reference is still to be learned');
   const dependence = dependenceOf(policy, watched);
   const { rows } = dependence;
@@ -266,6 +272,21 @@ function familyLevel(task: CalibrationTask, family: Family, part: number | null)
   const why = `rows depend on each other (${found}): ${replays.length} replays in ${Math.floor(blocks)} blocks of ${rowsInWords(blockRows)}`;
   const extrapolated = (q / watched.length) * replays.length < 10;
   return { ...base, method: 'blocks', why, value: q, share, shareAtMost: null, blockRows, extrapolated, laws };
+}
+
+/** Without rows whether they depend on each other cannot be known; the level is right where they do not, and its share is not known. */
+function sketchedLevel(family: Family, part: number): MonitorLevel {
+  const { monitor, watched, sketched } = family;
+  const tests = new Set([...sketched, ...watched.map(({ watch }) => watch.signal)]).size;
+  return {
+    ...ofFamily(family),
+    ...NOTHING,
+    method: 'plain',
+    why: 'the reference is a sketch, without rows to replay in blocks: the p-value itself, which keeps the budget only where rows are independent; a reference with rows would be replayed',
+    value: Math.min(0.5, monitor.correction.method === 'none' ? part / tests : part),
+    extrapolated: false,
+    laws: {},
+  };
 }
 
 function testInWords({ test, pValue }: Dependence): string {

@@ -14,6 +14,8 @@ export interface CalibrationTask {
   readonly columns: { readonly inputs: readonly Column[]; readonly outputs: readonly Column[] };
   /** The reference by signal, oldest row first. */
   readonly cells: ReadonlyMap<string, readonly Cell[]>;
+  /** Signals of whose reference only a sketch is left: there is nothing to replay. */
+  readonly sketched?: readonly string[];
   /** Measured rate of traffic; null = not measured. */
   readonly rowsPerMs: number | null;
   readonly seed: number;
@@ -21,7 +23,7 @@ export interface CalibrationTask {
 
 /**
  * How a level came about. `written`: chosen by the user. `default`: there is no budget. `plain`: the p-value itself, rows being
- * independent. `blocks`: replays of the reference in blocks. `insufficient`: the reference does not allow a level; nothing is judged.
+ * independent, or taken as such where the reference is a sketch. `blocks`: replays of the reference in blocks. `insufficient`: the reference does not allow a level; nothing is judged.
  * `unknown`: there is no reference to replay; the written or default level serves and its share is not counted.
  */
 export type Method = 'written' | 'default' | 'plain' | 'blocks' | 'insufficient' | 'unknown';
@@ -121,10 +123,11 @@ export function windowsInPeriod(policy: Policy, rowsPerMs: number | null): Pick<
 const MONTH_MS = 30 * 86_400_000;
 
 /** What the levels depend on, but for the measured rate of traffic. */
-export function calibrationFingerprint({ policy, columns, cells }: Omit<CalibrationTask, 'rowsPerMs'>): string {
+export function calibrationFingerprint({ policy, columns, cells, sketched = [] }: Omit<CalibrationTask, 'rowsPerMs'>): string {
   const { falseAlarms, window, minSamples, monitors, traffic } = policy;
   const hash = createHash('sha256');
   hash.update(JSON.stringify([1, falseAlarms, window, minSamples, monitors, traffic.expectedRows, columns]));
+  if (sketched.length > 0) hash.update(JSON.stringify(sketched));
   for (const [signal, values] of [...cells].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(JSON.stringify([signal, values]));
   return hash.digest('hex').slice(0, 16);
 }

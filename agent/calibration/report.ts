@@ -4,7 +4,7 @@
 import type { Policy } from '../../contracts/policy.ts';
 import { detectorOf } from '../../detectors/catalogue.ts';
 import { duration, figure } from '../../policies/figures.ts';
-import { readReference } from '../reference.ts';
+import { readReferences } from '../reference.ts';
 import { watchList } from '../watch-list.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
@@ -33,7 +33,15 @@ const SEED = 1;
 /** @throws ConfigError when the reference file cannot be read. */
 export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
   const { inputs, outputs } = policy.schema;
-  const task: CalibrationTask = { policy, columns: { inputs, outputs }, cells: await readReference(policy), rowsPerMs: null, seed: SEED };
+  const { main } = await readReferences(policy);
+  const task: CalibrationTask = {
+    policy,
+    columns: { inputs, outputs },
+    cells: main?.columns ?? new Map(),
+    sketched: [...(main?.sketches.keys() ?? [])],
+    rowsPerMs: null,
+    seed: SEED,
+  };
   const calibration = calibrate(task);
   const counted = inRows(policy, null, task.cells.size);
   const per = policy.falseAlarms?.per ?? null;

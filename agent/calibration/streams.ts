@@ -27,7 +27,8 @@ interface Stream {
 }
 
 /** A signal's reference as a stream; text when it cannot serve. */
-function streamOf({ policy, cells }: CalibrationTask, { signal }: StreamingWatch): Stream | string {
+function streamOf({ policy, cells, sketched }: CalibrationTask, { signal }: StreamingWatch): Stream | string {
+  if (sketched?.includes(signal) === true) return `only a sketch is left of the reference of ${signal}, without rows to replay`;
   const values = Float64Array.from((cells.get(signal) ?? []).map(numberOf).filter((value) => value !== null));
   if (values.length < 100) return `there is no reference of ${signal} to replay`;
   const middle = values.toSorted()[Math.floor(values.length / 2)]!;

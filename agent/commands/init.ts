@@ -18,7 +18,7 @@ import { readData } from '../data/file.ts';
 import { type GuessedColumn, guessColumns } from '../init/guess.ts';
 import { guessModel } from '../init/model.ts';
 import { type Draft, policyText } from '../init/policy-text.ts';
-import { MOST_REFERENCE_ROWS, referenceText } from '../init/reference-file.ts';
+import { MOST_REFERENCE_ROWS, referenceSketch, referenceText } from '../init/reference-file.ts';
 import { columnIndex } from '../table.ts';
 
 interface InitFlags {
@@ -30,12 +30,14 @@ interface InitFlags {
   readonly yes?: boolean;
   readonly force?: boolean;
   readonly dryRun?: boolean;
+  readonly sketch?: boolean;
 }
 
 /** One map for all uses: the checks of a policy are compiled once for it. */
 const KNOWN = new Map(detectors.map((detector) => [detector.type, detector]));
 const POLICY = 'policy.yaml';
 const REFERENCE = 'reference.csv';
+const REFERENCE_SKETCH = 'reference.sketch.json';
 const EDITOR_SCHEMA = 'policy.schema.json';
 const UPSTREAM = 'http://127.0.0.1:8081';
 const STRONG_AUTOCORRELATION = 0.3;
@@ -53,6 +55,7 @@ export function initCommand(): Command {
     .option('--target <column>', 'the label, which no request carries')
     .option('--upstream <url>', `the model server (default: ${UPSTREAM}, marked for review)`)
     .option('--protocol <name>', `what the bodies mean: ${protocols.join(', ')}`, 'auto')
+    .option('--sketch', 'a reference without rows: counts and quantiles of every column, in reference.sketch.json')
     .option('--dry-run', 'print the policy and write nothing')
     .option('--force', 'overwrite files that are there')
     .option('--yes', 'for scripts: nothing is asked, with or without it')
@@ -63,6 +66,8 @@ async function init(flags: InitFlags): Promise<void> {
   if (!(protocols as readonly string[]).includes(flags.protocol))
     throw new ConfigError('usage', `--protocol ${flags.protocol}: there is none; ${remedyFor(flags.protocol, protocols, '')}`);
   const isModel = /\.onnx$/i.test(flags.from);
+  if (isModel && flags.sketch === true)
+    throw new ConfigError('usage', `--sketch: a model has no rows to sketch; give a data file with --from`);
   if (!isModel && (await isPipe(flags.from))) throw new ConfigError('usage', `--from ${flags.from}: is read twice; name a file`);
   const plan = isModel ? await fromModel(flags) : await fromData(flags);
   const text = policyText(plan.draft);
@@ -71,7 +76,9 @@ async function init(flags: InitFlags): Promise<void> {
   if (flags.dryRun === true) {
     process.stdout.write(text);
     for (const line of plan.found) process.stderr.write(`${line}\n`);
-    const would = [POLICY, ...(plan.reference === null ? [] : [REFERENCE]), EDITOR_SCHEMA].map((name) => path.join(flags.output, name));
+    const would = [POLICY, ...(plan.reference === null ? [] : [plan.reference.name]), EDITOR_SCHEMA].map((name) =>
+      path.join(flags.output, name),
+    );
     process.stderr.write(`dry run: would write ${would.join(', ')}\n`);
     return;
   }
@@ -97,7 +104,15 @@ interface Plan {
   /** What was found, for the user. */
   readonly found: readonly string[];
   /** Pieces of the reference file; null = none. */
-  readonly reference: { readonly pieces: AsyncIterable<string>; readonly rows: number } | null;
+  readonly reference: Reference | null;
+}
+
+/** The reference file to write. */
+interface Reference {
+  readonly name: string;
+  readonly pieces: AsyncIterable<string>;
+  /** What is in it, for the user. */
+  readonly holds: string;
 }
 
 async function fromData(flags: InitFlags): Promise<Plan> {
@@ -116,6 +131,20 @@ async function fromData(flags: InitFlags): Promise<Plan> {
   const rows = Math.min(data.rows, MOST_REFERENCE_ROWS);
   // Free text is not compared, and may say anything about anyone.
   const compared = columns.filter(({ type }) => type !== 'text');
+  const reference: Reference | null =
+    compared.length === 0
+      ? null
+      : flags.sketch === true
+        ? {
+            name: REFERENCE_SKETCH,
+            pieces: referenceSketch(flags.from, compared, data.columns),
+            holds: `${several(data.rows, 'row')} counted and none kept; single values and the names of categories are in it`,
+          }
+        : {
+            name: REFERENCE,
+            pieces: referenceText(flags.from, compared, data.rows),
+            holds: `${several(rows, 'row')}, only columns that are compared`,
+          };
   const used = new Set(columns.map(({ name }) => name));
   const dependent = data.columns.some(({ name, autocorrelation }) => used.has(name) && (autocorrelation ?? 0) > STRONG_AUTOCORRELATION);
   const width = Math.min(30, Math.max(...data.columns.map(({ name }) => name.length)));
@@ -125,7 +154,7 @@ async function fromData(flags: InitFlags): Promise<Plan> {
       ...draftOf(flags),
       inputs: columns,
       leftOut,
-      reference: compared.length === 0 ? null : REFERENCE,
+      reference: reference?.name ?? null,
       windowRows: rows >= 5_000 ? 1_000 : Math.max(10, Math.floor(rows / 5)),
       dependent,
     },
@@ -136,7 +165,7 @@ async function fromData(flags: InitFlags): Promise<Plan> {
         label(name, `(${kind})`, `left out: ${why}${propose === null ? '' : `; ${propose} it`}`),
       ),
     ].map(printable),
-    reference: compared.length === 0 ? null : { pieces: referenceText(flags.from, compared, data.rows), rows },
+    reference,
   };
 }
 
@@ -186,7 +215,7 @@ function draftOf(flags: InitFlags): Draft {
 /** The files, beside and renamed, the policy last: where it stands, what it names stands too. @throws ConfigError when one is there */
 async function write(flags: InitFlags, text: string, reference: Plan['reference']): Promise<string[]> {
   const at = (name: string) => path.join(flags.output, name);
-  const names = [POLICY, ...(reference === null ? [] : [REFERENCE]), EDITOR_SCHEMA];
+  const names = [POLICY, ...(reference === null ? [] : [reference.name]), EDITOR_SCHEMA];
   const there = names.map(at).filter((file) => existsSync(file));
   if (flags.force !== true && there.length > 0)
     throw new ConfigError(
@@ -202,7 +231,7 @@ async function write(flags: InitFlags, text: string, reference: Plan['reference'
   };
   try {
     await mkdir(flags.output, { recursive: true });
-    if (reference !== null) await put(REFERENCE, (file) => pipeline(Readable.from(reference.pieces), createWriteStream(file)));
+    if (reference !== null) await put(reference.name, (file) => pipeline(Readable.from(reference.pieces), createWriteStream(file)));
     await put(EDITOR_SCHEMA, (file) => writeFile(file, `${JSON.stringify(policySchema(KNOWN), null, 2)}\n`));
     await put(POLICY, (file) => writeFile(file, text));
   } catch (cause) {
@@ -213,7 +242,7 @@ async function write(flags: InitFlags, text: string, reference: Plan['reference'
   }
   return [
     `wrote ${at(POLICY)}`,
-    ...(reference === null ? [] : [`wrote ${at(REFERENCE)} (${several(reference.rows, 'row')}, only columns that are compared)`]),
+    ...(reference === null ? [] : [`wrote ${at(reference.name)} (${reference.holds})`]),
     `wrote ${at(EDITOR_SCHEMA)} (for editors that know yaml-language-server)`,
   ];
 }

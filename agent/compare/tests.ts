@@ -66,7 +66,8 @@ export function testCounts(reference: ReadonlyMap<string, number>, current: Read
   const n = now.reduce((all, count) => all + count, 0);
   const sides = { effectName: 'cramers_v', n, referenceN } as const;
   if (labels.length < 2 || n === 0 || referenceN === 0) return null;
-  const least = Math.min(...before.map((count, place) => count + now[place]!)) * (Math.min(n, referenceN) / (n + referenceN));
+  const rarest = before.reduce((least, count, place) => Math.min(least, count + now[place]!), Infinity);
+  const least = rarest * (Math.min(n, referenceN) / (n + referenceN));
   if (labels.length === 2 && least < MIN_EXPECTED) {
     const { pValue, oddsRatio } = fisherExact([
       [now[0]!, now[1]!],

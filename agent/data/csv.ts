@@ -3,12 +3,10 @@
  */
 import type { Readable } from 'node:stream';
 import { ConfigError } from '../../contracts/errors.ts';
+import { guessDelimiter } from '../delimiter.ts';
 import { numberCell, streamTable } from '../table.ts';
 import { type Batch, type DataStream, MOST_COLUMNS } from './batch.ts';
 
-const DELIMITERS = [',', ';', '\t', '|'] as const;
-/** Lines from which the delimiter is guessed. */
-const LINES_LOOKED_AT = 20;
 const BATCH_ROWS = 1_000;
 const DECIMAL_COMMA = /^\s*[+-]?\d+,\d+\s*$/;
 
@@ -23,29 +21,6 @@ export async function openCsv(source: Readable, path: string, head: string): Pro
     await rows.return();
     throw error;
   }
-}
-
-/**
- * The delimiter that parts the first lines into equally many cells, most cells first; a comma where none does.
- * Delimiters inside quotes do not count.
- */
-export function guessDelimiter(head: string): string {
-  const plain = head.replace(/"(?:[^"]|"")*("|$)/g, '');
-  const all = plain.split(/\r?\n/);
-  // The last line may be cut off by the limit of the look.
-  const lines = (all.length > 2 ? all.slice(0, -1) : all).filter((line) => line.trim() !== '').slice(0, LINES_LOOKED_AT);
-  let best = ',';
-  let bestCount = 0;
-  for (const delimiter of DELIMITERS) {
-    const counts = lines.map((line) => line.split(delimiter).length - 1);
-    const even = counts.every((count) => count === counts[0]) ? 1 : 0;
-    const count = (counts[0] ?? 0) * (even === 1 ? 1_000 : 1);
-    if (count > bestCount) {
-      best = delimiter;
-      bestCount = count;
-    }
-  }
-  return best;
 }
 
 function namesOf(header: readonly string[], path: string): string[] {

@@ -1,10 +1,16 @@
 /**
- * A reference file from a data file: the columns that a policy watches, as the CSV that it reads.
+ * A reference file from a data file: the columns that a policy watches, as the CSV that it reads, or as a sketch without rows.
  */
 import type { ColumnType } from '../../contracts/policy.ts';
+import { ColumnSketch } from '../../detectors/sketches/column-sketch.ts';
+import { ReferenceBins } from '../../detectors/sketches/reference-bins.ts';
+import { TableSketch } from '../../detectors/sketches/table-sketch.ts';
 import type { Value } from '../data/batch.ts';
 import { isMissingText } from '../data/cell.ts';
+import type { DataColumn } from '../data/column.ts';
 import { openData } from '../data/file.ts';
+import { sketchText } from '../reference-sketch.ts';
+import { signalType } from '../signals.ts';
 import { numberCell } from '../table.ts';
 
 /** More rows than this make a file large and no test sharper. */
@@ -45,6 +51,38 @@ export async function* referenceText(
     skip = 0;
     yield lines.join('');
   }
+}
+
+/**
+ * All rows of the file counted, and none kept.
+ *
+ * @param data the columns as they were read before, from whose numbers the bins are cut
+ */
+export async function* referenceSketch(
+  path: string,
+  columns: readonly ReferenceColumn[],
+  data: readonly DataColumn[],
+): AsyncGenerator<string, void, undefined> {
+  const numbers = new Map(data.map((column) => [column.name, column.numbers]));
+  const isNumber = ({ type }: ReferenceColumn) => signalType(type) === 'number';
+  const empty = (column: ReferenceColumn) =>
+    isNumber(column) ? ColumnSketch.ofNumbers(ReferenceBins.cutAt(numbers.get(column.name) ?? [])) : ColumnSketch.ofCategories();
+  const places = new Map(columns.map((column, place) => [column.name, place]));
+  const sketch = new TableSketch(new Map(columns.map((column) => [column.name, empty(column)])));
+  const stream = await openData(path);
+  for await (const batch of stream.batches) {
+    const cells: ArrayLike<Value>[] = [];
+    for (const { name } of columns) cells.push(await batch.column(name));
+    for (let row = 0; row < batch.rows; row++) {
+      sketch.update((name) => {
+        // The sketch asks for the columns that it was given.
+        const place = places.get(name)!;
+        const text = cellText(columns[place]!.type, cells[place]?.[row], stream.typed);
+        return text === '' ? null : isNumber(columns[place]!) ? Number(text) : text;
+      });
+    }
+  }
+  yield sketchText(sketch);
 }
 
 /** The cell as the reference is read back: numbers in decimal figures, true and false as 1 and 0, nothing for what is missing. */

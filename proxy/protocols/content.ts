@@ -1,7 +1,7 @@
 /**
  * Removes the content encoding of a captured body (RFC 9110 §8.4).
  */
-import { gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
+import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { DecodeError } from '../../contracts/errors.ts';
 import type { Header } from '../../contracts/exchange.ts';
 
@@ -17,13 +17,31 @@ export function fieldValue(headers: readonly Header[], name: string): string | n
   return joined;
 }
 
+/** What is left of a body after its content encoding is removed may be so many times larger, once it is larger than `SMALL_BYTES`. */
+const RATIO_LIMIT = 100;
+const SMALL_BYTES = 1024 * 1024;
+
+/** How to remove each coding. A copy that was cut off gives what comes out of it. */
+const DECODERS: { readonly [coding: string]: (bytes: Uint8Array, maxOutputLength: number, truncated: boolean) => Uint8Array } = {
+  gzip: (bytes, maxOutputLength, truncated) => gunzipSync(bytes, { maxOutputLength, ...zlibEnd(truncated) }),
+  deflate: (bytes, maxOutputLength, truncated) =>
+    (isZlib(bytes) ? inflateSync : inflateRawSync)(bytes, { maxOutputLength, ...zlibEnd(truncated) }),
+  br: (bytes, maxOutputLength, truncated) =>
+    brotliDecompressSync(bytes, { maxOutputLength, ...(truncated ? { finishFlush: constants.BROTLI_OPERATION_FLUSH } : {}) }),
+  zstd: (bytes, maxOutputLength, truncated) =>
+    zstdDecompressSync(bytes, { maxOutputLength, ...(truncated ? { finishFlush: constants.ZSTD_e_flush } : {}) }),
+};
+
 /**
- * The body without gzip or deflate; the same bytes, not a copy, when none was applied.
+ * The body without its content encoding (gzip, deflate with and without its zlib wrapper, br, zstd, several on one another); the same
+ * bytes, not a copy, when none was applied.
  *
  * @param maxBytes largest output, bytes.
- * @throws DecodeError `content-encoding` for an unknown coding or data that is not what it claims; `inflated-too-large`.
+ * @param truncated whether the bytes are only the first of the body: then what they hold is what can be had.
+ * @throws DecodeError `content-encoding` for an unknown coding or data that is not what it claims; `inflated-too-large` beyond
+ * `maxBytes`, `inflated-ratio` beyond 100 times the size.
  */
-export function decodeContent(bytes: Uint8Array, headers: readonly Header[], maxBytes: number): Uint8Array {
+export function decodeContent(bytes: Uint8Array, headers: readonly Header[], maxBytes: number, truncated = false): Uint8Array {
   const field = fieldValue(headers, 'content-encoding');
   if (field === null || bytes.length === 0) return bytes;
   const codings = field
@@ -32,21 +50,31 @@ export function decodeContent(bytes: Uint8Array, headers: readonly Header[], max
     .filter((coding) => coding !== '' && coding !== 'identity');
   if (codings.length > CODINGS_LIMIT) throw new DecodeError('content-encoding', `body: encoded more than ${CODINGS_LIMIT} times`);
   // They are listed in the order in which they were applied.
-  return codings.reduceRight((decoded, coding) => inflate(decoded, coding, maxBytes), bytes);
+  return codings.reduceRight((decoded, coding) => inflate(decoded, coding, maxBytes, truncated), bytes);
 }
 
-function inflate(bytes: Uint8Array, coding: string, maxBytes: number): Uint8Array {
-  const options = { maxOutputLength: Math.max(1, maxBytes) };
+function inflate(bytes: Uint8Array, name: string, maxBytes: number, truncated: boolean): Uint8Array {
+  const coding = name.replace(/^x-/, '');
+  const decoder = Object.hasOwn(DECODERS, coding) ? DECODERS[coding] : undefined;
+  if (decoder === undefined) {
+    throw new DecodeError('content-encoding', `body: the content encoding is none of ${Object.keys(DECODERS).join(', ')}, identity`);
+  }
+  const byRatio = Math.max(SMALL_BYTES, RATIO_LIMIT * bytes.length);
   try {
-    if (coding === 'gzip' || coding === 'x-gzip') return gunzipSync(bytes, options);
-    if (coding === 'deflate') return isZlib(bytes) ? inflateSync(bytes, options) : inflateRawSync(bytes, options);
+    return decoder(bytes, Math.max(1, Math.min(maxBytes, byRatio)), truncated);
   } catch (cause) {
     if (cause instanceof RangeError && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') {
+      if (byRatio < maxBytes) {
+        throw new DecodeError('inflated-ratio', `body: more than ${RATIO_LIMIT} times its size once ${coding} is removed`, { cause });
+      }
       throw new DecodeError('inflated-too-large', `body: more than ${maxBytes} bytes once ${coding} is removed`, { cause });
     }
     throw new DecodeError('content-encoding', `body: not the ${coding} data that its header promises`, { cause });
   }
-  throw new DecodeError('content-encoding', 'body: the content encoding is none of gzip, deflate, identity');
+}
+
+function zlibEnd(truncated: boolean): { readonly finishFlush?: number } {
+  return truncated ? { finishFlush: constants.Z_SYNC_FLUSH } : {};
 }
 
 /** Some senders leave out the zlib wrapper of `deflate` (RFC 9110 §8.4.1.2); its two header bytes are a multiple of 31 (RFC 1950 §2.2). */

@@ -1,22 +1,22 @@
 /**
- * KServe V2, the Open Inference Protocol over REST (Triton, MLServer, KServe), with tensors as JSON.
+ * KServe V2, the Open Inference Protocol over REST (Triton, MLServer, KServe), with tensors as JSON or as binary data.
  *
  * Source: Open Inference Protocol, inference_rest.md, and Triton's binary tensor data extension.
  */
 import { DecodeError } from '../../contracts/errors.ts';
-import type { Message, MessageBody, Protocol, Target } from '../../contracts/protocol.ts';
+import type { BinaryOutputs, EncodedAnswer, Message, MessageBody, Protocol, Target } from '../../contracts/protocol.ts';
 import type { Scalar, Tensor } from '../../contracts/tensor.ts';
+import { type BinaryParts, JSON_LENGTH_FIELD, splitBody } from './binary-parts.ts';
 import { readObject, unexpected } from './body.ts';
 import { pathOf, segmentText } from './call-path.ts';
-import { fieldValue } from './content.ts';
 import { isList, isObject, isScalar, member, type Value, type ValueObject } from './json.ts';
+import { writeJson } from './json-text.ts';
+import { isFloatType, readRawTensor, writeRawTensor } from './raw-tensors.ts';
 import { jsonAnswer } from './rows.ts';
+import { checkCount } from './shapes.ts';
 import { flatten } from './tensors.ts';
 
 const PATH = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/infer$/;
-
-/** Largest dimension of a tensor without elements: `[10^15, 0]` needs no data, yet would be that many rows. */
-const EMPTY_DIMENSION_LIMIT = 65_536;
 
 export const kserveV2: Protocol = {
   type: 'kserve-v2',
@@ -33,51 +33,61 @@ export const kserveV2: Protocol = {
 
   decodeResponse: (body, target) => decode(body, target, 'outputs'),
 
-  encodeResponse({ requestId, model, version, tensors }) {
-    return jsonAnswer({
-      model_name: model,
-      model_version: version,
-      ...(requestId === null ? {} : { id: requestId }),
-      outputs: tensors.map((tensor) => ({
-        name: tensor.name,
-        datatype: tensor.datatype ?? datatypeOf(tensor.data),
-        shape: tensor.shape,
-        data: tensor.data,
-      })),
-    });
-  },
+  encodeResponse: encode,
 };
 
 function decode(body: MessageBody, target: Target, side: 'inputs' | 'outputs'): Message {
-  // Announced by this field alone: KServe sends such answers without a content type.
-  if (fieldValue(body.headers, 'inference-header-content-length') !== null) throw binaryTensors();
-  const message = readObject(body);
-  const tensors = member(message, side);
-  if (!isList(tensors)) throw unexpected(`body: a list should stand under "${side}"`);
+  const { json, parts } = splitBody(body);
+  return decodeMessage(readObject(json), target, side, parts);
+}
+
+/**
+ * A whole V2 message, as JSON.
+ *
+ * @param parts the binary data that follows it, or null.
+ * @throws DecodeError `unexpected-structure`, `shape-mismatch`, `shared-memory`, and what `readRawTensor` throws.
+ */
+export function decodeMessage(message: ValueObject, target: Target, side: 'inputs' | 'outputs', parts: BinaryParts | null): Message {
+  const listed = member(message, side);
+  if (!isList(listed)) throw unexpected(`body: a list should stand under "${side}"`);
+  const tensors: Tensor[] = [];
+  const cut: string[] = [];
+  for (const [index, value] of listed.entries()) {
+    const tensor = decodeTensor(value, `body: ${side} ${index}`, parts);
+    if (typeof tensor === 'string') cut.push(tensor);
+    else tensors.push(tensor);
+  }
+  parts?.end();
+  const binaryOutputs = side === 'inputs' ? wantedBinary(message) : null;
   return {
     requestId: textOf(member(message, 'id')),
     model: textOf(member(message, 'model_name')) ?? target.model,
     version: textOf(member(message, 'model_version')) ?? target.version,
-    tensors: tensors.map((tensor, index) => decodeTensor(tensor, `body: ${side} ${index}`)),
+    tensors,
+    ...(cut.length === 0 ? {} : { cut }),
+    ...(binaryOutputs === null ? {} : { binaryOutputs }),
   };
 }
 
-function decodeTensor(value: Value, place: string): Tensor {
+/** The tensor; its name when the copy ends before its bytes. */
+function decodeTensor(value: Value, place: string, parts: BinaryParts | null): Tensor | string {
   if (!isObject(value)) throw unexpected(`${place}: a JSON object should stand`);
   const name = member(value, 'name');
   const datatype = member(value, 'datatype');
   const data = member(value, 'data');
   if (typeof name !== 'string' || typeof datatype !== 'string') throw unexpected(`${place}: name and datatype should be strings`);
-  if (data === undefined || data === null) throw withoutData(value, place);
   const shape = decodeShape(member(value, 'shape'), place);
+  if (data === undefined || data === null) {
+    const size = parameterOf(value, 'binary_data_size');
+    if (size === undefined) throw withoutData(value, place);
+    if (parts === null) throw new DecodeError('binary-tensors', `${place}: binary data announced without ${JSON_LENGTH_FIELD}`);
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+      throw unexpected(`${place}: binary_data_size should be a size`);
+    const bytes = parts.take(size, place);
+    return bytes === null ? name : readRawTensor({ name, datatype, shape }, bytes, place);
+  }
   const elements = decodeData(data, datatype, place);
-  const count = shape.reduce((product, length) => product * length, 1);
-  if (count !== elements.length) {
-    throw new DecodeError('shape-mismatch', `${place}: shape [${shape}] needs ${count} elements, the data has ${elements.length}`);
-  }
-  if (count === 0 && shape.some((length) => length > EMPTY_DIMENSION_LIMIT)) {
-    throw new DecodeError('shape-mismatch', `${place}: shape [${shape}] without any element`);
-  }
+  checkCount(shape, elements.length, place);
   return { name, datatype, shape, data: elements };
 }
 
@@ -96,7 +106,7 @@ function decodeData(data: Value, datatype: string, place: string): readonly Scal
   if (!onlyScalars(data)) throw unexpected(`${place}: data should hold scalars`);
   const elements = flatten(data);
   // A float may be written without a point; then its size must not make it a bigint.
-  if (!/^B?F/.test(datatype) || !elements.some((element) => typeof element === 'bigint')) return elements;
+  if (!isFloatType(datatype) || !elements.some((element) => typeof element === 'bigint')) return elements;
   return elements.map((element) => (typeof element === 'bigint' ? Number(element) : element));
 }
 
@@ -104,19 +114,51 @@ function onlyScalars(value: Value): boolean {
   return isList(value) ? value.every(onlyScalars) : isScalar(value);
 }
 
+function parameterOf(object: ValueObject, name: string): Value | undefined {
+  const parameters = member(object, 'parameters');
+  return isObject(parameters) ? member(parameters, name) : undefined;
+}
+
 function withoutData(tensor: ValueObject, place: string): DecodeError {
-  const parameters = member(tensor, 'parameters');
-  const has = (name: string) => isObject(parameters) && member(parameters, name) !== undefined;
-  if (has('binary_data_size')) return binaryTensors();
-  if (has('shared_memory_region')) return new DecodeError('shared-memory', `${place}: its data stays in shared memory`);
+  if (parameterOf(tensor, 'shared_memory_region') !== undefined) {
+    return new DecodeError('shared-memory', `${place}: its data stays in shared memory`);
+  }
   return unexpected(`${place}: no data`);
 }
 
-function binaryTensors(): DecodeError {
-  return new DecodeError(
-    'binary-tensors',
-    'body: tensors follow the JSON as binary data (binary tensor data extension), which is not decoded',
-  );
+/** Which outputs a request asks for as binary data; null when it asks for none. */
+function wantedBinary(request: ValueObject): BinaryOutputs | null {
+  const usual = parameterOf(request, 'binary_data_output') === true;
+  const outputs = member(request, 'outputs');
+  const except: string[] = [];
+  for (const output of isList(outputs) ? outputs : []) {
+    const name = isObject(output) ? member(output, 'name') : undefined;
+    const binary = isObject(output) ? parameterOf(output, 'binary_data') : undefined;
+    if (typeof name === 'string' && typeof binary === 'boolean' && binary !== usual) except.push(name);
+  }
+  return usual || except.length > 0 ? { usual, except } : null;
+}
+
+function encode({ requestId, model, version, tensors, binaryOutputs }: Message): EncodedAnswer {
+  const parts: Uint8Array[] = [];
+  const outputs = tensors.map((tensor): ValueObject => {
+    const datatype = tensor.datatype ?? datatypeOf(tensor.data);
+    const head = { name: tensor.name, datatype, shape: tensor.shape };
+    const isBinary = binaryOutputs !== undefined && binaryOutputs.except.includes(tensor.name) !== binaryOutputs.usual;
+    const raw = isBinary ? writeRawTensor({ datatype, data: tensor.data }) : null;
+    if (raw === null) return { ...head, data: tensor.data };
+    parts.push(raw);
+    return { ...head, parameters: { binary_data_size: raw.length } };
+  });
+  const id = requestId === null ? {} : { id: requestId };
+  const message: ValueObject = { model_name: model, model_version: version, ...id, outputs };
+  if (parts.length === 0) return jsonAnswer(message);
+  const json = Buffer.from(writeJson(message));
+  return {
+    bytes: Buffer.concat([json, ...parts]),
+    contentType: 'application/octet-stream',
+    headers: [[JSON_LENGTH_FIELD, String(json.length)]],
+  };
 }
 
 function textOf(value: Value | undefined): string | null {

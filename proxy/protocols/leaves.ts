@@ -3,7 +3,7 @@
  */
 import type { Tensor } from '../../contracts/tensor.ts';
 import { isList, isObject, isScalar, type Value, type ValueObject } from './json.ts';
-import { rowTensors, tensorOf } from './tensors.ts';
+import { checkColumns, rowTensors, tensorOf } from './tensors.ts';
 
 /** Name of the column of a body that is a bare scalar or list. */
 const BARE = 'value';
@@ -32,6 +32,7 @@ function collect(object: ValueObject, prefix: string, tensors: Map<string, Tenso
     for (const tensor of isList(value) ? rowTensors(path, value) : [tensorOf(path, value)]) {
       const name = tensors.has(tensor.name) ? `${path}.${tensor.name}` : tensor.name;
       tensors.set(name, { ...tensor, name });
+      checkColumns(tensors.size);
     }
   }
 }

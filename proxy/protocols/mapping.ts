@@ -6,7 +6,11 @@ import { unexpected } from './body.ts';
 import { isList, type Value } from './json.ts';
 import { compilePath, type Step, select } from './json-path.ts';
 import { nestedOf } from './rows.ts';
+import { entropyOf } from './entropy.ts';
 import { tensorOf } from './tensors.ts';
+
+/** What is worked out of the numbers a path leads to. */
+export type Derived = 'entropy';
 
 /** Columns of the requests and of the answers, each with its place in the body. A side without columns is not described. */
 export interface Mapping {
@@ -18,17 +22,20 @@ export interface MappedColumn {
   readonly name: string;
   /** JSONPath subset, see `json-path.ts`. */
   readonly path: string;
+  /** Absent: the column is what stands there. */
+  readonly derive?: Derived;
 }
 
 /** A column whose path was read. */
 export interface Place {
   readonly name: string;
   readonly path: readonly Step[];
+  readonly derive?: Derived;
 }
 
 /** @throws ConfigError `json-path` when a path cannot be read. */
 export function placesOf(columns: readonly MappedColumn[]): readonly Place[] {
-  return columns.map(({ name, path }) => ({ name, path: compilePath(path) }));
+  return columns.map(({ path, ...rest }) => ({ ...rest, path: compilePath(path) }));
 }
 
 /**
@@ -37,11 +44,26 @@ export function placesOf(columns: readonly MappedColumn[]): readonly Place[] {
  * @throws DecodeError `unexpected-structure` when the body has none of the columns.
  */
 export function mappedTensors(value: Value, places: readonly Place[]): Tensor[] {
+  return tensorsAt([value], places, false);
+}
+
+/**
+ * The same of a stream: one row an event, or as many as a path finds in each.
+ *
+ * @throws DecodeError `unexpected-structure` when no event has any of the columns.
+ */
+export function mappedStream(events: readonly Value[], places: readonly Place[]): Tensor[] {
+  return tensorsAt(events, places, true);
+}
+
+function tensorsAt(bodies: readonly Value[], places: readonly Place[], streamed: boolean): Tensor[] {
   let anyFound = false;
-  const tensors = places.map(({ name, path }) => {
-    const { values, listed, found } = select(value, path);
-    anyFound ||= found;
-    return tensorOf(name, listed ? values : (values[0] ?? null));
+  const tensors = places.map(({ name, path, derive }) => {
+    const selections = bodies.map((body) => select(body, path));
+    anyFound ||= selections.some(({ found }) => found);
+    const found = selections.flatMap(({ values }) => values);
+    const values = derive === undefined ? found : found.map(entropyOf);
+    return tensorOf(name, streamed || selections.some(({ listed }) => listed) ? values : (values[0] ?? null));
   });
   if (!anyFound) throw unexpected('body: none of the mapped paths leads to anything');
   return tensors;
@@ -50,7 +72,9 @@ export function mappedTensors(value: Value, places: readonly Place[]): Tensor[] 
 /** A body in which the paths lead to these tensors; undefined when no column has its tensor or two paths contradict each other. */
 export function bodyOf(tensors: readonly Tensor[], places: readonly Place[]): Value | undefined {
   const leaves: Leaf[] = [];
-  for (const { name, path } of places) {
+  for (const { name, path, derive } of places) {
+    // What is derived follows from the members that the other columns lead to.
+    if (derive !== undefined) continue;
     const tensor = tensors.find((candidate) => candidate.name === name);
     if (tensor !== undefined) leaves.push({ path, value: nestedOf(tensor) });
   }

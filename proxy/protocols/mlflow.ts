@@ -6,7 +6,7 @@
 import { DecodeError } from '../../contracts/errors.ts';
 import type { MessageBody, Protocol } from '../../contracts/protocol.ts';
 import type { Tensor } from '../../contracts/tensor.ts';
-import { mediaType, readBody, readObject, unexpected } from './body.ts';
+import { mediaType, readBody, readObject, refuseTruncated, unexpected } from './body.ts';
 import { pathOf } from './call-path.ts';
 import { csvTensors } from './csv.ts';
 import { isList, isObject, member, type Value } from './json.ts';
@@ -38,7 +38,10 @@ export const mlflow: Protocol = {
 };
 
 function requestTensors(body: MessageBody): Tensor[] {
-  if (mediaType(body) === 'text/csv') return csvTensors(body.bytes);
+  if (mediaType(body) === 'text/csv') {
+    refuseTruncated(body);
+    return csvTensors(body.bytes);
+  }
   const request = readObject(body);
   const [form, ...others] = FORMS.filter((key) => member(request, key) !== undefined);
   if (form === undefined || others.length > 0) throw unexpected(`body: exactly one of ${FORMS.join(', ')} should stand in it`);

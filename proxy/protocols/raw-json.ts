@@ -2,15 +2,15 @@
  * Plain JSON over any POST path (BentoML, Ray Serve, LitServe, own servers), read by the mapping of the policy.
  *
  * Where the policy describes neither side, every leaf of a body is a column. Where it describes only the answers, requests need not be
- * JSON at all: an image in, columns out.
+ * JSON at all: an image in, columns out. A streamed answer (server-sent events, a value a line) has one row an event.
  */
 import { DecodeError } from '../../contracts/errors.ts';
 import type { MessageBody, Protocol } from '../../contracts/protocol.ts';
 import type { Tensor } from '../../contracts/tensor.ts';
-import { readBody } from './body.ts';
+import { readBody, readSpoken } from './body.ts';
 import type { Value } from './json.ts';
 import { leafTensors } from './leaves.ts';
-import { bodyOf, type Mapping, mappedTensors, type Place, placesOf } from './mapping.ts';
+import { bodyOf, type Mapping, mappedStream, mappedTensors, type Place, placesOf } from './mapping.ts';
 import { jsonAnswer, nestedOf } from './rows.ts';
 
 /**
@@ -33,7 +33,18 @@ export function rawJson(mapping: Mapping): Protocol {
     },
 
     decodeResponse(body, { model, version }) {
-      return { requestId: null, model, version, tensors: tensorsOf(readBody(body), outputs) };
+      const { values, streamed, failed } = readSpoken(body);
+      const [first] = values;
+      const said = values.map(({ value }) => value);
+      if (!streamed) return { requestId: null, model, version, tensors: tensorsOf(first?.value ?? null, outputs) };
+      return {
+        requestId: null,
+        model,
+        version,
+        tensors: said.length === 0 ? [] : streamTensors(said, outputs),
+        flow: { events: said.length, tokens: null, firstTextEnd: null, lastTextEnd: null },
+        ...(failed ? { failure: 'error-in-stream' } : {}),
+      };
     },
 
     encodeResponse: ({ tensors }) => jsonAnswer(bodyOf(tensors, outputs) ?? plainBody(tensors)),
@@ -42,6 +53,11 @@ export function rawJson(mapping: Mapping): Protocol {
 
 function tensorsOf(value: Value, places: readonly Place[]): Tensor[] {
   return places.length === 0 ? leafTensors(value) : mappedTensors(value, places);
+}
+
+/** One row an event. */
+function streamTensors(values: readonly Value[], places: readonly Place[]): Tensor[] {
+  return places.length === 0 ? leafTensors(values) : mappedStream(values, places);
 }
 
 function tensorsIfJson(body: MessageBody): Tensor[] {

@@ -1,6 +1,7 @@
 /**
  * Tensors turned back into JSON: what the answers of all JSON protocols share.
  */
+import type { EncodedAnswer } from '../../contracts/protocol.ts';
 import type { Tensor } from '../../contracts/tensor.ts';
 import type { Value } from './json.ts';
 import { writeJson } from './json-text.ts';
@@ -30,6 +31,6 @@ export function nestedOf({ shape, data }: Tensor): Value {
 }
 
 /** A JSON answer ready to send. */
-export function jsonAnswer(value: Value): { readonly bytes: Uint8Array; readonly contentType: string } {
+export function jsonAnswer(value: Value): EncodedAnswer {
   return { bytes: Buffer.from(writeJson(value)), contentType: 'application/json' };
 }

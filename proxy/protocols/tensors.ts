@@ -9,6 +9,9 @@ import { writeJson } from './json-text.ts';
 /** Cells that records with ever new keys may be blown up to: a few kilobytes of them would otherwise fill the memory. */
 const SPARSE_CELLS = 1_000_000;
 
+/** Schemas have at most 2,000 columns; a megabyte of ever new keys would be a hundred thousand tensors. */
+const COLUMNS_LIMIT = 10_000;
+
 /** How many times more cells than values count as sparse. */
 const SPARSE_FACTOR = 4;
 
@@ -41,6 +44,7 @@ export function rowTensors(name: string, rows: readonly Value[]): Tensor[] {
     }
   }
   if (keys.size === 0) return [tensorOf(name, rows)];
+  checkColumns(keys.size);
   const cells = keys.size * rows.length;
   if (cells > SPARSE_CELLS && cells > SPARSE_FACTOR * values) {
     throw new DecodeError('too-many-columns', `body: ${rows.length} rows with ${keys.size} different keys, most of them missing`);
@@ -51,9 +55,20 @@ export function rowTensors(name: string, rows: readonly Value[]): Tensor[] {
   });
 }
 
-/** Columns by name; a scalar among them holds for the whole call. */
+/**
+ * Columns by name; a scalar among them holds for the whole call.
+ *
+ * @throws DecodeError `too-many-columns`.
+ */
 export function columnTensors(columns: ValueObject): Tensor[] {
-  return Object.entries(columns).map(([name, value]) => tensorOf(name, value));
+  const entries = Object.entries(columns);
+  checkColumns(entries.length);
+  return entries.map(([name, value]) => tensorOf(name, value));
+}
+
+/** @throws DecodeError `too-many-columns`. */
+export function checkColumns(count: number): void {
+  if (count > COLUMNS_LIMIT) throw new DecodeError('too-many-columns', `body: more than ${COLUMNS_LIMIT} columns`);
 }
 
 /**

@@ -36,9 +36,14 @@ t.test('restored in mid-stream it judges as if never interrupted', (t) => {
     cut.see(value);
     if (i % 90 === 0) cut = directionOf('feedback.error', JSON.parse(JSON.stringify(cut.snapshot())))!;
   }
-  t.equal(whole.fell(100), true);
-  t.equal(cut.fell(100), true);
+  t.equal(whole.improved(100), true);
+  t.equal(cut.improved(100), true);
+  const speed = directionOf('request.tokensPerSecond')!;
+  for (let i = 0; i < 100; i++) speed.see(i < 50 ? 10 : 20);
+  t.equal(speed.improved(50), true, 'more tokens a second are good news');
+  for (let i = 0; i < 100; i++) speed.see(i < 50 ? 20 : 10);
+  t.equal(speed.improved(50), false);
   t.equal(directionOf('inputs.age'), null, 'an input may drift either way');
-  t.equal(directionOf('feedback.error', 'nonsense')!.fell(null), false, 'without anything seen it has not fallen');
+  t.equal(directionOf('feedback.error', 'nonsense')!.improved(null), false, 'without anything seen it has not fallen');
   t.end();
 });

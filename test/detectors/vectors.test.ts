@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { checkVectors } from '../support/vector-cases.ts';
 
+// Seconds on an idle machine.
+t.setTimeout(120_000);
+
 const rows = checkVectors(fileURLToPath(new URL('../golden/vectors', import.meta.url)));
 
 /** What we have, and how many cases must be there: a test that checks nothing would pass as well. */

@@ -1,5 +1,5 @@
 /**
- * A real Triton and a real KServe, called directly and through Driftline: the same status, fields and bytes, and the records decoded.
+ * A real Triton, a real KServe and a real LitServe, called directly and through Driftline: the same status, fields and bytes, and the records decoded.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import type { Status } from '../../agent/status.ts';
 import type { Cell, Columns, DriftlineRecord } from '../../contracts/record.ts';
 import type { Skipped } from '../support/build-cache.ts';
-import { type RealServer, startKserve, startTriton } from '../support/model-servers.ts';
+import { type RealServer, startKserve, startLitserve, startTriton } from '../support/model-servers.ts';
 import { type Answer, call, runSidecar, type Sidecar, until } from '../support/program.ts';
 
 // The first run on a machine downloads 600 MB.
@@ -67,9 +67,27 @@ function requestOf({ case: name, request }: Captured): { body: Buffer | undefine
   return { body: request.framing === 'none' ? undefined : body, headers: headers.flat(), id };
 }
 
-function comparable({ status, fields, body }: Answer) {
+/** What an answer is compared by; `made` is what the server makes anew for each answer. */
+function comparable({ status, fields, body }: Answer, made: RegExp | null) {
   const kept = fields.filter(([name]) => !NOT_COMPARED.test(name)).map(([name, value]) => `${name}: ${value}`);
-  return { status, fields: kept, body: body.toString('latin1') };
+  const text = body.toString('latin1');
+  return { status, fields: kept, body: made === null ? text : text.replaceAll(made, '…') };
+}
+
+/** A server, and what is particular about it. */
+interface Subject {
+  /** File of its captures. */
+  readonly name: string;
+  readonly start: () => Promise<RealServer | Skipped>;
+  /** Its lines of expected.jsonl, where they are not under its name. */
+  readonly expected?: string;
+  /** Where a captured request goes, where the server was started otherwise then. */
+  readonly pathOf?: (captured: Captured) => string;
+  /** Parts of a body that differ from answer to answer. */
+  readonly made?: RegExp;
+  readonly leastAnswered: number;
+  readonly leastDecoded: number;
+  readonly more?: (t: Test, server: RealServer, sidecar: Sidecar) => Promise<void>;
 }
 
 /** The columns that a policy without a schema makes of tensors: one for each value of a row, text where JSON has no number for it. */
@@ -108,7 +126,8 @@ async function recordsOf(sidecar: Sidecar, calls: number): Promise<Map<string, D
 }
 
 /** Sends every captured request both ways and looks at the answers and the records. */
-async function compare(t: Test, name: string, start: () => Promise<RealServer | Skipped>): Promise<void> {
+async function compare(t: Test, subject: Subject): Promise<void> {
+  const { name, start, made = null } = subject;
   const server = await start();
   if ('skipped' in server) {
     t.comment(`skipped: ${server.skipped}`);
@@ -121,7 +140,7 @@ async function compare(t: Test, name: string, start: () => Promise<RealServer | 
   const captures = lines<Captured>(`captures/${name}.jsonl`).filter(({ case: captured }) => !LEFT_OUT.has(captured));
   const expectations = new Map(
     lines<Expected>('protocols/expected.jsonl')
-      .filter((row) => row.server === name && row.side === 'request')
+      .filter((row) => row.server === (subject.expected ?? name) && row.side === 'request')
       .map((row) => [row.case, row]),
   );
   const answers = new Map<string, { captured: Captured; answer: Answer; id: string | null }>();
@@ -129,11 +148,13 @@ async function compare(t: Test, name: string, start: () => Promise<RealServer | 
   for (const captured of captures) {
     const { body, headers, id } = requestOf(captured);
     const options = { method: captured.request.method, headers, chunked: captured.request.framing === 'chunked' };
-    const ask = (to: string) => call(to + captured.request.path, body === undefined ? options : { ...options, body });
+    const target = subject.pathOf?.(captured) ?? captured.request.path;
+    const ask = (to: string) => call(to + target, body === undefined ? options : { ...options, body });
     const direct = await ask(server.url);
     const answer = await ask(sidecar.data);
-    if (JSON.stringify(comparable(answer)) !== JSON.stringify(comparable(direct))) {
-      t.same(comparable(answer), comparable(direct), `${captured.case} is answered as by the server itself`);
+    const [through, expected] = [comparable(answer, made), comparable(direct, made)];
+    if (JSON.stringify(through) !== JSON.stringify(expected)) {
+      t.same(through, expected, `${captured.case} is answered as by the server itself`);
     }
     t.equal(answer.headers['x-driftline-served-by'], 'primary', captured.case);
     statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
@@ -141,7 +162,7 @@ async function compare(t: Test, name: string, start: () => Promise<RealServer | 
     if (answers.has(driftlineId)) t.fail(`${captured.case}: the id ${driftlineId} was given twice`);
     answers.set(driftlineId, { captured, answer, id });
   }
-  t.ok((statuses[200] ?? 0) > captures.length / 2, `statuses: ${JSON.stringify(statuses)}`);
+  t.ok((statuses[200] ?? 0) >= subject.leastAnswered, `statuses: ${JSON.stringify(statuses)}`);
 
   const records = await recordsOf(sidecar, answers.size);
   let decoded = 0;
@@ -175,9 +196,10 @@ async function compare(t: Test, name: string, start: () => Promise<RealServer | 
     outputs(t, captured.case, record, answer);
   }
   t.equal(records.size, decoded + refused, 'nothing else was recorded');
-  t.ok(decoded > 15);
+  t.ok(decoded >= subject.leastDecoded, `${decoded} decoded`);
   const { accounting } = await sidecar.get<Status>('/v1/status');
   t.equal(accounting.accepted, accounting.stored + accounting.queued);
+  await subject.more?.(t, server, sidecar);
   t.same(await sidecar.stop(), { code: 0, signal: null });
   t.comment(
     `${name}: ${captures.length} requests both ways, statuses ${JSON.stringify(statuses)}; ${decoded} decoded (${values} values), ${refused} not, with their reasons`,
@@ -199,9 +221,60 @@ function outputs(t: Test, name: string, record: DriftlineRecord, answer: Answer)
   t.same(record.outputs, columnsOf(tensors), `${name}: the columns of the answer`);
 }
 
+/** A chat of LitServe, its stream read as it comes: the answer's id, and whether it came in pieces. */
+async function chat(at: string, content: string): Promise<{ id: string; events: string[]; early: boolean }> {
+  const body = JSON.stringify({ model: 'lit', stream: true, messages: [{ role: 'user', content }] });
+  const answer = await fetch(`${at}/v1/chat/completions`, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+  let text = '';
+  let reads = 0;
+  for await (const piece of answer.body ?? []) {
+    text += Buffer.from(piece).toString();
+    reads++;
+  }
+  const events = text.split('\n\n').filter((event) => event !== '');
+  return { id: String(answer.headers.get('x-driftline-id')), events, early: reads > 1 };
+}
+
+async function chats(t: Test, _server: RealServer, sidecar: Sidecar): Promise<void> {
+  const words = 'one two three four pause five six seven';
+  const whole = await chat(sidecar.data, words);
+  const broken = await chat(sidecar.data, 'one two fail three');
+  t.ok(whole.early, 'the stream comes in pieces');
+  const both = await until(
+    'both records',
+    () => sidecar.all<DriftlineRecord>('records'),
+    (records) => [whole, broken].every(({ id }) => records.some((record) => record.id === id)),
+  );
+  const record = both.find(({ id }) => id === whole.id);
+  const reversed = words.replaceAll(/\w+/g, (word) => [...word].reverse().join(''));
+  t.match(record, { outcome: 'answered', undecoded: null, outputs: { content: [`${reversed} `], finish_reason: ['stop'] } });
+  const { timing } = record ?? {};
+  if (timing?.firstTokenMs == null) throw new Error('no time of the first token');
+  t.equal(timing.events, 9, 'eight words and the end');
+  t.ok(timing.firstByteMs <= timing.firstTokenMs && timing.firstTokenMs < timing.lastByteMs);
+  t.match(broken.events.at(-1), /"error"/);
+  t.match(
+    both.find(({ id }) => id === broken.id),
+    { status: 200, outcome: 'failed', reason: 'error-in-stream' },
+  );
+}
+
 t.test('a real Triton answers through Driftline as it answers directly, and its calls are on record', (t) =>
-  compare(t, 'triton', startTriton),
+  compare(t, { name: 'triton', start: startTriton, leastAnswered: 35, leastDecoded: 38 }),
 );
 t.test('a real KServe answers through Driftline as it answers directly, and its calls are on record', (t) =>
-  compare(t, 'kserve', startKserve),
+  compare(t, { name: 'kserve', start: startKserve, leastAnswered: 30, leastDecoded: 30 }),
+);
+t.test('a real LitServe answers through Driftline as it answers directly, and its chats are on record', (t) =>
+  compare(t, {
+    name: 'litserve',
+    start: startLitserve,
+    expected: 'litserve-auto',
+    // The stream of lines was captured from a server that had nothing else.
+    pathOf: ({ case: name, request }) => (name.startsWith('stream-') ? '/lines' : request.path),
+    made: /(?<="id":")chatcmpl-\w+|(?<="created":)\d+/g,
+    leastAnswered: 12,
+    leastDecoded: 7,
+    more: chats,
+  }),
 );

@@ -88,15 +88,9 @@ const broken: [string, string, string, string[]][] = [
   ],
   [
     'a value of a later issue',
-    'protocol: kserve-v2',
-    'protocol: torchserve',
-    ['p.yaml:8:15 spec.traffic.protocol `torchserve` is not supported yet — use raw-json, with a `path` for each column'],
-  ],
-  [
-    'a value of a later issue in the right form',
-    '- {name: label, type: categorical}',
-    '- {name: label, type: categorical, path: $.max_key}',
-    ['p.yaml:18:48 spec.schema.outputs.0.path `$.max_key` is not supported yet — remove the column, or let the server send the label'],
+    'do: route',
+    'do: argo-rollouts',
+    ['p.yaml:38:49 spec.actions.1.steps.0.do `argo-rollouts` is not supported yet — use route'],
   ],
   ['a missing key', '  model: {name: credit-risk, prediction: label}\n', '', ['p.yaml:6:3 spec needs the key `model` — add it']],
   [
@@ -110,7 +104,7 @@ const broken: [string, string, string, string[]][] = [
     'protocol: kserve-v2',
     'protocol: kserv-v2',
     [
-      'p.yaml:8:15 spec.traffic.protocol is `kserv-v2` and must be auto, kserve-v1, kserve-v2, tfserving, mlflow or raw-json — did you mean kserve-v2?',
+      'p.yaml:8:15 spec.traffic.protocol is `kserv-v2` and must be auto, kserve-v1, kserve-v2, tfserving, mlflow, torchserve, openai or raw-json — did you mean kserve-v2?',
     ],
   ],
   [
@@ -162,7 +156,7 @@ const broken: [string, string, string, string[]][] = [
     'name: income,',
     [
       'p.yaml:15:16 spec.schema.inputs.1.name the name `income` is taken already — choose another',
-      'p.yaml:23:26 spec.monitors.0.features.1 there is no column or signal `region` — use income, note, label, request.latency or request.failed',
+      'p.yaml:23:26 spec.monitors.0.features.1 there is no column or signal `region` — use income, note, label, request.latency, request.failed, request.timeToFirstByte, request.timeToFirstToken or request.tokensPerSecond',
     ],
   ],
   [
@@ -277,6 +271,40 @@ const broken: [string, string, string, string[]][] = [
     'type: categorical, values: [north, south]',
     'type: categorical, min: 0',
     ['p.yaml:15:43 spec.schema.inputs.1.min `min` does not go with type categorical — remove it'],
+  ],
+  [
+    'a column from two places',
+    '- {name: note, type: text}',
+    '- {name: note, type: text, from: "header:x-note", tensor: note}',
+    ['p.yaml:16:57 spec.schema.inputs.2.tensor `tensor` does not go with `from` — remove one of them'],
+  ],
+  [
+    'a column from a field that is never kept',
+    '- {name: note, type: text}',
+    '- {name: note, type: text, from: "header:Authorization"}',
+    ['p.yaml:16:40 spec.schema.inputs.2.from the field authorization is never kept — use another, or remove the column'],
+  ],
+  [
+    'a column from something that is no field',
+    '- {name: note, type: text}',
+    '- {name: note, type: text, from: x-note}',
+    ['p.yaml:16:40 spec.schema.inputs.2.from is `x-note` and must be header:NAME, such as header:content-type'],
+  ],
+  [
+    'something derived from nothing',
+    '- {name: note, type: text}',
+    '- {name: note, type: number, derive: entropy}',
+    ['p.yaml:16:9 spec.schema.inputs.2 `derive` needs the key `of` — add `of: "$.…"`'],
+  ],
+  [
+    'nothing derived from something, where bodies have no paths',
+    '- {name: note, type: text}',
+    '- {name: note, type: text, of: $.a}',
+    [
+      'p.yaml:16:9 spec.schema.inputs.2 `of` needs the key `derive` — add `derive: entropy`, or use `path`',
+      'p.yaml:16:28 spec.schema.inputs.2.type an entropy is a number — write `type: number`',
+      'p.yaml:16:34 spec.schema.inputs.2.of `of` does not go with protocol kserve-v2 — use `tensor` and `index`',
+    ],
   ],
   [
     'a path where tensors have names',

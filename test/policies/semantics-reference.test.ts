@@ -90,7 +90,7 @@ const wrong: readonly (readonly [string, string, readonly string[]])[] = [
     'a reference of another kind',
     'reference: {source: file, path: r.xlsx}',
     [
-      '7:35 spec.reference.path is `r.xlsx` and must be a table: .csv, .csv.gz, .ndjson, .jsonl or .parquet, such as reference.csv, reference.csv.gz, reference.ndjson or reference.parquet',
+      '7:35 spec.reference.path is `r.xlsx` and must be a table or a sketch: .csv, .csv.gz, .ndjson, .jsonl, .parquet or .sketch.json, such as reference.csv, reference.csv.gz, reference.parquet or reference.sketch.json',
     ],
   ],
   [

@@ -14,7 +14,11 @@ const examples = readdirSync(folder).filter((file) => file.endsWith('.yaml'));
 
 /** The examples stand in a folder that has the files they name, with the variables they use. */
 function readExample(t: Test, file: string) {
-  const home = t.testdir({ models: { 'credit-risk-fallback.onnx': '' }, 'predictor.json': '{}' });
+  const home = t.testdir({
+    models: { 'credit-risk-fallback.onnx': '' },
+    'predictor.json': '{}',
+    reference: { 'credit-risk-v7.sketch.json': '{}' },
+  });
   const env = Object.fromEntries(['TICKET_URL', 'AIRFLOW_URL', 'ES_URL', 'LABEL_QUEUE_URL'].map((name) => [name, 'https://example.com/x']));
   const text = readFileSync(path.join(folder, file), 'utf8');
   const context = { detectors: new Map(detectors.map((detector) => [detector.type, detector])), env };
@@ -52,7 +56,7 @@ t.test('there are three examples', async (t) => t.equal(examples.length, 3));
 for (const example of examples) {
   t.test(`${example}: whatever is refused is refused as not supported yet, with its place`, async (t) => {
     const { mistakes } = readExample(t, example);
-    t.ok(mistakes.length > 15);
+    t.ok(mistakes.length > 5);
     for (const mistake of mistakes) {
       t.match(formatMistake(mistake), / is not supported yet — /);
       t.ok(mistake.line > 1 && mistake.column >= 1);
@@ -65,7 +69,7 @@ for (const example of examples) {
     const listed = partsOf(readYaml(text, example).value).filter(
       (part) => findUnsupported(part.path) ?? findUnsupported(part.path, part.value),
     );
-    t.ok(listed.length > 15);
+    t.ok(listed.length > 5);
     t.same(
       listed.map((part) => part.path.join('.')).filter((place) => !refusedAt.has(place)),
       [],
@@ -128,5 +132,5 @@ t.test('nothing on the list stands there twice, and each entry says what to do',
 
 t.test('the list only shrinks', async (t) => {
   // A key that starts to work leaves the list, and this number falls with it.
-  t.equal(unsupported.length, 61);
+  t.equal(unsupported.length, 54);
 });

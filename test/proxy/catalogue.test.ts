@@ -12,7 +12,7 @@ function taker(path: string, method = 'POST', chosen = nothing): string | null {
 
 t.test('each word of the catalogue is the type of its protocol', (t) => {
   t.same(
-    protocolTypes.map((type) => protocolsFor(type, nothing).map((protocol) => protocol.type)),
+    protocolTypes.map((type) => [...new Set(protocolsFor(type, nothing).map((protocol) => protocol.type))]),
     protocolTypes.map((type) => [type]),
   );
   t.end();
@@ -27,13 +27,18 @@ t.test('auto takes a call by its path, and any other POST only with a mapping', 
   t.equal(taker('/v1/models/m:classify'), 'tfserving');
   t.equal(taker('/invocations'), 'mlflow');
   t.equal(taker('/predictions/m/1.0', 'PUT'), 'torchserve');
+  t.equal(taker('/v2/models/m/generate'), 'kserve-v2');
+  t.equal(taker('/v2/models/m/versions/1/generate_stream'), 'kserve-v2');
+  t.equal(taker('/v2/models/m/infer_stream'), 'kserve-v2');
+  t.equal(taker('/v1/chat/completions'), 'openai');
+  t.equal(taker('/openai/v1/completions?x=1'), 'openai');
   t.equal(taker('/score'), null);
   t.equal(taker('/score', 'POST', mapping as unknown as typeof nothing), 'raw-json');
   t.end();
 });
 
-t.test('health, metadata, explanations, streams and other methods are no predictions', (t) => {
-  for (const path of ['/v2/health/live', '/v2/models/m', '/v2/models/m/ready', '/v2/models/m/generate', '/v2/models/m/infer_stream']) {
+t.test('health, metadata, explanations and other methods are no predictions', (t) => {
+  for (const path of ['/v2/health/live', '/v2/models/m', '/v2/models/m/ready', '/v1/chat/completions/7', '/v1/embeddings']) {
     t.equal(taker(path), null, path);
   }
   for (const path of ['/v1/models/m', '/v1/models/m:explain', '/ping', '/explanations/m', '/predictions', '/v2/models//infer']) {

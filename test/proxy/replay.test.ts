@@ -1,56 +1,27 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { bodiesOf, type Captured, capturedExchanges, type Pairs, type Received, replay, type Transport } from '../support/captures.ts';
 import { dial, model, proxied, requestSize } from './wire.ts';
 
-type Pairs = readonly (readonly [name: string, value: string])[];
+t.setTimeout(120_000);
 
-/** A line of `test/golden/captures`, whose README says where it was recorded. */
-interface Captured {
-  readonly case: string;
-  readonly server: string;
-  readonly protocol: string;
-  readonly request: {
-    readonly method: string;
-    readonly path: string;
-    readonly headers: Pairs;
-    readonly framing: string;
-    readonly body_b64: string;
-  };
-  readonly response: {
-    readonly http_version: string;
-    readonly status: number;
-    readonly reason: string;
-    readonly headers: Pairs;
-    readonly framing: string;
-    readonly body_b64: string;
-    readonly chunks?: readonly (readonly [ms: number, size: number])[];
-    readonly trailers?: Pairs;
-  } | null;
-}
+const captures = capturedExchanges();
 
-const folder = new URL('../golden/captures/', import.meta.url);
-const captures = readdirSync(folder)
-  .filter((file) => file.endsWith('.jsonl'))
-  .flatMap((file) => readFileSync(new URL(file, folder), 'utf8').split('\n'))
-  .filter((line) => line !== '')
-  // The lines were written by the recorder in the shape above.
-  .map((line) => JSON.parse(line) as Captured)
-  .filter((captured) => captured.protocol === 'http/1.1' && captured.response !== null);
-
-const NOT_COMPARED = /^(connection|keep-alive|transfer-encoding|content-length|te|upgrade|proxy-connection|x-driftline-.*|traceparent)$/i;
+/** How bodies are framed: as they were, or in chunks wherever a body is. */
+type Framing = 'as captured' | 'chunked';
 
 function fieldLines(pairs: Pairs): string {
   return pairs.map(([name, value]) => `${name}: ${value}\r\n`).join('');
 }
 
-function framed(start: string, message: { headers: Pairs; framing: string; trailers?: Pairs }, body: Buffer): Buffer {
+function framed(start: string, message: { headers: Pairs; framing: string; trailers?: Pairs }, body: Buffer, framing: Framing): Buffer {
   const fields = message.headers.filter(([name]) => !/^(content-length|transfer-encoding)$/i.test(name));
   const declared = message.headers.find(([name]) => /^content-length$/i.test(name));
   const parts = [`${start}\r\n${fieldLines(fields)}`];
-  if (message.framing === 'chunked') {
-    const half = body.length >> 1;
+  if (message.framing === 'chunked' || (framing === 'chunked' && message.framing !== 'none')) {
+    // A body of one byte is one chunk, an empty one none.
+    const third = Math.ceil(body.length / 3);
     parts.push('Transfer-Encoding: chunked\r\n\r\n');
-    for (const piece of [body.subarray(0, half), body.subarray(half)]) {
+    for (const piece of [body.subarray(0, third), body.subarray(third, 2 * third), body.subarray(2 * third)]) {
       if (piece.length > 0) parts.push(`${piece.length.toString(16)}\r\n${piece.toString('latin1')}\r\n`);
     }
     parts.push(`0\r\n${fieldLines(message.trailers ?? [])}\r\n`);
@@ -61,12 +32,14 @@ function framed(start: string, message: { headers: Pairs; framing: string; trail
   return Buffer.from(parts.join(''), 'latin1');
 }
 
-/** Status line, fields and decoded body of a message in raw text. */
-function taken(text: string): { start: string; fields: string[]; body: string } {
+/** A message in raw text; `start` is its first line. */
+function received(text: string): Received & { readonly start: string; readonly chunked: boolean } {
   const end = text.indexOf('\r\n\r\n');
   const [start = '', ...lines] = text.slice(0, end).split('\r\n');
+  const headers = lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)] as const);
   let body = text.slice(end + 4);
-  if (lines.some((line) => /^transfer-encoding: chunked$/i.test(line))) {
+  const chunked = lines.some((line) => /^transfer-encoding: chunked$/i.test(line));
+  if (chunked) {
     let decoded = '';
     for (let at = 0; ; ) {
       const lineEnd = body.indexOf('\r\n', at);
@@ -77,18 +50,14 @@ function taken(text: string): { start: string; fields: string[]; body: string } 
     }
     body = decoded;
   }
-  return { start, fields: lines.filter((line) => !NOT_COMPARED.test(line.slice(0, line.indexOf(':')))), body };
+  return { start, chunked, headers, body: Buffer.from(body, 'latin1') };
 }
 
-function compared(pairs: Pairs): string[] {
-  return pairs.filter(([name]) => !NOT_COMPARED.test(name)).map(([name, value]) => `${name}: ${value}`);
-}
-
-t.test('what real model servers answered passes unchanged, and so does what they were asked', async (t) => {
-  t.ok(captures.length >= 40);
-  t.ok(new Set(captures.map((captured) => captured.server)).size >= 4);
+/** Raw sockets at both ends of a running proxy. */
+async function http1(t: Test, framing: Framing): Promise<Transport & { readonly chunked: { requests: number; answers: number } }> {
   let current: Captured | null = null;
   let asked = '';
+  const chunked = { requests: 0, answers: 0 };
   const server = await model(t, (peer) => {
     let read = 0;
     peer.socket.on('data', () => {
@@ -96,32 +65,48 @@ t.test('what real model servers answered passes unchanged, and so does what they
       if (size === 0) return;
       asked = peer.received.slice(read, read + size);
       read += size;
-      const answer = current!.response!;
-      const bytes = framed(`${answer.http_version} ${answer.status} ${answer.reason}`, answer, Buffer.from(answer.body_b64, 'base64'));
-      if (answer.framing === 'close') peer.socket.end(bytes);
+      const answer = current!.response;
+      const start = `${answer.http_version} ${answer.status} ${answer.reason}`;
+      const bytes = framed(start, answer, bodiesOf(current!).answered, framing);
+      if (answer.framing === 'close' && framing === 'as captured') peer.socket.end(bytes);
       else peer.send(bytes);
     });
   });
   const proxy = await proxied(t, server.port, { maxBodyBytes: 1024 * 1024 });
-  for (const captured of captures) {
-    current = captured;
-    const { request, response } = captured;
-    const client = dial(t, proxy);
-    const body = Buffer.from(request.body_b64, 'base64');
-    client.send(framed(`${request.method} ${request.path} HTTP/1.1`, request, body));
-    const exchange = await proxy.exchange();
-    client.socket.end();
-    const got = taken(await client.end());
-    const name = `${captured.server} ${captured.case}`;
-    const answerBody = Buffer.from(response!.body_b64, 'base64');
-    t.equal(got.start, `HTTP/1.1 ${response!.status} ${response!.reason}`, name);
-    t.same(got.fields, compared(response!.headers), name);
-    t.ok(Buffer.from(got.body, 'latin1').equals(answerBody), `${name}: answer body`);
-    const sent = taken(asked);
-    t.equal(sent.start, `${request.method} ${request.path} HTTP/1.1`, name);
-    t.same(sent.fields, compared(request.headers), name);
-    t.ok(Buffer.from(sent.body, 'latin1').equals(body), `${name}: request body`);
-    t.match(exchange, { status: response!.status, outcome: 'answered', path: request.path }, name);
-    t.ok(body.equals(exchange.request.bytes) && answerBody.equals(exchange.response.bytes), `${name}: captured bodies`);
-  }
+  return {
+    name: `HTTP/1.1 ${framing}`,
+    lowerCase: false,
+    chunked,
+    async carry(captured) {
+      current = captured;
+      const { request } = captured;
+      const client = dial(t, proxy);
+      client.send(framed(`${request.method} ${request.path} HTTP/1.1`, request, bodiesOf(captured).asked, framing));
+      const exchange = await proxy.exchange();
+      client.socket.end();
+      const there = received(asked);
+      const back = received(await client.end());
+      const [method, path, version] = there.start.split(' ');
+      t.equal(version, 'HTTP/1.1');
+      const [, status, reason] = /^HTTP\/1\.1 (\d{3}) (.*)$/.exec(back.start) ?? [];
+      if (there.chunked) chunked.requests++;
+      if (back.chunked) chunked.answers++;
+      return { exchange, asked: { ...there, method, path }, answered: { ...back, status: Number(status), reason } };
+    },
+  };
+}
+
+t.test('what real model servers answered passes unchanged, and so does what they were asked', async (t) => {
+  t.equal(captures.length, 347);
+  t.equal(new Set(captures.map(({ server }) => server)).size, 9);
+  t.equal(await replay(t, captures, await http1(t, 'as captured')), captures.length);
+});
+
+t.test('the same in chunks, requests and answers', async (t) => {
+  const transport = await http1(t, 'chunked');
+  await replay(t, captures, transport);
+  const bodied = captures.filter(({ request }) => request.framing !== 'none').length;
+  t.equal(transport.chunked.requests, bodied);
+  t.ok(bodied > 250 && transport.chunked.answers > 330, `${bodied} requests and ${transport.chunked.answers} answers were chunked`);
+  t.comment(`${bodied} requests and ${transport.chunked.answers} answers in chunks`);
 });

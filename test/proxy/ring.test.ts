@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import t from 'tap';
 import type { Outcome } from '../../contracts/exchange.ts';
+import { AnswerPace, PACE_MARKS } from '../../proxy/answer-pace.ts';
 import { createRing, RingReader, RingWriter } from '../../proxy/ring.ts';
 import type { CapturedCall } from '../../proxy/ring-record.ts';
 
@@ -30,12 +31,15 @@ const calls = fc.record({
   requestTotalBytes: fc.integer({ min: 0, max: 2 ** 50 }),
   answerBytes: bytes,
   answerTotalBytes: fc.integer({ min: 0, max: 2 ** 50 }),
+  reads: fc.array(fc.tuple(fc.float({ min: 0, max: 1e6, noNaN: true }), fc.nat()), { maxLength: PACE_MARKS + 3 }),
 });
 type Given = typeof calls extends fc.Arbitrary<infer T> ? T : never;
 
 function captured(given: Given): CapturedCall {
   const text = (pairs: readonly (readonly [string, string])[]) => pairs.map(([name, value]) => `${name}: ${value}`).join('\r\n');
-  return { ...given, requestFields: text(given.requestHeaders), answerFields: text(given.answerHeaders) };
+  const pace = new AnswerPace();
+  for (const [ms, bodyBytes] of given.reads) pace.saw(ms, bodyBytes);
+  return { ...given, pace, requestFields: text(given.requestHeaders), answerFields: text(given.answerHeaders) };
 }
 
 function read(given: Given) {
@@ -45,6 +49,23 @@ function read(given: Given) {
     responseHeaders: given.answerHeaders,
     request: { bytes: [...given.requestBytes], totalBytes: given.requestTotalBytes },
     response: { bytes: [...given.answerBytes], totalBytes: given.answerTotalBytes },
+    ...timing(given.reads),
+  };
+}
+
+/** What the record should say of the reads; nothing where there was none. */
+function timing(reads: readonly (readonly [ms: number, bytes: number])[]) {
+  const first = reads[0]?.[0];
+  if (first === undefined) return {};
+  const gaps = reads.slice(1).map(([ms], index) => ms - (reads[index]?.[0] ?? 0));
+  return {
+    timing: {
+      firstByteMs: Math.fround(first),
+      lastByteMs: Math.fround(reads.at(-1)?.[0] ?? 0),
+      longestGapMs: Math.fround(Math.max(0, ...gaps)),
+      reads: reads.length,
+      marks: reads.length === 1 ? [] : reads.slice(0, PACE_MARKS).map(([ms, bytes]) => ({ ms: Math.fround(ms), bytes })),
+    },
   };
 }
 
@@ -100,9 +121,9 @@ t.test('a full ring refuses the newest call, keeps the older ones, and takes cal
   const memory = createRing(4096);
   const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
   let kept = 0;
-  while (writer.write({ ...EMPTY, id: String(kept), requestBytes: Buffer.alloc(900) })) kept++;
+  while (writer.write({ ...EMPTY, id: String(kept), requestBytes: Buffer.alloc(880) })) kept++;
   t.equal(kept, 4);
-  t.notOk(writer.write({ ...EMPTY, id: 'refused', requestBytes: Buffer.alloc(900) }));
+  t.notOk(writer.write({ ...EMPTY, id: 'refused', requestBytes: Buffer.alloc(880) }));
   t.equal(reader.read()?.id, '0');
   t.ok(writer.write({ ...EMPTY, id: 'next', requestBytes: Buffer.alloc(800) }));
   t.same([reader.read()?.id, reader.read()?.id, reader.read()?.id, reader.read()?.id, reader.read()], ['1', '2', '3', 'next', null]);

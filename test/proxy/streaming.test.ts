@@ -241,3 +241,71 @@ t.test('a client that leaves is told to the model server, whichever moment it ch
   }
   t.equal(proxy.waiting(), null);
 });
+
+t.test('the first byte of a stream is not held back, and the record keeps when each piece came', async (t) => {
+  const server = await model(t, () => {});
+  const proxy = await proxied(t, server.port);
+  const client = dial(t, proxy);
+  client.send(post('/v1/chat/completions', '{"stream":true}'));
+  const peer = await server.peer(0);
+  await peer.until('{"stream":true}');
+  peer.send('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
+  // The head alone is passed on, before the model has said anything.
+  await client.until(/text\/event-stream[\s\S]*\r\n\r\n$/);
+  const events = ['data: {"a":1}\n\n', 'data: {"b":2}\n\n', 'data: [DONE]\n\n'];
+  for (const event of events) {
+    const seen = client.received.length;
+    peer.send(`${event.length.toString(16)}\r\n${event}\r\n`);
+    // Each is here before the next is written, and before the answer has an end.
+    await client.until((text) => text.slice(seen).includes(event));
+  }
+  peer.send('0\r\n\r\n');
+  const { timing, latencyMs, response } = await proxy.exchange();
+  t.equal(Buffer.from(response.bytes).toString(), events.join(''));
+  if (timing === undefined) throw new Error('no timing');
+  t.equal(timing.reads, 5);
+  t.same(
+    timing.marks.map(({ bytes }) => bytes),
+    [0, 15, 30, 44, 44],
+  );
+  const times = timing.marks.map(({ ms }) => ms);
+  t.same(
+    times,
+    times.toSorted((a, b) => a - b),
+  );
+  t.equal(timing.firstByteMs, times[0]);
+  t.equal(timing.lastByteMs, times.at(-1));
+  t.ok(timing.longestGapMs <= timing.lastByteMs - timing.firstByteMs && timing.longestGapMs > 0);
+  t.ok(timing.lastByteMs <= Math.fround(latencyMs));
+});
+
+t.test('an answer that comes in one piece has its time and no marks; one that Driftline makes itself has none', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('{}')),
+  );
+  const proxy = await proxied(t, server.port);
+  const client = dial(t, proxy);
+  client.send(post('/p', '{}'));
+  await client.until('{}');
+  const { timing, latencyMs } = await proxy.exchange();
+  t.match(timing, { reads: 1, marks: [], longestGapMs: 0, firstByteMs: Math.fround(latencyMs) });
+  await server.stop();
+  client.send(post('/p', '{}'));
+  await client.until('502');
+  t.equal((await proxy.exchange()).timing, undefined);
+});
+
+t.test('a limit of 0 leaves request bodies unread and keeps the answers', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('{"label":"scratch"}')),
+  );
+  const proxy = await proxied(t, server.port, { maxBodyBytes: 0 });
+  const client = dial(t, proxy);
+  client.send(post('/predictions/m', 'an image'));
+  await client.until('scratch');
+  const { request, response } = await proxy.exchange();
+  t.same([request.bytes.length, request.totalBytes], [0, 8]);
+  t.equal(Buffer.from(response.bytes).toString(), '{"label":"scratch"}');
+});

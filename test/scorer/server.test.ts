@@ -76,6 +76,46 @@ t.test('a V2 answer equals the runtime, and echoes id, model and version', async
   });
 });
 
+t.test('V2 binary tensors are understood, and binary outputs are given where they are asked for, packed or not', async (t) => {
+  const { post } = await serve(t);
+  const raws = COLUMNS.map((_, index) => Buffer.from(Float32Array.from(column(index)).buffer));
+  const inputs = v2.inputs.map(({ data: _, ...head }, index) => ({ ...head, parameters: { binary_data_size: raws[index]?.length } }));
+  const outputs = [{ name: 'probabilities', parameters: { binary_data: true } }, { name: 'label' }];
+  const json = Buffer.from(JSON.stringify({ id: 'call-2', inputs, outputs }));
+  const body = Buffer.concat([json, ...raws]);
+  const headers = { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(json.length) };
+  for (const [bytes, coding] of [
+    [body, {}],
+    [gzipSync(body), { 'content-encoding': 'gzip' }],
+  ] as const) {
+    const answer = await post('/v2/models/elec2/infer', bytes, { ...headers, ...coding });
+    t.equal(answer.status, 200);
+    t.equal(answer.headers.get('content-type'), 'application/octet-stream');
+    const whole = Buffer.from(await answer.arrayBuffer());
+    const length = Number(answer.headers.get('inference-header-content-length'));
+    t.match(JSON.parse(whole.subarray(0, length).toString()), {
+      id: 'call-2',
+      outputs: [
+        { name: 'label', datatype: 'INT64', shape: [40], data: labels },
+        { name: 'probabilities', datatype: 'FP32', shape: [40, 2], parameters: { binary_data_size: 320 } },
+      ],
+    });
+    const floats = Array.from({ length: 80 }, (_, index) => whole.readFloatLE(length + 4 * index));
+    t.same(floats, probabilities.flat());
+    t.equal(whole.length, length + 320);
+  }
+  const plain = await post('/v2/models/elec2/infer', { ...v2, parameters: { binary_data_output: true } });
+  t.equal(plain.headers.get('content-type'), 'application/octet-stream');
+  t.equal((await post('/v2/models/elec2/infer', body.subarray(0, -1), headers)).status, 400);
+});
+
+t.test('what a model of tensors cannot answer is refused as such', async (t) => {
+  const { post } = await serve(t);
+  const chat = await post('/v1/chat/completions', { model: 'elec2', messages: [{ role: 'user', content: 'hi' }] });
+  t.equal(chat.status, 501);
+  t.match(await chat.json(), { error: /no answer of openai/ });
+});
+
 t.test('V1 rows, as arrays or as objects, are answered by an object of all outputs a row', async (t) => {
   const { post } = await serve(t);
   const expected = { predictions: labels.map((label, row) => ({ label, probabilities: probabilities[row] })) };

@@ -43,8 +43,9 @@ export interface Server {
 
 /** Starts a server and waits for a line of its output that matches. @throws Error with its output when it ends first. */
 export async function startServer(command: string, args: readonly string[], ready: RegExp, env: NodeJS.ProcessEnv = {}): Promise<Server> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  const kill = (): void => void child.kill('SIGKILL');
+  // A process group of its own: servers have workers (LitServe's outlive it), and they are to end with it.
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env }, detached: true });
+  const kill = (): void => killGroup(child.pid);
   process.once('exit', kill);
   const ended = once(child, 'exit').finally(() => process.removeListener('exit', kill));
   const seen: string[] = [];
@@ -69,6 +70,16 @@ export async function startServer(command: string, args: readonly string[], read
       const timeout = setTimeout(kill, withinMs);
       await ended;
       clearTimeout(timeout);
+      kill();
     },
   };
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    // A process that could not be started has no number.
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody is left in it.
+  }
 }

@@ -1,7 +1,7 @@
 /**
- * Starts real model servers for tests: Triton and KServe's Python runtime, with small models whose sources are in `servers/`.
+ * Starts real model servers for tests: Triton, KServe's Python runtime and LitServe, with small models whose sources are in `servers/`.
  *
- * Both come as Python wheels (about 300 MB each, once a machine), kept in the cache until their requirements change.
+ * They come as Python wheels (about 300 MB each for the first two, once a machine), kept in the cache until their requirements change.
  */
 import { chmod, copyFile, cp, mkdtemp, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -46,7 +46,7 @@ export async function startTriton(): Promise<RealServer | Skipped> {
     ...['--http-address', '127.0.0.1', '--http-port', String(port), '--allow-grpc', 'false', '--allow-metrics', 'false'],
     ...['--model-control-mode', 'explicit', '--load-model', '*', '--backend-config', 'python,shm-default-byte-size=1048576'],
   ];
-  return ready(port, join(server, 'bin/tritonserver'), args, {}, () => rm(scratch, { recursive: true, force: true }));
+  return ready(port, join(server, 'bin/tritonserver'), args, {}, undefined, () => rm(scratch, { recursive: true, force: true }));
 }
 
 /** KServe's Python runtime: `iris-like`, `churn`, `echo`. */
@@ -55,6 +55,14 @@ export async function startKserve(): Promise<RealServer | Skipped> {
   if (typeof site !== 'string') return site;
   const port = await freePort();
   return ready(port, PYTHON, [join(SOURCES, 'kserve/serve.py'), String(port)], { PYTHONPATH: site });
+}
+
+/** LitServe: `/predict`, `/lines` (a value a line) and OpenAI's `/v1/chat/completions`, whose model fails at the word `fail`. */
+export async function startLitserve(): Promise<RealServer | Skipped> {
+  const site = await install('litserve', ['--no-deps']);
+  if (typeof site !== 'string') return site;
+  const port = await freePort();
+  return ready(port, PYTHON, [join(SOURCES, 'litserve/serve.py'), String(port)], { PYTHONPATH: site }, '/health');
 }
 
 /** The folder of the server's Python packages. */
@@ -92,9 +100,10 @@ async function ready(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  probedPath = '/v2/health/ready',
   after: () => Promise<void> = async () => {},
 ): Promise<RealServer> {
-  // Both talk long before they serve; what counts is their own probe.
+  // They talk long before they serve; what counts is their own probe.
   const server = await startServer(command, args, /./, env);
   const url = `http://127.0.0.1:${port}`;
   const close = async (): Promise<void> => {
@@ -103,7 +112,7 @@ async function ready(
   };
   const probe = async (): Promise<number> => {
     if (server.process.exitCode !== null) throw new Error(`${command} ended with ${server.process.exitCode} before it was ready`);
-    return call(`${url}/v2/health/ready`).then(
+    return call(url + probedPath).then(
       ({ status }) => status,
       () => 0,
     );

@@ -1,12 +1,18 @@
 /**
  * Builds or downloads the real servers that the end-to-end tests start, one after the other, so that no test's limit covers a first
- * build: Elasticsearch (Maven), the OpenTelemetry Collector (Go), Triton and KServe (pip). Quick when they are there already.
+ * build: Elasticsearch (Maven), the OpenTelemetry Collector (Go), Triton, KServe and LitServe (pip). Quick when they are there already.
  */
 import { startCollector } from './collector.ts';
 import { startElasticsearch } from './elasticsearch.ts';
-import { startKserve, startTriton } from './model-servers.ts';
+import { startKserve, startLitserve, startTriton } from './model-servers.ts';
 
-const servers = { Elasticsearch: startElasticsearch, Collector: startCollector, Triton: startTriton, KServe: startKserve };
+const servers = {
+  Elasticsearch: startElasticsearch,
+  Collector: startCollector,
+  Triton: startTriton,
+  KServe: startKserve,
+  LitServe: startLitserve,
+};
 
 for (const [name, start] of Object.entries(servers)) {
   const begun = performance.now();

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes expected.jsonl: what each exchange of ../captures holds, by a decoder that shares nothing with Driftline's.
 
-Written from the format rules of each protocol with Python's standard library only (json, gzip, zlib, csv). Run: python3 make.py
-(made with CPython 3.11; any 3.9 or later gives the same file). It prints a table of the outcomes.
+JSON, gzip and CSV by Python's standard library; binary tensors by numpy and tritonclient, whose InferResult has to agree about every
+binary answer; event streams after the WHATWG rules; chat completions after OpenAI's reference. Needs: pip install numpy
+ml_dtypes 'tritonclient[http]'. Run: python3 make.py (made with CPython 3.11.7, numpy 2.4.6, ml_dtypes 0.5.4, tritonclient 2.73.0). It
+prints a table of the outcomes.
 
 One line per exchange and side: server, case, side, and one of
-  tensors   [{name, datatype, shape, data}], and model, version, id of the message
+  tensors   [{name, datatype, shape, data}], and model, version, id of the message; events of a stream, tokens that were counted
   undecoded the reason
   skipped   `not-a-prediction`, or `status NNN` for an answer other than 2xx, or `no-answer`
 Inside data, {"n": text} is a number that JSON cannot say (NaN, Infinity, an integer beyond 2^53), {"json": value} an element that is kept as
@@ -13,6 +15,10 @@ JSON text because its row has no shape.
 """
 import base64, csv, gzip, io, json, math, os, re, urllib.parse, zlib
 from collections import Counter
+
+import ml_dtypes, numpy as np
+from tritonclient.http import InferResult
+from tritonclient.utils import deserialize_bytes_tensor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 POLICIES = json.load(open(os.path.join(HERE, 'policies.json'), encoding='utf-8'))
@@ -59,6 +65,10 @@ def load(message):
         raise Refused('event-stream')
     if not data:
         raise Refused('empty-body')
+    return parse(data)
+
+
+def parse(data):
     try:
         text = data.decode('utf-8')
     except UnicodeDecodeError:
@@ -67,6 +77,36 @@ def load(message):
         return json.loads(text, parse_int=lambda digits: -0.0 if digits == '-0' else int(digits))
     except ValueError:
         raise Refused('not-json')
+
+
+def events(data):
+    """Data of each event of text/event-stream; every capture ends its lines with LF and sends no other field than data."""
+    found = []
+    for block in re.split(rb'\n\n+', data):
+        texts = [line[5:].removeprefix(b' ') for line in block.split(b'\n') if line.startswith(b'data:')]
+        if texts and texts != [b'[DONE]']:
+            found.append(b'\n'.join(texts))
+        if block.strip() and not texts:
+            raise Refused('not-events')
+    return found
+
+
+def said(message):
+    """The values of an answer, and whether it was a stream."""
+    kind = (header(message, 'content-type') or '').split(';')[0].strip().lower()
+    data = unpack(message)
+    if kind == 'text/event-stream':
+        return [parse(one) for one in events(data)], True
+    try:
+        return [load(message)], False
+    except Refused as reason:
+        lines = [line for line in data.split(b'\n') if line.strip()]
+        if str(reason) == 'not-json' and len(lines) > 1:
+            try:
+                return [parse(line) for line in lines], True
+            except Refused:
+                pass
+        raise
 
 
 # ---- JSON to tensors
@@ -148,25 +188,132 @@ def every_leaf(value):
 
 # ---- protocols: each gives (model, version, id, tensors)
 
+NUMPY = dict(BOOL='?', INT8='i1', UINT8='u1', INT16='<i2', UINT16='<u2', INT32='<i4', UINT32='<u4', INT64='<i8', UINT64='<u8', FP16='<f2',
+             FP32='<f4', FP64='<f8')
+
+
+def from_bytes(datatype, raw):
+    if datatype == 'BYTES':
+        texts = deserialize_bytes_tensor(raw).tolist() if raw else []
+        return [text.decode('utf-8') if is_utf8(text) else base64.b64encode(text).decode() for text in texts]
+    if datatype == 'BF16':
+        return np.frombuffer(raw, ml_dtypes.bfloat16).astype('f8').tolist()
+    array = np.frombuffer(raw, NUMPY[datatype])
+    return (array.astype('f8') if array.dtype.kind == 'f' else array).tolist()
+
+
+def is_utf8(text):
+    try:
+        text.decode('utf-8')
+        return True
+    except UnicodeDecodeError:
+        return False
+
+
+def agree(message, data, length, tensors):
+    """tritonclient's own reading of a binary answer has to be the same."""
+    result = InferResult.from_response_body(data, header_length=length)
+    for item in tensors:
+        theirs = result.as_numpy(item['name'])
+        assert list(theirs.shape) == item['shape'], item['name']
+        flat = [(v.decode() if is_utf8(v) else base64.b64encode(v).decode()) if isinstance(v, bytes) else v for v in theirs.flatten().tolist()]
+        assert all(a == b or (a != a and b != b) for a, b in zip(flat, item['data'], strict=True)), item['name']
+
+
 def v2(message, side, model, version):
-    if header(message, 'inference-header-content-length') is not None:
-        raise Refused('binary-tensors')
-    body = load(message)
+    stated = header(message, 'inference-header-content-length')
+    if stated is None:
+        return v2_message(load(message), b'', side, model, version)
+    data, length = unpack(message), int(stated)
+    if length == 0:
+        raise Refused('headerless-tensor')
+    if length > len(data):
+        raise Refused('json-length')
+    out = v2_message(parse(data[:length]), data[length:], side, model, version)
+    if side == 'outputs':
+        agree(message, data, length, out[3])
+    return out
+
+
+def v2_message(body, raw, side, model, version):
     if not isinstance(body, dict) or not isinstance(body.get(side), list):
         raise Refused('unexpected-structure')
-    out = []
+    out, at = [], 0
     for item in body[side]:
         if not isinstance(item, dict) or not isinstance(item.get('name'), str) or not isinstance(item.get('datatype'), str):
             raise Refused('unexpected-structure')
         if item.get('data') is None:
-            raise Refused('binary-tensors' if 'binary_data_size' in (item.get('parameters') or {}) else 'unexpected-structure')
-        data = list(leaves(item['data']))
-        if item['datatype'] in ('FP16', 'FP32', 'FP64', 'BF16'):
-            data = [float(d) if isinstance(d, int) and not isinstance(d, bool) else d for d in data]
+            size = (item.get('parameters') or {}).get('binary_data_size')
+            if size is None:
+                raise Refused('unexpected-structure')
+            if at + size > len(raw):
+                raise Refused('raw-size')
+            data = from_bytes(item['datatype'], raw[at:at + size])
+            at += size
+        else:
+            data = list(leaves(item['data']))
+            if item['datatype'] in ('FP16', 'FP32', 'FP64', 'BF16'):
+                data = [float(d) if isinstance(d, int) and not isinstance(d, bool) else d for d in data]
         if math.prod(item['shape']) != len(data):
             raise Refused('shape-mismatch')
         out.append(dict(name=item['name'], datatype=item['datatype'], shape=item['shape'], data=data))
+    if at != len(raw):
+        raise Refused('raw-size')
     return body.get('model_name') or model, body.get('model_version') or version, body.get('id'), out
+
+
+def v2_text(message, side, model, version):
+    """generate, generate_stream, infer_stream."""
+    if side == 'inputs':
+        body = load(message)
+        if isinstance(body.get('inputs'), list):
+            return v2_message(body, b'', side, model, version)
+        return model, version, body.get('id'), every_leaf({k: v for k, v in body.items() if k != 'id'})
+    values, streamed = said(message)
+    first = values[0]
+    about = first.get('model_name') or model, first.get('model_version') or version, first.get('id')
+    if 'outputs' not in first:
+        out = table('value', [{k: v for k, v in value.items() if k not in ('id', 'model_name', 'model_version')} for value in values])
+    else:
+        parts = [v2_message(value, b'', side, model, version)[3] for value in values]
+        out = []
+        for tensors in zip(*parts, strict=True):
+            arrays = [np.array(t['data'], dtype=object).reshape(t['shape']) for t in tensors]
+            whole = np.concatenate(arrays)
+            out.append(dict(name=tensors[0]['name'], datatype=tensors[0]['datatype'], shape=list(whole.shape), data=whole.flatten().tolist()))
+    return *about, out, len(values) if streamed else None
+
+
+def plain(content):
+    if isinstance(content, list):
+        return ''.join(part['text'] for part in content if part.get('type') == 'text')
+    return content if isinstance(content, str) else ''
+
+
+def chat(message, side):
+    if side == 'inputs':
+        body = load(message)
+        if not isinstance(body, dict) or 'messages' not in body:
+            raise Refused('unexpected-structure')
+        texts = [plain(m['content']) for m in body['messages']]
+        row = dict(model=body['model'], messages=len(texts), characters=sum(map(len, texts)), prompt=texts[-1], tools=len(body.get('tools', [])))
+        row.update((k, body[k]) for k in ('stream', 'temperature', 'top_p', 'n', 'max_tokens', 'max_completion_tokens', 'seed') if k in body)
+        return body['model'], None, None, [tensor(k, v) for k, v in row.items()]
+    values, streamed = said(message)
+    choices, usage = {}, {}
+    for value in values:
+        usage = value.get('usage') or usage
+        for choice in value['choices']:
+            kept = choices.setdefault(choice['index'], dict(content='', finish_reason=None, tool_calls=0))
+            part = choice.get('delta') or choice.get('message')
+            kept['content'] += plain(part.get('content'))
+            kept['finish_reason'] = choice['finish_reason'] or kept['finish_reason']
+            kept['tool_calls'] += len(part.get('tool_calls') or [])
+    rows = [choices[i] for i in sorted(choices)]
+    columns = [tensor(k, [r[k] for r in rows]) for k in ('content', 'finish_reason')]
+    columns += [tensor('characters', [len(r['content']) for r in rows]), tensor('tool_calls', [r['tool_calls'] for r in rows])]
+    columns += [tensor(k, usage[k]) for k in ('prompt_tokens', 'completion_tokens') if k in usage]
+    return values[0]['model'], None, None, columns, len(values) if streamed else None, usage.get('completion_tokens') or None
 
 
 def v1_request(body):
@@ -266,19 +413,22 @@ def follow(value, path):
 
 
 def mapped(message, side, model, version, mapping):
-    body = load(message)
+    values, streamed = said(message) if side == 'outputs' else ([load(message)], False)
     columns = mapping[side]
     if not columns:
-        return model, version, None, every_leaf(body)
+        return model, version, None, every_leaf(values if streamed else values[0]), len(values) if streamed else None
     out, seen = [], False
     for column in columns:
-        nodes, spread = follow(body, column['path'])
-        seen = seen or any(n is not MISSING for n in nodes) or (spread and not nodes)
-        nodes = [None if n is MISSING else n for n in nodes]
+        found, spread = [], streamed
+        for value in values:
+            nodes, here = follow(value, column['path'])
+            found, spread = found + nodes, spread or here
+        seen = seen or any(n is not MISSING for n in found) or (spread and not found)
+        nodes = [None if n is MISSING else n for n in found]
         out.append(tensor(column['name'], nodes if spread else nodes[0]))
     if not seen:
         raise Refused('unexpected-structure')
-    return model, version, None, out
+    return model, version, None, out, len(values) if streamed else None
 
 
 def route(policy, request):
@@ -288,6 +438,8 @@ def route(policy, request):
     for prefix, candidate in policy['mappings'].items():
         if path == prefix or (prefix.endswith('/') and path.startswith(prefix)):
             mapping = candidate
+    if policy['protocol'] == 'openai' or (policy['protocol'] == 'auto' and path.endswith('/chat/completions')):
+        return ('openai', chat) if request['method'] == 'POST' and path.endswith('/chat/completions') else None
     if policy['protocol'] == 'raw-json':
         return ('raw-json', lambda m, s: mapped(m, s, None, None, mapping)) if request['method'] == 'POST' else None
     parts = [urllib.parse.unquote(p) for p in path.split('/')[1:]]
@@ -299,6 +451,8 @@ def route(policy, request):
         return 'mlflow', mlflow
     if parts[:2] == ['v2', 'models'] and parts[-1] == 'infer':
         return 'kserve-v2', lambda m, s: v2(m, s, parts[2], parts[4] if len(parts) == 6 else None)
+    if parts[:2] == ['v2', 'models'] and parts[-1] in ('generate', 'generate_stream', 'infer_stream'):
+        return 'kserve-v2', lambda m, s: v2_text(m, s, parts[2], parts[4] if len(parts) == 6 else None)
     if parts[:2] == ['v1', 'models'] and parts[-1].rpartition(':')[2] in ('predict', 'classify', 'regress'):
         last, _, verb = parts[-1].rpartition(':')
         if len(parts) == 3:
@@ -323,12 +477,14 @@ def encode(element):
 
 def outcome(decoder, message, side):
     try:
-        model, version, ident, tensors = decoder(message, side)
+        model, version, ident, tensors, *more = decoder(message, side)
     except Refused as reason:
         return dict(undecoded=str(reason))
     for t in tensors:
         t['data'] = [encode(d) for d in t['data']]
-    return dict(model=model, version=version, id=ident, tensors=tensors)
+    events, tokens = (more + [None, None])[:2]
+    return dict(model=model, version=version, id=ident, tensors=tensors, **(dict(events=events) if events is not None else {}),
+                **(dict(tokens=tokens) if tokens is not None else {}))
 
 
 def main():
@@ -336,7 +492,7 @@ def main():
     with open(os.path.join(HERE, 'expected.jsonl'), 'w', encoding='utf-8') as out:
         for server, policy in POLICIES.items():
             tally = counts.setdefault(server, Counter())
-            for line in open(os.path.join(HERE, '..', 'captures', server + '.jsonl'), encoding='utf-8'):
+            for line in open(os.path.join(HERE, '..', 'captures', policy.get('captures', server) + '.jsonl'), encoding='utf-8'):
                 exchange = json.loads(line)
                 found = route(policy, exchange['request'])
                 answer = exchange.get('response')

@@ -34,11 +34,15 @@ interface Expected {
   readonly model?: string | null;
   readonly version?: string | null;
   readonly id?: string | null;
+  readonly events?: number;
+  readonly tokens?: number;
   readonly tensors?: readonly (Omit<Tensor, 'data'> & { readonly data: readonly Element[] })[];
 }
 
 interface Policy {
   readonly protocol: string;
+  /** Name of the file, where it is not the policy's. */
+  readonly captures?: string;
   readonly mappings: { readonly [path: string]: Mapping };
 }
 
@@ -73,7 +77,8 @@ function outcome({ protocol, target }: { protocol: Protocol; target: Target }, s
     const bytes = decodeContent(Buffer.from(captured.body_b64 ?? '', 'base64'), captured.headers, 1 << 20);
     const body = { bytes, headers: captured.headers };
     const message = side === 'request' ? protocol.decodeRequest(body, target) : protocol.decodeResponse(body, target);
-    return { model: message.model, version: message.version, id: message.requestId, tensors: message.tensors };
+    const { model, version, requestId, tensors, flow } = message;
+    return { model, version, id: requestId, tensors, events: flow?.events ?? undefined, tokens: flow?.tokens ?? undefined };
   } catch (error) {
     if (error instanceof DecodeError) return { undecoded: error.code };
     throw error;
@@ -89,7 +94,7 @@ function same(actual: Scalar, expected: Element | undefined): boolean {
 
 /** Differences as text; empty when there are none. */
 function differences(actual: object, expected: Expected): string[] {
-  const found = actual as Partial<Message> & { undecoded?: string; id?: string | null };
+  const found = actual as Partial<Message> & { undecoded?: string; id?: string | null; events?: number; tokens?: number };
   const wrong: string[] = [];
   const check = (what: string, left: unknown, right: unknown) => {
     if (JSON.stringify(left) !== JSON.stringify(right)) wrong.push(`${what}: ${JSON.stringify(left)}, expected ${JSON.stringify(right)}`);
@@ -98,6 +103,8 @@ function differences(actual: object, expected: Expected): string[] {
   check('model', found.model, expected.model);
   check('version', found.version, expected.version);
   check('id', found.id, expected.id);
+  check('events', found.events, expected.events);
+  check('tokens', found.tokens, expected.tokens);
   check('tensors', found.tensors?.map(frame), expected.tensors?.map(frame));
   if (wrong.length > 0) return wrong;
   found.tensors?.forEach(({ name, data }, index) => {
@@ -116,7 +123,7 @@ function frame({ name, datatype, shape }: Omit<Tensor, 'data'>): object {
 for (const [server, policy] of Object.entries(policies)) {
   t.test(`every exchange with ${server} decodes to the tensors, or is refused for the reason, that the judge names`, (t) => {
     const expected = new Map(expectations.filter((row) => row.server === server).map((row) => [`${row.case} ${row.side}`, row]));
-    const exchanges = lines<Exchange>(`captures/${server}.jsonl`);
+    const exchanges = lines<Exchange>(`captures/${policy.captures ?? server}.jsonl`);
     const wrong: string[] = [];
     const tally: Record<string, number> = {};
     for (const exchange of exchanges) {
