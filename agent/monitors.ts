@@ -17,6 +17,7 @@ import type { Place } from './streaming-monitor.ts';
 import { keyOf, StreamingMonitor } from './streaming-monitor.ts';
 import { watchList } from './watch-list.ts';
 import { WindowMonitor } from './window-monitor.ts';
+import { signalsOf } from './watched-cells.ts';
 import type { ClosedWindow } from './windows.ts';
 import { cellsBySignal } from './windows.ts';
 
@@ -82,8 +83,10 @@ export class Monitors {
     const cells = new Map<string, readonly Cell[]>();
     for (const watch of watchList(this.#policy, this.columns, detectorOf)) {
       if (watch.kind === 'performance') continue;
-      const known = this.#reference.cells(watch.signal);
-      if (known !== null) cells.set(watch.signal, known);
+      for (const signal of watch.kind === 'windowed' ? signalsOf(watch) : [watch.signal]) {
+        const known = this.#reference.cells(signal);
+        if (known !== null) cells.set(signal, known);
+      }
     }
     return cells;
   }

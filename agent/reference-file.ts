@@ -43,10 +43,12 @@ export async function readReferenceFile(path: string, schema: Policy['schema']):
     const places: number[] = [];
     for (let row = 0; row < batch.rows; row++) if ((seen + row) % every === 0) places.push(row);
     for (const { signal, column } of wanted) {
-      if (!batch.columns.includes(column.name)) continue;
+      // A CSV's names are read without the blanks around them.
+      const name = [column.name, column.name.trim()].find((one) => batch.columns.includes(one));
+      if (name === undefined) continue;
       const cells = columns.get(signal) ?? new Array<Cell>(kept).fill(null);
       columns.set(signal, cells);
-      const values = await batch.column(column.name);
+      const values = await batch.column(name);
       for (const place of places) cells.push(cellOf(values[place], column));
     }
     seen += batch.rows;

@@ -16,11 +16,14 @@ export interface StreamingWatch {
   readonly choice: DetectorChoice;
 }
 
-/** One signal tested at the end of each window. */
+/** One signal, or several together, tested at the end of each window. */
 export interface WindowedWatch {
   readonly kind: 'windowed';
   readonly monitor: MonitorPolicy;
+  /** `inputs`, `outputs` or `columns` (of both sides) for several. */
   readonly signal: string;
+  /** The signals tested together; absent for one alone. */
+  readonly members?: readonly { readonly signal: string; readonly isNumber: boolean }[];
   readonly definition: WindowedDefinition;
   readonly choice: DetectorChoice;
 }
@@ -51,6 +54,16 @@ export function watchList(
     for (const column of columns[side]) types.set(`${side}.${column.name}`, signalType(column.type));
   }
   const watches: Watch[] = [];
+  const addTogether = (monitor: MonitorPolicy, signals: readonly string[]) => {
+    const choice = monitor.multivariate ?? null;
+    const definition = choice === null ? null : detectorOf(choice.type);
+    if (choice === null || definition?.kind !== 'windowed') return;
+    const members = signals.flatMap((signal) => {
+      const type = types.get(signal);
+      return signal.startsWith('request.') || type === 'unwatched' || type === undefined ? [] : [{ signal, isNumber: type === 'number' }];
+    });
+    if (members.length > 0) watches.push({ kind: 'windowed', monitor, signal: sideOf(members), members, definition, choice });
+  };
   for (const monitor of policy.monitors) {
     const add = (signal: string, choice: DetectorChoice | null) => {
       const definition = choice === null ? null : detectorOf(choice.type);
@@ -73,6 +86,7 @@ export function watchList(
       if (type === 'number') add(signal, monitor.numeric);
       if (type === 'category') add(signal, monitor.categorical);
     }
+    addTogether(monitor, signals);
   }
   return watches;
 }
@@ -84,4 +98,9 @@ function namedSignals(monitor: MonitorPolicy, types: ReadonlyMap<string, SignalT
     const found = [name, `inputs.${name}`, `outputs.${name}`].find((signal) => types.has(signal));
     return found === undefined ? [] : [found];
   });
+}
+
+function sideOf(members: readonly { readonly signal: string }[]): string {
+  const side = ['inputs', 'outputs'].find((name) => members.every(({ signal }) => signal.startsWith(`${name}.`)));
+  return side ?? 'columns';
 }

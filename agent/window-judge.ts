@@ -25,14 +25,17 @@ export class WindowJudge {
   /** One finding a watched signal. */
   judge({ epoch, window }: EndedWindow): Finding[] {
     const against = this.#comparison({ epoch, window });
+    const [anInput = ''] = [...window.columns.keys()].filter((signal) => signal.startsWith('inputs.'));
     return epoch.monitors.window(window, against).map((finding) => {
+      // A test of several columns together is a finding on all inputs.
+      const signal = finding.signal === 'inputs' ? anInput : finding.signal;
       // A performance estimate compares with what the predictor was trained on.
       const isCompared = finding.kind !== 'performance';
-      const remarks = [finding.note, window.note, isCompared ? against.note(finding.signal) : null].filter((part) => part !== null);
+      const remarks = [finding.note, window.note, isCompared ? against.note(signal) : null].filter((part) => part !== null);
       return {
         ...finding,
         modelVersion: epoch.version,
-        reference: isCompared ? against.source(finding.signal) : null,
+        reference: isCompared ? against.source(signal) : null,
         note: remarks.length === 0 ? null : remarks.join('; '),
       };
     });

@@ -2,7 +2,7 @@
  * Judges a full window: one test a watched signal against its reference, corrected over the window, held against the policy's floor.
  */
 import { median } from 'simple-statistics';
-import type { TestResult, WindowedTest } from '../contracts/detector.ts';
+import type { TestResult, Value, WindowedTest } from '../contracts/detector.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import { withDefaults } from '../contracts/options.ts';
@@ -12,14 +12,14 @@ import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { countsOf } from '../detectors/categories-against.ts';
 import { spreadOut } from '../detectors/sketches/spread-out.ts';
 import { calibratedP } from '../detectors/null-law.ts';
-import { adjustBenjaminiHochberg, adjustBonferroni } from '../detectors/benjamini-hochberg.ts';
+import { adjust } from '../detectors/multiple-testing.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
 import { windowedLevel } from './calibration/levels.ts';
 import type { Comparison, Reference } from './reference.ts';
-import { categoriesOf, numbersOf } from './signals.ts';
 import type { MonitorRow } from './store/commit.ts';
 import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
+import { cellsOf, observesNumbers, signalsOf, type WatchedCell, valuesOf } from './watched-cells.ts';
 import type { ClosedWindow } from './windows.ts';
 
 /** Characters of a category in a note. */
@@ -29,8 +29,8 @@ interface Prepared {
   readonly watch: WindowedWatch;
   readonly key: string;
   readonly fingerprint: string;
-  /** What it was prepared from. */
-  readonly basis: object;
+  /** What it was prepared from, column by column. */
+  readonly basis: readonly (object | null)[];
   readonly test: WindowedTest;
   readonly reference: Summary;
   observed: number;
@@ -83,17 +83,18 @@ export class WindowMonitor {
 
   #judgeTogether(monitor: MonitorPolicy, watches: readonly WindowedWatch[], window: ClosedWindow, against: Comparison): Finding[] {
     const level = windowedLevel(this.#policy, monitor, this.#calibration);
-    const tested = watches.map((watch) => atLevel(this.#test(watch, window.columns.get(watch.signal) ?? [], against), level));
-    const pValues = tested.flatMap(({ result }) => (result === null ? [] : [result.calibratedP]));
+    const tested = watches.map((watch) => atLevel(this.#test(watch, windowCells(watch, window), against), level));
+    const pValues = tested.map(({ result }) => result?.calibratedP ?? null);
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
-    const adjust = method === 'none' ? (ps: number[]) => ps : method === 'bonferroni' ? adjustBonferroni : adjustBenjaminiHochberg;
-    const adjusted = adjust(pValues);
-    const atMost = adjust(tested.flatMap(({ result }) => (result === null ? [] : [result.atMost?.pValue ?? result.calibratedP])));
-    let next = 0;
-    return tested.map(({ watch, result, n, note: said }) => {
-      const place = result === null ? -1 : next++;
-      const adjustedP = result === null ? null : (adjusted[place] ?? 1);
+    const adjusted = adjust(method, pValues);
+    const atMost = adjust(
+      method,
+      tested.map(({ result }) => result?.atMost?.pValue ?? result?.calibratedP ?? null),
+    );
+    const tests = pValues.filter((pValue) => pValue !== null).length;
+    return tested.map(({ watch, result, n, note: said }, place) => {
+      const adjustedP = adjusted[place] ?? null;
       const floor = watch.choice.effectAtLeast;
       const isDrift = result !== null && (adjusted[place] ?? 1) <= q && result.effect >= (floor ?? 0);
       // Between what the sketch shows for certain and what it cannot rule out there is no verdict.
@@ -113,7 +114,7 @@ export class WindowMonitor {
         threshold: q,
         pValue: result?.pValue ?? null,
         adjustedP,
-        tests: method === 'none' ? null : pValues.length,
+        tests: method === 'none' ? null : tests,
         effect: result?.effect ?? null,
         effectAtLeast: floor,
         n,
@@ -126,7 +127,7 @@ export class WindowMonitor {
     });
   }
 
-  #test(watch: WindowedWatch, cells: readonly Cell[], against: Comparison): Tested {
+  #test(watch: WindowedWatch, cells: readonly WatchedCell[], against: Comparison): Tested {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
     const prepared = this.#prepare(watch, against);
@@ -136,6 +137,7 @@ export class WindowMonitor {
     }
     const result = prepared.test.test(values);
     if (result === null) return { watch, result, n: values.length, note: 'nothing to compare' };
+    if (watch.members !== undefined) return { watch, result, n: values.length, note: result.note };
     const now = summarise(watch, cells, values);
     const parts = [`${now.centre} (reference ${prepared.reference.centre})`];
     if (result.note !== null) parts.push(result.note);
@@ -148,30 +150,36 @@ export class WindowMonitor {
   #prepare(watch: WindowedWatch, comparison: Comparison): Prepared | string {
     const key = keyOf(watch);
     const ready = this.#prepared.get(key);
-    const basis = comparison.sketch(watch.signal) ?? comparison.cells(watch.signal);
-    if (basis === null) return 'the reference is still being learned';
-    if (ready?.basis === basis) return ready;
+    const basis = signalsOf(watch).map((signal) => comparison.sketch(signal) ?? comparison.cells(signal));
+    if (ready?.basis.every((one, place) => one === basis[place]) === true) return ready;
     const against = this.#against(watch, comparison);
     if (typeof against === 'string') return against;
-    const prepared: Prepared = { watch, key, fingerprint: this.#reference.hash(watch.signal), basis, observed: 0, ...against };
+    const prepared: Prepared = { watch, key, fingerprint: this.#hash(watch), basis, observed: 0, ...against };
     this.#prepared.set(key, prepared);
     return prepared;
   }
 
   #against(watch: WindowedWatch, comparison: Comparison): Pick<Prepared, 'test' | 'reference'> | string {
-    const options = withDefaults(watch.definition.options, watch.choice.options);
-    const sketch = comparison.sketch(watch.signal);
+    const sketches = signalsOf(watch).map((signal) => comparison.sketch(signal));
+    const sketch = sketches.find((one) => one !== null) ?? null;
     if (sketch !== null) {
+      const options = withDefaults(watch.definition.options, watch.choice.options);
       const test = watch.definition.sketched?.prepare(options, sketch) ?? null;
       return test === null
         ? `${watch.choice.type} needs the rows of its reference, of which there is a sketch`
         : { test, reference: summariseSketch(sketch) };
     }
-    const cells = comparison.cells(watch.signal);
+    const cells = cellsOf(watch, (signal) => comparison.cells(signal));
     const values = cells === null ? [] : valuesOf(watch, cells);
     if (values.length < comparison.minSamples) return `${values.length} values to compare with, ${comparison.minSamples} are needed`;
-    if (cells === null || values.length === 0) return 'the reference has no values';
-    return { test: watch.definition.prepare(options, values), reference: summarise(watch, cells, values) };
+    if (cells === null || values.length === 0) return whyNone(watch, comparison);
+    return { test: prepareTest(watch, values), reference: summarise(watch, cells, values) };
+  }
+
+  #hash(watch: WindowedWatch): string {
+    return signalsOf(watch)
+      .map((signal) => this.#reference.hash(signal))
+      .join(' ');
   }
 
   #row(watch: WindowedWatch, findings: readonly Finding[]): MonitorRow {
@@ -196,6 +204,13 @@ export class WindowMonitor {
   }
 }
 
+function whyNone(watch: WindowedWatch, comparison: Comparison): string {
+  const isKnown = signalsOf(watch).every((signal) => comparison.cells(signal) !== null);
+  return isKnown && watch.members !== undefined
+    ? 'the references of its columns stand in different rows: watch those of the file and those learned from traffic apart'
+    : 'the reference is still being learned';
+}
+
 interface Tested {
   readonly watch: WindowedWatch;
   readonly result: TestResult | null;
@@ -218,20 +233,26 @@ function atLevel(
   return { ...tested, result: { ...result, calibratedP: calibratedP(law, result.pValue) } };
 }
 
-/** What a test sees of a column: what is present, as numbers or as categories. */
-export function valuesOf(watch: WindowedWatch, cells: readonly Cell[]): (number | string)[] {
-  return observesNumbers(watch) ? numbersOf(cells) : categoriesOf(cells);
+/** A watch's test against these reference values. */
+export function prepareTest({ definition, choice, members }: WindowedWatch, reference: readonly Value[]): WindowedTest {
+  const names = members?.map(({ signal }) => signal.slice(signal.indexOf('.') + 1));
+  return definition.prepare(withDefaults(definition.options, choice.options), reference, names);
 }
 
-/** What takes anything gets numbers from the slot of numeric signals. */
-function observesNumbers({ definition, choice, monitor }: WindowedWatch): boolean {
-  return definition.observes === 'number' || (definition.observes === 'any' && choice === monitor.numeric);
+/** A column that a window does not have is missing in all of its rows. */
+function windowCells(watch: WindowedWatch, { columns, range }: ClosedWindow): readonly WatchedCell[] {
+  if (watch.members === undefined) return columns.get(watch.signal) ?? [];
+  const rows = range.toRow - range.fromRow + 1;
+  return cellsOf(watch, (signal) => columns.get(signal) ?? new Array<Cell>(rows).fill(null)) ?? [];
 }
 
-function summarise(watch: WindowedWatch, cells: readonly Cell[], values: readonly (number | string)[]): Summary {
+function summarise(watch: WindowedWatch, cells: readonly WatchedCell[], values: readonly Value[]): Summary {
   const missing = cells.length === 0 ? 0 : 1 - values.length / cells.length;
   if (values.length === 0) return { missing, centre: 'no values' };
-  return { missing, centre: observesNumbers(watch) ? middle(median(values.map(Number))) : mostOf(countsOf(values), values.length) };
+  return {
+    missing,
+    centre: observesNumbers(watch) ? middle(median(values.map(Number))) : mostOf(countsOf(values.map(String)), values.length),
+  };
 }
 
 function summariseSketch({ n, missing, numbers, categories }: ReferenceSketch): Summary {

@@ -11,7 +11,15 @@ export interface Figure {
   readonly median: number;
   readonly maximum: number;
   readonly runs: number;
+  /** 95 % bootstrap interval of the median; absent where runs are too few for one. */
+  readonly interval?: readonly [low: number, high: number];
+  /** What the median should not exceed; absent where nothing was promised. */
+  readonly atMost?: number;
 }
+
+/** Fewer runs than this have no interval. */
+const FEWEST_RUNS = 5;
+const RESAMPLES = 2_000;
 
 /** Where and when figures were taken. */
 export interface Circumstances {
@@ -32,11 +40,41 @@ export interface Report {
   readonly versions: { readonly [program: string]: string };
 }
 
-/** Puts the runs of one figure into its row. */
-export function figureOf(figure: string, unit: string, values: readonly number[]): Figure {
+/** Puts the runs of one figure into its row. @param atMost what the median should not exceed */
+export function figureOf(figure: string, unit: string, values: readonly number[], atMost?: number): Figure {
   const sorted = values.toSorted((a, b) => a - b);
-  const middle = (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
-  return { figure, unit, minimum: sorted[0]!, median: middle, maximum: sorted.at(-1)!, runs: sorted.length };
+  return {
+    figure,
+    unit,
+    minimum: sorted[0]!,
+    median: medianOf(sorted),
+    maximum: sorted.at(-1)!,
+    runs: sorted.length,
+    ...(sorted.length < FEWEST_RUNS ? {} : { interval: bootstrap(sorted) }),
+    ...(atMost === undefined ? {} : { atMost }),
+  };
+}
+
+/** Met when the interval's upper end is within what was promised, open when the interval straddles it. */
+export function verdictOf({ atMost, interval, median }: Figure): 'met' | 'open' | 'missed' | null {
+  if (atMost === undefined) return null;
+  const [low, high] = interval ?? [median, median];
+  return high <= atMost ? 'met' : low <= atMost ? 'open' : 'missed';
+}
+
+function medianOf(sorted: readonly number[]): number {
+  return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
+}
+
+/** Percentile bootstrap of the median (Efron 1979), with a seed, so that the same runs give the same interval. */
+function bootstrap(values: readonly number[]): [number, number] {
+  let state = 1;
+  const draw = () => {
+    state = (Math.imul(1_664_525, state) + 1_013_904_223) >>> 0;
+    return values[Math.floor((state / 2 ** 32) * values.length)]!;
+  };
+  const medians = Array.from({ length: RESAMPLES }, () => medianOf(Array.from(values, draw).sort((a, b) => a - b))).sort((a, b) => a - b);
+  return [medians[Math.floor(0.025 * RESAMPLES)]!, medians[Math.ceil(0.975 * RESAMPLES) - 1]!];
 }
 
 /** Reads the clock and the load; the answer reads them again and gives the circumstances of what ran in between. */
@@ -60,12 +98,13 @@ export function describeReport({ name, about, figures }: Report, where: Circumst
     '',
     `${where.machine}; ${versions.join(', ')}; load average ${where.load.before.toFixed(1)} before, ${where.load.after.toFixed(1)} after; ${where.date} UTC.`,
     '',
-    '| figure | unit | minimum | median | maximum | runs |',
-    '|---|---|---:|---:|---:|---:|',
-    ...figures.map(
-      ({ figure, unit, minimum, median, maximum, runs }) =>
-        `| ${figure} | ${unit} | ${short(minimum)} | ${short(median)} | ${short(maximum)} | ${runs} |`,
-    ),
+    '| figure | unit | minimum | median | 95 % of the median | maximum | runs | to reach |',
+    '|---|---|---:|---:|---:|---:|---:|---|',
+    ...figures.map((row) => {
+      const interval = row.interval === undefined ? '' : `${short(row.interval[0])}–${short(row.interval[1])}`;
+      const target = row.atMost === undefined ? '' : `≤ ${short(row.atMost)}: ${verdictOf(row)}`;
+      return `| ${row.figure} | ${row.unit} | ${short(row.minimum)} | ${short(row.median)} | ${interval} | ${short(row.maximum)} | ${row.runs} | ${target} |`;
+    }),
     '',
   ].join('\n');
 }

@@ -10,7 +10,10 @@ const BENCHES: { readonly [name: string]: () => Promise<Report> } = {
   detectors: async () => (await import('./detectors.ts')).benchDetectors(),
   windowed: async () => (await import('./windowed.ts')).benchWindowed(),
   'false-alarms': async () => (await import('./false-alarms.ts')).benchFalseAlarms(),
+  'streaming-false-alarms': async () => (await import('./streaming-false-alarms.ts')).benchStreamingFalseAlarms(),
   proxy: async () => (await import('./proxy.ts')).benchProxy(),
+  latency: async () => (await import('./latency.ts')).benchLatency(),
+  bodies: async () => (await import('./bodies.ts')).benchBodies(),
 };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true });

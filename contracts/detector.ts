@@ -48,8 +48,14 @@ export interface TestResult {
   readonly note: string | null;
 }
 
+/** One row of several columns: numbers, categories as text, null for what is missing. */
+export type Row = readonly (number | string | null)[];
+
+/** What a windowed test sees: values of one signal, or rows of several. */
+export type Value = number | string | Row;
+
 /** A windowed test with its reference already sorted or counted. */
-export interface WindowedTest<V extends number | string = number | string> {
+export interface WindowedTest<V extends Value = Value> {
   /** Null when there is too little to compare (an empty side, a single category on both sides). */
   test(window: readonly V[]): TestResult | null;
 }
@@ -64,16 +70,19 @@ export interface StreamingDefinition<S extends OptionSchemas = OptionSchemas> {
   create(options: OptionsOf<S>, context?: { readonly state?: Json | undefined }): StreamingDetector;
 }
 
-export interface WindowedDefinition<S extends OptionSchemas = OptionSchemas, V extends number | string = number | string> {
+export interface WindowedDefinition<S extends OptionSchemas = OptionSchemas, V extends Value = Value> {
   readonly kind: 'windowed';
   readonly type: string;
   readonly summary: string;
-  /** `any`: numbers where the reference holds numbers only, else categories. */
-  readonly observes: 'number' | 'category' | 'any';
+  /** `any`: numbers where the reference holds numbers only, else categories; `rows`: several columns at once. */
+  readonly observes: 'number' | 'category' | 'any' | 'rows';
   /** The word for the effect in a policy: `D`, `cramers_v`. */
   readonly effect: string;
+  /** Whether the effect may exceed 1. */
+  readonly isUnbounded?: boolean;
   readonly options: S;
-  prepare(options: OptionsOf<S>, reference: readonly V[]): WindowedTest<V>;
+  /** @param columns names of the columns of `rows`, for notes */
+  prepare(options: OptionsOf<S>, reference: readonly V[], columns?: readonly string[]): WindowedTest<V>;
   /** The test against a reference of which only a sketch is left; absent where it needs the rows. */
   readonly sketched?: {
     /** What of these options needs the rows, and what to write instead; null where nothing does. */
@@ -91,7 +100,7 @@ export function defineStreaming<const S extends OptionSchemas>(definition: Omit<
 }
 
 /** Ties a windowed test's options to its code. */
-export function defineWindowed<const S extends OptionSchemas, V extends number | string>(
+export function defineWindowed<const S extends OptionSchemas, V extends Value>(
   definition: Omit<WindowedDefinition<S, V>, 'kind'>,
 ): WindowedDefinition<S, V> {
   return { kind: 'windowed', ...definition };

@@ -52,6 +52,20 @@ export interface DetectorChoice {
   readonly effectAtLeast: number | null;
 }
 
+/** How the p-values of a window's tests may be corrected together. */
+export const CORRECTIONS = [
+  'benjamini-hochberg',
+  'benjamini-yekutieli',
+  'bonferroni',
+  'holm',
+  'holm-sidak',
+  'hochberg',
+  'hommel',
+  'none',
+] as const;
+
+export type Correction = (typeof CORRECTIONS)[number];
+
 export interface MonitorPolicy {
   readonly name: string;
   /** Signals by name, or `*` for all input columns. Names without a dot are columns, inputs before outputs. */
@@ -60,10 +74,12 @@ export interface MonitorPolicy {
   /** For number, integer and boolean signals; for categorical ones; for `feedback.error`; null = none of these. */
   readonly numeric: DetectorChoice | null;
   readonly categorical: DetectorChoice | null;
+  /** For all watched columns at once; absent = none. */
+  readonly multivariate?: DetectorChoice | null;
   readonly error: DetectorChoice | null;
   readonly predictor: PredictorChoice | null;
   /** `written`: the user chose q, and `falseAlarms` leaves it alone. */
-  readonly correction: { readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none'; readonly q: number; readonly written?: boolean };
+  readonly correction: { readonly method: Correction; readonly q: number; readonly written?: boolean };
   readonly for: Span;
   readonly clear: { readonly effectBelow: number | null; readonly for: Span };
   readonly severity: Severity;

@@ -2,9 +2,12 @@
 import type { DetectorDefinition } from '../contracts/detector.ts';
 import { adwin } from './adwin.ts';
 import { chiSquared } from './chi-squared.ts';
+import { confidenceSequence } from './confidence-sequence.ts';
 import { cusum } from './cusum.ts';
 import { ddm } from './ddm.ts';
+import { domainClassifier } from './domain-classifier.ts';
 import { eddm } from './eddm.ts';
+import { eDetector } from './e-detector.ts';
 import { energy } from './energy.ts';
 import { fisher } from './fisher.ts';
 import { gTest } from './g-test.ts';
@@ -15,6 +18,7 @@ import { jensenShannon } from './jensen-shannon.ts';
 import { ks } from './ks.ts';
 import { kswin } from './kswin.ts';
 import { lInfinity } from './l-infinity.ts';
+import { mmd } from './mmd.ts';
 import { pageHinkley } from './page-hinkley.ts';
 import { psi } from './psi.ts';
 import { totalVariation } from './total-variation.ts';
@@ -33,6 +37,8 @@ export const detectors: readonly DetectorDefinition[] = [
   kswin,
   cusum,
   variance,
+  eDetector,
+  confidenceSequence,
   ks,
   wasserstein,
   energy,
@@ -45,6 +51,8 @@ export const detectors: readonly DetectorDefinition[] = [
   psi,
   totalVariation,
   lInfinity,
+  mmd,
+  domainClassifier,
 ];
 
 /** The detector that a policy calls `type`, or null where there is none. */

@@ -2,13 +2,32 @@
  * Adjusted p-values that keep the chance of any false finding at most q, and Benjamini–Yekutieli's false discovery rate.
  *
  * A test whose adjusted p-value is at most q is a finding. Bonferroni, Holm and Hommel hold for p-values that depend on each other in any
- * way (Hommel for those that Simes' inequality covers), Holm–Šidák for independent ones; Benjamini–Yekutieli is Benjamini–Hochberg for any
- * dependence. Each is given here in the order of its power: Bonferroni ≤ Holm ≤ Holm–Šidák, Holm ≤ Hommel.
+ * way (Hochberg and Hommel for those that Simes' inequality covers), Holm–Šidák for independent ones; Benjamini–Yekutieli is
+ * Benjamini–Hochberg for any dependence. In the order of their power: Bonferroni ≤ Holm ≤ Holm–Šidák, Holm ≤ Hochberg ≤ Hommel.
  *
  * Source: Holm. A Simple Sequentially Rejective Multiple Test Procedure. Scandinavian Journal of Statistics 6, 1979. Šidák. JASA 62, 1967.
- * Hommel. Biometrika 75, 1988, in the algorithm of Wright. Biometrics 48, 1992. Benjamini, Yekutieli. Annals of Statistics 29, 2001, §1.
+ * Hochberg. Biometrika 75, 1988. Hommel. Biometrika 75, 1988, in the algorithm of Wright. Biometrics 48, 1992. Benjamini, Yekutieli. Annals of Statistics 29, 2001, §1.
  */
-import { adjustBenjaminiHochberg } from './benjamini-hochberg.ts';
+import type { Correction } from '../contracts/policy.ts';
+import { adjustBenjaminiHochberg, adjustBonferroni } from './benjamini-hochberg.ts';
+
+const ADJUSTERS: { readonly [method in Correction]: (pValues: readonly number[]) => number[] } = {
+  'benjamini-hochberg': adjustBenjaminiHochberg,
+  'benjamini-yekutieli': adjustBenjaminiYekutieli,
+  bonferroni: adjustBonferroni,
+  holm: adjustHolm,
+  'holm-sidak': adjustHolmSidak,
+  hochberg: adjustHochberg,
+  hommel: adjustHommel,
+  none: (pValues) => [...pValues],
+};
+
+/** Adjusted p-values in the order given; what was not tested stays null and does not count. */
+export function adjust(method: Correction, pValues: readonly (number | null)[]): (number | null)[] {
+  const adjusted = ADJUSTERS[method](pValues.filter((pValue) => pValue !== null));
+  let next = 0;
+  return pValues.map((pValue) => (pValue === null ? null : adjusted[next++]!));
+}
 
 /** max over j ≤ i of p₍ⱼ₎·(m − j + 1), at most 1, in the order given. The p-values lie in [0, 1]. */
 export function adjustHolm(pValues: readonly number[]): number[] {
@@ -19,6 +38,19 @@ export function adjustHolm(pValues: readonly number[]): number[] {
 export function adjustHolmSidak(pValues: readonly number[]): number[] {
   // Through logarithms: 1 − (1 − p)^k is 0 in doubles for p below 1e-16.
   return stepDown(pValues, (pValue, left) => -Math.expm1(left * Math.log1p(-pValue)));
+}
+
+/** min over j ≥ i of p₍ⱼ₎·(m − j + 1), at most 1, in the order given. */
+export function adjustHochberg(pValues: readonly number[]): number[] {
+  const m = pValues.length;
+  const order = ascendingOrder(pValues);
+  const adjusted = new Float64Array(m);
+  let smallest = 1;
+  for (let place = m - 1; place >= 0; place--) {
+    smallest = Math.min(smallest, pValues[order[place]!]! * (m - place));
+    adjusted[place] = smallest;
+  }
+  return inGivenOrder(order, (place) => adjusted[place]!);
 }
 
 /** Closed testing with Simes' test, in the order given. Takes m² steps. */

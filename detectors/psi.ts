@@ -35,6 +35,7 @@ export const psi = defineWindowed<typeof divergenceOptions, Category>({
   summary: 'Measures how far a window’s shares, in bins or categories, are from the reference’s (population stability index).',
   observes: 'any',
   effect: 'psi',
+  isUnbounded: true,
   options: divergenceOptions,
   prepare: (chosen, reference) => {
     const zeros = chosen.bins === 'evidently' ? 'evidently' : 'fixed';

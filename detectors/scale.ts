@@ -74,6 +74,11 @@ export class Scale {
     return placed;
   }
 
+  /** A distance of values in standard deviations; 0 while there is none. */
+  distance(values: number): number {
+    return this.#deviation === 0 ? 0 : values * this.#reciprocal;
+  }
+
   /** Learns anew from the next value on. */
   forget(): void {
     this.#learned = 0;

@@ -90,6 +90,7 @@ export const wasserstein = defineWindowed<typeof options, number>({
   summary: 'Measures how far a window of numbers has moved from the reference, in its standard deviations (Wasserstein-1 distance).',
   observes: 'number',
   effect: 'wasserstein_sd',
+  isUnbounded: true,
   options,
   prepare: (chosen, reference) => new WassersteinAgainst(chosen, boundedAscending(reference)),
   sketched: { refuses: () => null, prepare: sketched },

@@ -145,7 +145,13 @@ function defaultOf(value: unknown): string {
 }
 
 function detectorsPage(): string {
-  const observes = { binary: 'zeros and ones', number: 'numbers', category: 'categories', any: 'numbers or categories' } as const;
+  const observes = {
+    binary: 'zeros and ones',
+    number: 'numbers',
+    category: 'categories',
+    any: 'numbers or categories',
+    rows: 'several columns',
+  } as const;
   const needRows = enumerate(
     detectors.filter((detector) => detector.kind === 'windowed' && detector.sketched === undefined).map(({ type }) => `\`${type}\``),
   );

@@ -153,7 +153,7 @@ function column(document: ColumnDocument): Column {
 }
 
 function monitor(document: MonitorDocument, written: unknown, locate: (relative: string) => string): MonitorPolicy {
-  const { numeric, categorical, error, predictor } = document.detectors;
+  const { numeric, categorical, multivariate, error, predictor } = document.detectors;
   const { method, q } = document.correction;
   return {
     name: document.name,
@@ -161,6 +161,7 @@ function monitor(document: MonitorDocument, written: unknown, locate: (relative:
     needsFeedback: document.needs === 'feedback',
     numeric: choice(numeric, at(written, ['detectors', 'numeric'])),
     categorical: choice(categorical, at(written, ['detectors', 'categorical'])),
+    multivariate: choice(multivariate, at(written, ['detectors', 'multivariate'])),
     error: choice(error, at(written, ['detectors', 'error'])),
     predictor:
       predictor === undefined

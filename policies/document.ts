@@ -1,7 +1,7 @@
 /**
  * The YAML document as plain data, after `schema.ts` has checked it and filled in its defaults. Words and units are the user's.
  */
-import type { ColumnType } from '../contracts/policy.ts';
+import type { ColumnType, Correction } from '../contracts/policy.ts';
 import type { Severity } from '../contracts/alert.ts';
 
 export interface PolicyDocument {
@@ -94,6 +94,7 @@ export interface MonitorDocument {
   readonly detectors: {
     readonly numeric?: DetectorDocument;
     readonly categorical?: DetectorDocument;
+    readonly multivariate?: DetectorDocument;
     readonly error?: DetectorDocument;
     readonly predictor?: {
       readonly type: 'performance';
@@ -102,7 +103,7 @@ export interface MonitorDocument {
       readonly require: 'certain' | 'suspect';
     };
   };
-  readonly correction: { readonly method: 'benjamini-hochberg' | 'bonferroni' | 'none'; readonly q: number };
+  readonly correction: { readonly method: Correction; readonly q: number };
   readonly for: string;
   readonly clear: { readonly effectBelow?: number; readonly for: string };
   readonly severity: Severity;

@@ -3,13 +3,14 @@
  */
 import type { DetectorDefinition } from '../contracts/detector.ts';
 import type { OptionSchemas } from '../contracts/options.ts';
-import { choice, type JsonSchema, list, map, name, share, span, text, when } from './schema-words.ts';
+import { CORRECTIONS } from '../contracts/policy.ts';
+import { choice, type JsonSchema, list, map, name, number, share, span, text, when } from './schema-words.ts';
 
 /** The detectors there are, by type. */
 export type Detectors = ReadonlyMap<string, DetectorDefinition>;
 
 /** The keys under `detectors` that take a detector, and what it must observe. */
-export type Slot = 'numeric' | 'categorical' | 'error';
+export type Slot = 'numeric' | 'categorical' | 'multivariate' | 'error';
 
 /** The severities, least first. */
 export const severities = ['info', 'warning', 'critical'] as const;
@@ -18,6 +19,7 @@ export const severities = ['info', 'warning', 'critical'] as const;
 export function fitting(slot: Slot, detectors: Detectors): DetectorDefinition[] {
   return [...detectors.values()].filter((detector) => {
     if (slot === 'numeric') return detector.observes === 'number' || detector.observes === 'any';
+    if (slot === 'multivariate') return detector.observes === 'rows';
     if (slot === 'categorical') return detector.observes === 'category' || detector.observes === 'any';
     return detector.kind === 'streaming';
   });
@@ -47,6 +49,11 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
         {
           numeric: slot('numeric', 'For number, integer and boolean signals.', detectors),
           categorical: slot('categorical', 'For categorical columns.', detectors),
+          multivariate: slot(
+            'multivariate',
+            'For all watched columns together, numbers and categories alike: sees what changes between columns. One test a window, on the signal `inputs` (`outputs`, or `columns` where both sides are watched).',
+            detectors,
+          ),
           error: slot(
             'error',
             'For `feedback.error`: 1 for each label that contradicts the prediction, 0 for each that confirms it.',
@@ -59,7 +66,13 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
       correction: map(
         'How the p-values of one window’s tests are corrected together.',
         {
-          method: choice('The correction.', ['benjamini-hochberg', 'bonferroni', 'none'], { default: 'benjamini-hochberg' }),
+          method: choice(
+            '`benjamini-hochberg`: the usual choice, of the findings at most the share q is false; `benjamini-yekutieli`: the same where columns may depend on each other in any way. ' +
+              'Where any false finding is one too many: `bonferroni` (the simplest), `holm` (never weaker, same promise for any dependence), `holm-sidak` (independent columns), ' +
+              '`hochberg` and `hommel` (stronger still, for independent or alike columns; `hommel` the strongest). `none`: each test by itself, for a monitor of one column.',
+            CORRECTIONS,
+            { default: 'benjamini-hochberg' },
+          ),
           family: choice('Which tests are corrected together: those of this monitor in one window.', ['window'], { default: 'window' }),
           q: { description: 'Significance after the correction.', type: 'number', exclusiveMinimum: 0, maximum: 0.5, default: 0.05 },
         },
@@ -69,7 +82,7 @@ export function monitorsSchema(detectors: Detectors): JsonSchema {
       clear: map(
         'When the alert ends.',
         {
-          effectBelow: share('The effect must fall below this; without it, below the floor that opened the alert.'),
+          effectBelow: number('The effect must fall below this; without it, below the floor that opened the alert.', { minimum: 0 }),
           for: span('How long the calm must last.', { default: '1 window' }),
         },
         { default: {} },
@@ -96,7 +109,7 @@ function slot(kind: Slot, description: string, detectors: Detectors): JsonSchema
       'The smallest difference that matters: what is significant but smaller is no finding.',
       {
         stat: { description: 'The measure of the difference.', type: 'string' },
-        atLeast: share('The floor.'),
+        atLeast: number('The floor; at most 1 where the measure is.', { minimum: 0 }),
       },
       { required: ['atLeast'] },
     );
@@ -113,7 +126,8 @@ function optionsOf(detector: DetectorDefinition, names: ReadonlySet<string>, all
   const own: OptionSchemas = detector.options;
   for (const option of names) properties[option] = Object.hasOwn(own, option) ? own[option]! : false;
   if (detector.kind === 'windowed') {
-    properties.effect = { properties: { stat: choice('The measure of the difference.', [detector.effect], { default: detector.effect }) } };
+    const stat = choice('The measure of the difference.', [detector.effect], { default: detector.effect });
+    properties.effect = { properties: detector.isUnbounded === true ? { stat } : { stat, atLeast: { maximum: 1 } } };
   } else if ('effect' in all) properties.effect = false;
   return properties;
 }

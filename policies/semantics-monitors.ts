@@ -29,6 +29,7 @@ export function checkMonitors(inspection: Inspection): void {
       checkSketched(inspection, here, monitor);
     }
     checkClear(inspection, here, monitor);
+    checkBounds(inspection, here, monitor);
   }
 }
 
@@ -42,7 +43,7 @@ function checkFeedbackMonitor(inspection: Inspection, here: Path, monitor: Partl
       'key',
     );
   }
-  for (const key of ['categorical', 'predictor'] as const) {
+  for (const key of ['categorical', 'multivariate', 'predictor'] as const) {
     if (detectors?.[key] !== undefined)
       inspection.mistake(
         [...here, 'detectors', key],
@@ -50,7 +51,10 @@ function checkFeedbackMonitor(inspection: Inspection, here: Path, monitor: Partl
         'key',
       );
   }
-  if (detectors !== undefined && ['error', 'numeric', 'categorical', 'predictor', 'sequential'].every((key) => !written(key))) {
+  if (
+    detectors !== undefined &&
+    ['error', 'numeric', 'categorical', 'multivariate', 'predictor', 'sequential'].every((key) => !written(key))
+  ) {
     inspection.mistake(
       [...here, 'detectors'],
       '`needs: feedback` has no detector — add `error` (for labels) or `numeric` (for rewards)',
@@ -75,6 +79,13 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
   if (monitor.detectors?.error !== undefined) {
     inspection.mistake([...here, 'detectors', 'error'], '`error` watches feedback — add `needs: feedback` to the monitor', 'key');
   }
+  if (monitor.detectors?.predictor !== undefined && monitor.detectors.multivariate !== undefined) {
+    inspection.mistake(
+      [...here, 'detectors', 'multivariate'],
+      '`multivariate` does not go with `predictor`, which is about the same outputs — give it a monitor of its own',
+      'key',
+    );
+  }
   const columns = declared(inspection);
   if (typeof monitor.features === 'object') {
     for (const [index, feature] of monitor.features.entries()) {
@@ -83,11 +94,18 @@ function checkSignals(inspection: Inspection, here: Path, monitor: Partly<Monito
     return;
   }
   const inputs = columns.inputs;
-  const slots = ['numeric', 'categorical'].filter((slot) => at(inspection.written, [...here, 'detectors', slot]) !== undefined);
+  const slots = ['numeric', 'categorical', 'multivariate'].filter(
+    (slot) => at(inspection.written, [...here, 'detectors', slot]) !== undefined,
+  );
   if (
     slots.length === 0 ||
     inputs.length === 0 ||
-    inputs.some((column) => column.type === undefined || slots.includes(slotOf(column.type) ?? ''))
+    inputs.some(
+      (column) =>
+        column.type === undefined ||
+        (column.type !== 'text' && slots.includes('multivariate')) ||
+        slots.includes(slotOf(column.type) ?? ''),
+    )
   )
     return;
   inspection.mistake([...here, 'detectors'], `no input column fits ${slots.join(' or ')} — nothing would be watched`, 'key');
@@ -135,7 +153,7 @@ function checkFeature(inspection: Inspection, here: Path, feature: string, monit
   if (column.type === undefined || monitor.detectors === undefined || has('predictor')) return;
   const slot = slotOf(column.type);
   if (slot === null) inspection.mistake(here, `${feature} is of type text, which no detector watches — remove it`);
-  else if (!has(slot))
+  else if (!has(slot) && !has('multivariate'))
     inspection.mistake(
       here,
       `${feature} is of type ${column.type} and the monitor has no \`${slot}\` detector — add one, or remove the feature`,
@@ -170,7 +188,7 @@ function checkSketched(inspection: Inspection, here: Path, monitor: Partly<Monit
 function checkClear(inspection: Inspection, here: Path, monitor: Partly<MonitorDocument>): void {
   const below = monitor.clear?.effectBelow;
   if (below === undefined) return;
-  const windowed = [monitor.detectors?.numeric, monitor.detectors?.categorical].filter(
+  const windowed = [monitor.detectors?.numeric, monitor.detectors?.categorical, monitor.detectors?.multivariate].filter(
     (choice) => kindOf(inspection, choice) === 'windowed',
   );
   const floors = windowed.map((choice) => choice?.effect?.atLeast).filter((floor) => floor !== undefined);
@@ -179,11 +197,31 @@ function checkClear(inspection: Inspection, here: Path, monitor: Partly<MonitorD
     if (monitor.detectors !== undefined && Object.values(monitor.detectors).some((choice) => choice?.type !== undefined)) {
       inspection.mistake([...here, 'clear', 'effectBelow'], 'only windowed tests measure an effect — remove it', 'key');
     }
+  } else if (below > 1 && floors.length === 0 && windowed.every((choice) => !isUnbounded(inspection, choice))) {
+    inspection.mistake([...here, 'clear', 'effectBelow'], `is ${below}, and these tests measure effects of at most 1 — lower it`);
   } else if (floors.length > 0 && below > lowest) {
     inspection.mistake(
       [...here, 'clear', 'effectBelow'],
       `is ${below}, above the floor ${lowest} that opens the alert: it would end at once — lower it`,
     );
+  }
+}
+
+/** Bounds of values come as a pair. */
+function checkBounds(inspection: Inspection, here: Path, monitor: Partly<MonitorDocument>): void {
+  for (const slot of ['numeric', 'error'] as const) {
+    const choice = monitor.detectors?.[slot];
+    if (kindOf(inspection, choice) !== 'streaming') continue;
+    const { low, high } = choice as { readonly low?: unknown; readonly high?: unknown };
+    const place = [...here, 'detectors', slot];
+    if ((low === undefined) !== (high === undefined))
+      inspection.mistake(
+        [...place, low === undefined ? 'high' : 'low'],
+        `needs \`${low === undefined ? 'low' : 'high'}\` beside it — write both, or neither`,
+        'key',
+      );
+    else if (typeof low === 'number' && typeof high === 'number' && low >= high)
+      inspection.mistake([...place, 'low'], `is ${low}, not below high ${high} — swap them`);
   }
 }
 
@@ -208,4 +246,9 @@ function slotOf(type: ColumnDocument['type']): 'numeric' | 'categorical' | null 
 
 function kindOf(inspection: Inspection, choice: Partly<DetectorDocument> | undefined): 'streaming' | 'windowed' | undefined {
   return typeof choice?.type === 'string' ? inspection.detectors.get(choice.type)?.kind : undefined;
+}
+
+function isUnbounded(inspection: Inspection, choice: Partly<DetectorDocument> | undefined): boolean {
+  const definition = inspection.detectors.get(choice?.type ?? '');
+  return definition?.kind === 'windowed' && definition.isUnbounded === true;
 }

@@ -152,7 +152,7 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
           const columns = new Map(drawn.columns);
           columns.set(signal, change.apply(columns.get(signal)!, summary, random));
           const fired = firingsOf(line.feed({ ...drawn, columns }, 0, drawn.count));
-          if (fired.some((alert) => alert.signal === signal || alert.signal === '*')) return window;
+          if (fired.some((alert) => sees(alert.signal, signal))) return window;
         }
         return null;
       });
@@ -185,6 +185,11 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     leftOut: [...new Set(injectedChanges.map(({ kind }) => kind))].filter((kind) => !kinds.has(kind)),
     remarks: [...workshop.log].sort(),
   };
+}
+
+/** Whether an alert on the one is about the other: `inputs` is all of its columns together, `columns` those of both sides. */
+function sees(alerted: string, signal: string): boolean {
+  return alerted === signal || alerted === '*' || alerted === 'columns' || signal.startsWith(`${alerted}.`);
 }
 
 interface HealthyRows {

@@ -15,13 +15,15 @@
  * Source: Simes. Biometrika 73, 1986; Benjamini, Yekutieli. Annals of Statistics 29, 2001 (positive dependence).
  */
 import type { MonitorPolicy, Policy } from '../../contracts/policy.ts';
-import { adjustBenjaminiHochberg, adjustBonferroni } from '../../detectors/benjamini-hochberg.ts';
 import { detectorOf } from '../../detectors/catalogue.ts';
 import { type Dependence, FEWEST_BLOCKS, findDependence } from '../../detectors/dependence.ts';
+import { adjust } from '../../detectors/multiple-testing.ts';
 import { type NullLaw, nullLaw, scoreOf } from '../../detectors/null-law.ts';
 import { Random } from '../../detectors/performance/random.ts';
+import type { Cell } from '../../contracts/record.ts';
 import { categoryOf, numberOf } from '../signals.ts';
 import { watchList } from '../watch-list.ts';
+import { cellsOf, signalsOf } from '../watched-cells.ts';
 import {
   type Calibration,
   type CalibrationTask,
@@ -38,6 +40,8 @@ import { keptStream, type LevelBase, NOTHING, rowsInWords, streamLevel } from '.
 
 /** Tests that a monitor's replays may take, so that wide tables take no longer than narrow ones. */
 const MOST_TESTS = 15_000;
+/** A test of several columns together takes the time of so many of one. */
+const TESTS_TOGETHER = 75;
 const MOST_REFERENCES = 60;
 const MOST_WINDOWS = 1_200;
 /** Categories that are each looked at for dependence. */
@@ -48,8 +52,6 @@ interface Family {
   /** Types of its tests, in words. */
   readonly detector: string;
   readonly watched: readonly Watched[];
-  /** Signals without a reference. */
-  readonly unknown: readonly string[];
   /** Signals of whose reference only a sketch is left. */
   readonly sketched: readonly string[];
 }
@@ -71,11 +73,10 @@ export function calibrate(given: CalibrationTask): Calibration {
       monitor,
       detector: [...new Set(of.map(({ choice }) => choice.type))].join(', '),
       watched: of.flatMap((watch) => {
-        const cells = task.cells.get(watch.signal);
-        return cells === undefined || cells.length === 0 ? [] : [{ watch, cells }];
+        const cells = cellsOf(watch, (signal) => task.cells.get(signal));
+        return cells === null || cells.length === 0 ? [] : [{ watch, cells }];
       }),
-      unknown: of.map(({ signal }) => signal).filter((signal) => (task.cells.get(signal)?.length ?? 0) === 0),
-      sketched: of.map(({ signal }) => signal).filter((signal) => task.sketched?.includes(signal) === true),
+      sketched: of.flatMap(signalsOf).filter((signal) => task.sketched?.includes(signal) === true),
     }),
   );
   const streams = watches.filter((watch) => watch.kind === 'streaming');
@@ -117,7 +118,18 @@ export function dependenceOf(policy: Policy, watched: readonly Watched[]): Depen
 
 /** Series in which dependence would show: a number and its distance from the middle, or a category's ones and zeros. */
 function viewsOf({ watch, cells }: Watched): Float64Array[] {
-  if (watch.choice === watch.monitor.numeric) {
+  // Made by `cellsOf`: rows where there are members, cells elsewhere.
+  if (watch.members === undefined) return viewsOfColumn(cells as readonly Cell[], watch.choice === watch.monitor.numeric);
+  return watch.members.flatMap(({ isNumber }, place) =>
+    viewsOfColumn(
+      (cells as readonly (readonly Cell[])[]).map((row) => row[place] ?? null),
+      isNumber,
+    ),
+  );
+}
+
+function viewsOfColumn(cells: readonly Cell[], isNumber: boolean): Float64Array[] {
+  if (isNumber) {
     const values = Float64Array.from(cells.map(numberOf).filter((value) => value !== null));
     const middle = values.toSorted()[Math.floor(values.length / 2)] ?? 0;
     return [values, values.map((value) => Math.abs(value - middle))];
@@ -136,7 +148,8 @@ function viewsOf({ watch, cells }: Watched): Float64Array[] {
  */
 export function replaysOf(task: CalibrationTask, watched: readonly Watched[], blockRows: number, stepRows?: number): Replays {
   const { policy, seed } = task;
-  const windows = Math.max(200, Math.min(MOST_WINDOWS, Math.floor(MOST_TESTS / watched.length)));
+  const tests = watched.reduce((sum, { watch }) => sum + (watch.members === undefined ? 1 : TESTS_TOGETHER), 0);
+  const windows = Math.max(200, Math.min(MOST_WINDOWS, Math.floor(MOST_TESTS / tests)));
   const references = Math.min(MOST_REFERENCES, Math.max(20, Math.floor(windows / 20)));
   const size = { references, windows: Math.ceil(windows / references) };
   return replayTests(
@@ -205,14 +218,6 @@ export function countAlarms(monitor: MonitorPolicy, watched: readonly Watched[],
     }
   }
   return { alarms, windows };
-}
-
-/** Adjusted p-values in the order given; what was not tested stays null. */
-export function adjust(method: MonitorPolicy['correction']['method'], pValues: readonly (number | null)[]): (number | null)[] {
-  const tested = pValues.filter((pValue) => pValue !== null);
-  const adjusted = method === 'none' ? tested : method === 'bonferroni' ? adjustBonferroni(tested) : adjustBenjaminiHochberg(tested);
-  let next = 0;
-  return pValues.map((pValue) => (pValue === null ? null : adjusted[next++]!));
 }
 
 /** A q from the budget. */

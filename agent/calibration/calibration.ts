@@ -23,10 +23,11 @@ export interface CalibrationTask {
 
 /**
  * How a level came about. `written`: chosen by the user. `default`: there is no budget. `plain`: the p-value itself, rows being
- * independent, or taken as such where the reference is a sketch. `blocks`: replays of the reference in blocks. `insufficient`: the reference does not allow a level; nothing is judged.
+ * independent, or taken as such where the reference is a sketch. `blocks`: replays of the reference in blocks. `guarantee`: the detector's
+ * own, which needs no reference. `insufficient`: the reference does not allow a level; nothing is judged.
  * `unknown`: there is no reference to replay; the written or default level serves and its share is not counted.
  */
-export type Method = 'written' | 'default' | 'plain' | 'blocks' | 'insufficient' | 'unknown';
+export type Method = 'written' | 'default' | 'plain' | 'blocks' | 'guarantee' | 'insufficient' | 'unknown';
 
 /** One level: that of a monitor's windowed tests together, or of one signal's streaming detector. */
 export interface MonitorLevel {
@@ -75,12 +76,16 @@ interface LevelOption {
   readonly strictest: number;
   /** An option that the level must not pass on the loose side. */
   readonly warning: string | null;
+  /** Values replayed for each level tried, where that takes longer than usual. */
+  readonly replayedValues?: number;
+  /** Values over which the level is the chance of a false alarm, by the detector's own guarantee for independent values; absent = it has none. */
+  readonly guaranteedOver?: (options: { readonly [name: string]: unknown }) => number;
 }
 
 /** By type. Ranges end where a detector says nothing any more. */
 const LEVEL_OPTIONS: { readonly [type: string]: LevelOption } = {
   adwin: { option: 'delta', loosest: 0.3, strictest: 1e-12, warning: null },
-  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-12, warning: null },
+  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-12, warning: null, replayedValues: 200_000 },
   'hddm-a': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   'hddm-w': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   ddm: { option: 'driftThreshold', loosest: 2, strictest: 50, warning: 'warningThreshold' },
@@ -88,6 +93,14 @@ const LEVEL_OPTIONS: { readonly [type: string]: LevelOption } = {
   'page-hinkley': { option: 'threshold', loosest: 1, strictest: 1e7, warning: null },
   cusum: { option: 'threshold', loosest: 2, strictest: 1e5, warning: null },
   variance: { option: 'threshold', loosest: 2, strictest: 1e5, warning: null },
+  'e-detector': { option: 'alpha', loosest: 0.1, strictest: 1e-15, warning: null, guaranteedOver: () => 1 },
+  'confidence-sequence': {
+    option: 'alpha',
+    loosest: 0.5,
+    strictest: 1e-15,
+    warning: null,
+    guaranteedOver: ({ epoch }) => Number(epoch),
+  },
 };
 
 /** Null for a detector whose level cannot be set from a budget. */

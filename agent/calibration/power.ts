@@ -2,14 +2,17 @@
  * What a windowed test can see: the smallest change that it finds in four windows of five, at its window and its level.
  *
  * Numbers are shifted as a whole, in standard deviations of the reference. Where there are few different values (categories, flags), a
- * share of the rows moves to another value instead. The test stands alone with its change, so of m corrected together it gets q/m.
+ * share of the rows moves to another value instead. Columns tested together move together. The test stands alone with its change: the p-values corrected with it are 1.
  */
 import { withDefaults } from '../../contracts/options.ts';
 import type { Cell } from '../../contracts/record.ts';
 import { calibratedP } from '../../detectors/null-law.ts';
+import { adjust } from '../../detectors/multiple-testing.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import { numberOf } from '../signals.ts';
-import { valuesOf } from '../window-monitor.ts';
+import type { WindowedWatch } from '../watch-list.ts';
+import { valuesOf, type WatchedCell } from '../watched-cells.ts';
+import { prepareTest } from '../window-monitor.ts';
 import type { CalibrationTask, MonitorLevel } from './calibration.ts';
 import { drawRows, type Watched } from './replays.ts';
 
@@ -32,32 +35,37 @@ const STEPS = 7;
 
 /** The power of one test of a monitor whose level is known; null also for a column that never varied, which has no measure of a change. */
 export function powerOf(task: CalibrationTask, level: MonitorLevel, { watch, cells }: Watched, tests: number): Power | null {
-  if (level.value === null || level.blockRows === null || new Set(cells).size < 2) return null;
+  if (level.value === null || level.blockRows === null) return null;
+  const change = changeOf(watch, cells);
+  if (change === null) return null;
   const { policy, seed } = task;
-  const { definition, choice, monitor } = watch;
+  const { choice, monitor } = watch;
+  const of = { monitor: monitor.name, signal: watch.signal, detector: choice.type, unit: change.unit };
   const random = new Random(seed);
-  const test = definition.prepare(withDefaults(definition.options, choice.options), valuesOf(watch, cells));
+  const test = prepareTest(watch, valuesOf(watch, cells));
   const law = level.laws[watch.signal];
-  const atMost = monitor.correction.method === 'none' ? level.value : level.value / tests;
+  const others = new Array<number>(tests - 1).fill(1);
+  const isSignificant = (pValue: number) => adjust(monitor.correction.method, [pValue, ...others])[0]! <= level.value!;
   const windows = Array.from({ length: WINDOWS }, () => ({
     cells: Array.from(drawRows(random, cells.length, level.blockRows!, policy.window.rows), (row) => cells[row] ?? null),
     seed: random.bits(),
   }));
-  const change = changeOf(cells, choice === monitor.numeric);
+  if (tooCoarse(watch, level, tests) !== null) return { ...of, smallest: null };
   const isSeen = (size: number) => {
     let found = 0;
-    for (const window of windows) {
+    for (const [index, window] of windows.entries()) {
+      // Those still to come can no longer make it four of five.
+      if (found + WINDOWS - index < FOUND * WINDOWS) return false;
       const values = valuesOf(watch, change.apply(window.cells, size, new Random(window.seed)));
       const result = values.length < policy.minSamples ? null : test.test(values);
       if (result === null || result.effect < (choice.effectAtLeast ?? 0)) continue;
-      if ((law === undefined ? result.pValue : calibratedP(law, result.pValue)) <= atMost) found++;
+      if (isSignificant(law === undefined ? result.pValue : calibratedP(law, result.pValue))) found++;
     }
     return found >= FOUND * WINDOWS;
   };
   let high = change.most / 256;
   while (!isSeen(high)) {
-    if (high >= change.most)
-      return { monitor: monitor.name, signal: watch.signal, detector: choice.type, unit: change.unit, smallest: null };
+    if (high >= change.most) return { ...of, smallest: null };
     high = Math.min(change.most, 2 * high);
   }
   let low = high / 2;
@@ -66,17 +74,57 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, { watch, cel
     if (isSeen(middle)) high = middle;
     else low = middle;
   }
-  return { monitor: monitor.name, signal: watch.signal, detector: choice.type, unit: change.unit, smallest: high };
+  return { ...of, smallest: high };
 }
 
-/** A change that comes in sizes. */
-interface Change {
+/**
+ * Why a test by random splits can never be significant by itself at its level, with the remedy; null where it can.
+ *
+ * @param tests corrected together
+ */
+export function tooCoarse({ definition, choice, signal, monitor }: WindowedWatch, level: MonitorLevel, tests: number): string | null {
+  const { permutations } = withDefaults(definition.options, choice.options) as { readonly permutations?: number };
+  // Calibrated p-values go on beyond the smallest one, by the shape of their law.
+  if (permutations === undefined || level.value === null || level.method === 'blocks') return null;
+  const smallest = 1 / (permutations + 1);
+  const needed = monitor.correction.method === 'none' ? level.value : level.value / tests;
+  if (smallest <= needed) return null;
+  const enough = Math.ceil(1 / needed) - 1;
+  const most = definition.options.permutations?.type === 'integer' ? (definition.options.permutations.maximum ?? Infinity) : Infinity;
+  const remedy = enough <= most ? `raise permutations to ${enough}` : 'use larger windows, fewer columns, or a test with an exact p-value';
+  return `${choice.type} on ${signal}: with ${permutations} permutations p is never below ${Number(smallest.toPrecision(2))}, and ${Number(needed.toPrecision(2))} is needed; ${remedy}`;
+}
+
+/** A change that comes in sizes, to the cells of a window. */
+interface Change<C> {
   readonly unit: Power['unit'];
   readonly most: number;
-  readonly apply: (cells: readonly Cell[], size: number, random: Random) => Cell[];
+  readonly apply: (cells: readonly C[], size: number, random: Random) => C[];
 }
 
-function changeOf(cells: readonly Cell[], isNumeric: boolean): Change {
+/** Null where nothing ever varied. Of several columns, all numbers move together, or all categories where there is no number. */
+function changeOf(watch: WindowedWatch, cells: readonly WatchedCell[]): Change<WatchedCell> | null {
+  // Made by `cellsOf`: rows where there are members, cells elsewhere.
+  if (watch.members === undefined)
+    return changeOfColumn(cells as readonly Cell[], watch.choice === watch.monitor.numeric) as Change<WatchedCell> | null;
+  const column = (rows: readonly WatchedCell[], place: number) => (rows as readonly (readonly Cell[])[]).map((row) => row[place] ?? null);
+  const changes = watch.members.map(({ isNumber }, place) => changeOfColumn(column(cells, place), isNumber));
+  const unit = changes.some((change) => change?.unit === 'sd') ? 'sd' : 'share';
+  const moving = changes.map((change) => (change?.unit === unit ? change : null));
+  const first = moving.find((change) => change !== null);
+  if (first === undefined || first === null) return null;
+  return {
+    unit,
+    most: first.most,
+    apply: (rows, size, random) => {
+      const columns = moving.map((change, place) => change?.apply(column(rows, place), size, random) ?? column(rows, place));
+      return rows.map((_, row) => columns.map((values) => values[row] ?? null));
+    },
+  };
+}
+
+function changeOfColumn(cells: readonly Cell[], isNumeric: boolean): Change<Cell> | null {
+  if (new Set(cells).size < 2) return null;
   const counts = new Map<Cell, number>();
   for (const cell of cells) if (cell !== null) counts.set(cell, (counts.get(cell) ?? 0) + 1);
   if (isNumeric && counts.size > FEW_VALUES) {

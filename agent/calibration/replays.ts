@@ -8,16 +8,15 @@
  * Præstgaard. Permutation and bootstrap Kolmogorov–Smirnov tests. Scandinavian Journal of Statistics 22, 1995 (both samples drawn anew).
  */
 import type { TestResult } from '../../contracts/detector.ts';
-import { withDefaults } from '../../contracts/options.ts';
-import type { Cell } from '../../contracts/record.ts';
 import type { Random } from '../../detectors/performance/random.ts';
 import type { WindowedWatch } from '../watch-list.ts';
-import { valuesOf } from '../window-monitor.ts';
+import { valuesOf, type WatchedCell } from '../watched-cells.ts';
+import { prepareTest } from '../window-monitor.ts';
 
 /** A watched signal with its reference. */
 export interface Watched {
   readonly watch: WindowedWatch;
-  readonly cells: readonly Cell[];
+  readonly cells: readonly WatchedCell[];
 }
 
 /** How much is replayed: windows one after another against each of so many references. */
@@ -54,7 +53,7 @@ export function replayTests(
   watched: readonly Watched[],
   { blockRows, windowRows, stepRows = windowRows, minSamples, size }: ReplayShape,
   random: Random,
-  change: (cells: Cell[], signal: string, random: Random) => Cell[] = (cells) => cells,
+  change: (cells: WatchedCell[], signal: string, random: Random) => WatchedCell[] = (cells) => cells,
 ): Replays {
   const draw = (count: (rows: number) => number) => {
     const byLength = new Map<number, Int32Array>();
@@ -71,7 +70,7 @@ export function replayTests(
     const tests = draw((rows) => rows).map((cells, index) => {
       const { watch } = watched[index]!;
       const values = valuesOf(watch, cells);
-      return values.length === 0 ? null : watch.definition.prepare(withDefaults(watch.definition.options, watch.choice.options), values);
+      return values.length === 0 ? null : prepareTest(watch, values);
     });
     const overlapping = stepRows < windowRows ? draw(() => windowRows + (size.windows - 1) * stepRows) : null;
     return Array.from({ length: size.windows }, (_, window) => {

@@ -6,9 +6,10 @@ import { detectorOf } from '../../detectors/catalogue.ts';
 import { duration, figure } from '../../policies/figures.ts';
 import { readReferences } from '../reference.ts';
 import { watchList } from '../watch-list.ts';
+import { cellsOf } from '../watched-cells.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
-import { type Power, powerOf } from './power.ts';
+import { type Power, powerOf, tooCoarse } from './power.ts';
 import { inRows } from './window-rows.ts';
 
 /** Expected false alarms of a policy. */
@@ -24,6 +25,8 @@ export interface AlarmReport {
   /** The levels written out, and those whose share is known, go beyond the budget. */
   readonly exceeded: boolean;
   readonly power: readonly Power[];
+  /** Tests that cannot alarm at their level, with the remedy. */
+  readonly coarse: readonly string[];
   /** On what the figures do not cover, or cover on the safe side. */
   readonly remarks: readonly string[];
 }
@@ -65,7 +68,7 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
     written,
     allowed,
     exceeded: calibration.budget !== null && allowed !== null && written > allowed,
-    power: counted === null ? [] : powers({ ...task, policy: counted }, calibration),
+    ...(counted === null ? { power: [], coarse: [] } : powers({ ...task, policy: counted }, calibration)),
     remarks: remarksOf(policy, counted !== null),
   };
 }
@@ -89,20 +92,26 @@ function remarksOf({ window, seasonality = null, reference }: Policy, isCounted:
   return remarks;
 }
 
-function powers(task: CalibrationTask, { levels }: Calibration): Power[] {
+function powers(task: CalibrationTask, { levels }: Calibration): Pick<AlarmReport, 'power' | 'coarse'> {
+  const power: Power[] = [];
+  const coarse: string[] = [];
   const watches = watchList(task.policy, task.columns, detectorOf).filter((watch) => watch.kind === 'windowed');
-  return [...Map.groupBy(watches, ({ monitor }) => monitor.name)].flatMap(([name, family]) => {
+  for (const [name, family] of Map.groupBy(watches, ({ monitor }) => monitor.name)) {
     const level = levels.find((candidate) => candidate.kind === 'windowed' && candidate.monitor === name);
-    return family.flatMap((watch) => {
-      const cells = task.cells.get(watch.signal);
-      const power = level === undefined || cells === undefined ? null : powerOf(task, level, { watch, cells }, family.length);
-      return power === null ? [] : [power];
-    });
-  });
+    if (level === undefined) continue;
+    for (const watch of family) {
+      const cells = cellsOf(watch, (signal) => task.cells.get(signal));
+      const found = cells === null ? null : powerOf(task, level, { watch, cells }, family.length);
+      if (found !== null) power.push(found);
+      const reason = tooCoarse(watch, level, family.length);
+      if (reason !== null) coarse.push(`${name}: ${reason}`);
+    }
+  }
+  return { power, coarse };
 }
 
 /** For a terminal, each line with its name in front. */
-export function alarmLines({ calibration, period, expected, allowed, power, remarks }: AlarmReport): string[] {
+export function alarmLines({ calibration, period, expected, allowed, power, coarse, remarks }: AlarmReport): string[] {
   const { levels } = calibration;
   const remarkLines = remarks.map((remark) => `  note       ${remark}`);
   if (levels.length === 0) return remarkLines;
@@ -116,6 +125,7 @@ export function alarmLines({ calibration, period, expected, allowed, power, rema
     ...[...Map.groupBy(power, ({ monitor }) => monitor)].map(
       ([monitor, tests]) => `  power      ${monitor}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,
     ),
+    ...coarse.map((reason) => `  silent     ${reason}`),
     ...remarkLines,
   ];
 }

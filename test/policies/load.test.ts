@@ -104,6 +104,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     needsFeedback: false,
     numeric: null,
     categorical: null,
+    multivariate: null,
     error: null,
     predictor: null,
     correction: { method: 'benjamini-hochberg', q: 0.05, written: false },

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { CORRECTIONS } from '../../contracts/policy.ts';
 import { detectors } from '../../detectors/catalogue.ts';
 import { parsePolicy } from '../../policies/load.ts';
 import { formatMistake } from '../../policies/mistakes.ts';
@@ -73,6 +74,44 @@ const broken: [string, string, string, string[]][] = [
     'kind: Policy',
     'kind: Policy\nmetdata: {}',
     ['p.yaml:3:1 metdata unknown key `metdata` — did you mean metadata?'],
+  ],
+  [
+    'a floor above what the measure can reach',
+    'effect: {stat: D, atLeast: 0.1}',
+    'effect: {stat: D, atLeast: 1.5}',
+    ['p.yaml:25:56 spec.monitors.0.detectors.numeric.effect.atLeast is 1.5 and must be at most 1'],
+  ],
+  [
+    'a floor for the end above what the measures can reach',
+    '{type: ks, effect: {stat: D, atLeast: 0.1}}\n        categorical: {type: chi-squared, minExpected: 5}\n      clear: {effectBelow: 0.05,',
+    '{type: ks}\n        categorical: {type: chi-squared, minExpected: 5}\n      clear: {effectBelow: 1.05,',
+    ['p.yaml:27:28 spec.monitors.0.clear.effectBelow is 1.05, and these tests measure effects of at most 1 — lower it'],
+  ],
+  [
+    'a test of several columns where labels are watched',
+    'detectors: {error: {type: ddm}}',
+    'detectors: {error: {type: ddm}, multivariate: {type: mmd}}',
+    [
+      'p.yaml:31:39 spec.monitors.1.detectors.multivariate `multivariate` does not go with `needs: feedback` — give it a monitor of its own',
+    ],
+  ],
+  [
+    'a test of one column for several',
+    'numeric: {type: ks, effect: {stat: D, atLeast: 0.1}}',
+    'multivariate: {type: ks}\n        numeric: {type: ks}',
+    ['p.yaml:25:30 spec.monitors.0.detectors.multivariate.type is `ks` and must be mmd or domain-classifier'],
+  ],
+  [
+    'one bound without the other',
+    'error: {type: ddm}',
+    'error: {type: e-detector, high: 1}',
+    ['p.yaml:31:45 spec.monitors.1.detectors.error.high needs `low` beside it — write both, or neither'],
+  ],
+  [
+    'bounds the wrong way round',
+    'error: {type: ddm}',
+    'error: {type: confidence-sequence, low: 1, high: 0}',
+    ['p.yaml:31:59 spec.monitors.1.detectors.error.low is 1, not below high 0 — swap them'],
   ],
   [
     'a merge key',
@@ -206,7 +245,7 @@ const broken: [string, string, string, string[]][] = [
     'type: ddm',
     'type: dmm',
     [
-      'p.yaml:31:33 spec.monitors.1.detectors.error.type is `dmm` and must be ddm, eddm, hddm-a, hddm-w, adwin, page-hinkley, kswin, cusum or variance — did you mean ddm?',
+      'p.yaml:31:33 spec.monitors.1.detectors.error.type is `dmm` and must be ddm, eddm, hddm-a, hddm-w, adwin, page-hinkley, kswin, cusum, variance, e-detector or confidence-sequence — did you mean ddm?',
     ],
   ],
   [
@@ -498,4 +537,21 @@ for (const [name, from, to, expected] of doubtful) {
 t.test('names that traffic will teach are not called unknown', async (t) => {
   const learned = sound.replace(/ {2}schema:[\s\S]*?(?= {2}window)/, '');
   t.same(parse(learned).mistakes.map(formatMistake), []);
+});
+
+t.test('a measure without bound takes a floor above 1, and each correction is taken', async (t) => {
+  const floor = parse(
+    sound
+      .replace('{type: ks, effect: {stat: D, atLeast: 0.1}}', '{type: wasserstein, effect: {stat: wasserstein_sd, atLeast: 1.5}}')
+      .replace('effectBelow: 0.05', 'effectBelow: 1.2'),
+  );
+  t.same(floor.mistakes, []);
+  t.match(floor.policy?.monitors[0], { numeric: { effectAtLeast: 1.5 }, clear: { effectBelow: 1.2 } });
+  for (const method of CORRECTIONS) {
+    const { policy, mistakes } = parse(
+      sound.replace('      severity: warning', `      severity: warning\n      correction: {method: ${method}}`),
+    );
+    t.same(mistakes, []);
+    t.equal(policy?.monitors[0]?.correction.method, method);
+  }
 });

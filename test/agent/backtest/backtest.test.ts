@@ -10,6 +10,8 @@ import { Random } from '../../../detectors/performance/random.ts';
 import { policyOf } from '../../support/policies.ts';
 import { runCommand } from '../../support/run-command.ts';
 
+t.setTimeout(180_000);
+
 const policyText = (extra = '') => `apiVersion: driftline/v1
 kind: Policy
 metadata: {name: small}

@@ -7,6 +7,8 @@ import { calibratedP } from '../../../detectors/null-law.ts';
 import { Random } from '../../../detectors/performance/random.ts';
 import { policyOf } from '../../support/policies.ts';
 
+t.setTimeout(180_000);
+
 const WINDOW = 100;
 
 function policyFor(monitors: string, more = '', columns = '[{name: x, type: number}, {name: y, type: number}]') {
@@ -163,4 +165,31 @@ t.test('a streaming detector’s level is found on replays; what is written out 
 t.test('a signal without a reference keeps its detector’s default, and its share is not known', async (t) => {
   const policy = policyFor('    - {name: failed, features: [request.failed], detectors: {numeric: {type: adwin}}}\n', BUDGET);
   t.match(run(policy, {}).levels, [{ method: 'unknown', option: 'delta', value: 0.002, share: null }]);
+});
+
+t.test('a detector with a guarantee of its own needs no replays, unless the reference contradicts it', async (t) => {
+  const policy = policyFor(
+    `    - {name: failed, features: [request.failed], detectors: {numeric: {type: e-detector, mean: 0.01, low: 0, high: 1}}}
+    - {name: mean, features: [x], detectors: {numeric: {type: confidence-sequence, epoch: 2000}}}
+    - {name: own, features: [x], detectors: {numeric: {type: e-detector, alpha: 0.00001}}}
+`,
+    BUDGET,
+  );
+  const { levels, budget } = run(policy, { 'inputs.x': chain(new Random(7), 0, 3_000) });
+  const of = (name: string) => levels.find(({ monitor }) => monitor === name)!;
+  t.match(of('own'), { method: 'written', value: 1e-5, share: 1e-5 * WINDOW, why: /guarantee/ });
+  // The rest in two equal parts, spread over the values of a window; an epoch has 2,000 of them.
+  const part = (budget! - 1e-5 * WINDOW) / 2;
+  t.match(of('failed'), { method: 'guarantee', share: part, why: /which no reference shows/ });
+  t.ok(Math.abs(of('failed').value! / (part / WINDOW) - 1) < 1e-9);
+  t.ok(Math.abs(of('mean').value! / ((part / WINDOW) * 2_000) - 1) < 1e-9);
+  t.match(of('mean'), { method: 'guarantee', why: /values are independent/ });
+
+  const dependent = run(policy, { 'inputs.x': chain(new Random(7), 0.7, 3_000) }).levels;
+  t.match(
+    dependent.find(({ monitor }) => monitor === 'mean'),
+    { method: 'blocks', why: /does not cover them/ },
+  );
+  const wandering = run(policy, { 'inputs.x': Array.from({ length: 3_000 }, (_, k) => Math.floor(k / 500)) }).levels;
+  for (const { monitor, method } of wandering) if (monitor !== 'failed') t.not(method, 'guarantee', monitor);
 });

@@ -9,6 +9,8 @@ import { Random } from '../../../detectors/performance/random.ts';
 import { exchangeOf, type Line, openLine } from '../../support/line.ts';
 import { policyOf } from '../../support/policies.ts';
 
+t.setTimeout(180_000);
+
 function policyWith(falseAlarms: string, traffic = '') {
   return policyOf(`  model: {name: m}
   traffic: {protocol: kserve-v1, upstreams: {primary: {url: "http://127.0.0.1:1"}}${traffic}}

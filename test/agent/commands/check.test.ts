@@ -9,6 +9,8 @@ import { Random } from '../../../detectors/performance/random.ts';
 import { parsePolicy } from '../../../policies/load.ts';
 import { runCommand } from '../../support/run-command.ts';
 
+t.setTimeout(180_000);
+
 function check(t: Test, ...options: string[]) {
   return runCommand(t, checkCommand(), options);
 }

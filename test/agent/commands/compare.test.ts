@@ -33,7 +33,7 @@ t.test('drift ends with 1: the table on stdout, largest first; rules and summary
   ]);
   t.match(
     stderr,
-    /drift = effect \(D or Cramér’s V\) of 0\.1 or more, and adjusted p of 0\.05 or less.*2 tests\); insufficient = fewer than 30 values/,
+    /drift = effect \(D or Cramér’s V\) of 0\.1 or more, and adjusted p of 0\.05 or less.*3 tests\); insufficient = fewer than 30 values/,
   );
   t.match(stderr, /c\.csv \(400 rows\) against .*r\.csv \(500 rows\): 1 column drifted, 1 same\n$/);
 });
@@ -44,7 +44,7 @@ t.test('no drift ends with 0, and a file drifts never from itself', async (t) =>
   const { status, stdout } = await compare(t, file, file, '--json');
   t.equal(status, 0);
   const result = JSON.parse(stdout);
-  t.match(result, { verdict: 'same', drifted: 0, tests: 2, settings: { q: 0.05, threshold: 0.1, minSamples: 30 } });
+  t.match(result, { verdict: 'same', drifted: 0, tests: 3, settings: { q: 0.05, threshold: 0.1, minSamples: 30 } });
   t.same(
     result.columns.map(({ test }: { test: { statistic: number; pValue: number } }) => [test.statistic, test.pValue]),
     [

@@ -5,6 +5,8 @@ import { compareData } from '../../../agent/compare/compare.ts';
 import { readData } from '../../../agent/data/file.ts';
 import { Random } from '../../../detectors/performance/random.ts';
 
+t.setTimeout(180_000);
+
 const SETTINGS: CompareSettings = { q: 0.05, threshold: 0.1, minSamples: 30 };
 type Rows = readonly (readonly (string | number)[])[];
 
@@ -78,7 +80,7 @@ t.test('p-values are adjusted together: twenty healthy columns raise no alarm in
   let alarms = 0;
   for (let run = 0; run < 20; run++) {
     const { columns, tests } = await compare(t, names, of(2 * run + 1), of(2 * run + 2), { threshold: 0.0001 });
-    t.equal(tests, 20);
+    t.equal(tests, 21);
     for (const { test } of columns) t.ok(test!.adjustedPValue >= test!.pValue);
     if (columns.some(({ verdict }) => verdict === 'drift')) alarms++;
   }
@@ -234,4 +236,23 @@ t.test('infinities, huge numbers and one different value never make a figure tha
     return value;
   });
   t.notMatch(text, /null,null,null,null/);
+});
+
+t.test('what changed between the columns is drift of the whole table, with the columns it is in, though none drifted alone', async (t) => {
+  const rows = (seed: number, tied: boolean) => {
+    const random = new Random(seed);
+    return Array.from({ length: 800 }, () => {
+      const x = random.normal();
+      const y = tied ? 0.95 * x + 0.31 * random.normal() : random.normal();
+      return [x, y, random.pick(['a', 'b']), random.normal()];
+    });
+  };
+  const names = 'x,y,c,z';
+  const { columns, together, tests } = await compare(t, names, rows(1, false), rows(2, true));
+  t.same(new Set(columns.map(({ verdict }) => verdict)), new Set(['same']));
+  t.equal(tests, 5);
+  t.match(together, { verdict: 'drift', columns: 4, effectName: 'auc', note: /^mostly in (x, y|y, x)$/, n: 800, referenceN: 800 });
+  t.ok(together!.effect > 0.6 && together!.adjustedPValue < 1e-6);
+  t.match((await compare(t, names, rows(1, false), rows(3, false))).together, { verdict: 'same', note: null });
+  t.equal((await compare(t, 'x', [[1]], [[2]])).together, null);
 });

@@ -1,0 +1,5 @@
+module driftline.bench/kserve-agent
+
+go 1.23
+
+// cmd/agent v0.15.2
