@@ -19,6 +19,7 @@ import type { Proxy as DataPath } from '../proxy/proxy.ts';
 import { openProxy } from '../proxy/proxy.ts';
 import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
+import { Certificates } from './certificates.ts';
 import { mappingOf } from './mapping.ts';
 import { neverReloaded, reloadPolicy } from './reload.ts';
 import type { ScorerProcess } from './scorer.ts';
@@ -89,14 +90,21 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   let scorer = await startFallback(policy, log);
   opened.push({ close: () => scorer?.close() });
 
+  const certificates = new Certificates(policy.traffic, {
+    apply: (next) => proxy.configure(next),
+    log,
+    signal: stopping.signal,
+  });
   const proxy = await openProxy({
     listen: options.listen,
-    upstreams: policy.traffic.upstreams,
+    ...policy.traffic,
+    ...certificates.inUse,
     fallback: addressOf(scorer),
     active: policy.traffic.upstreams[0]?.name ?? 'fallback',
-    maxBodyBytes: policy.traffic.maxBodyBytes,
   });
   opened.push(proxy);
+  certificates.watch();
+  opened.push({ close: () => stopping.abort() });
 
   const { thread, setAside } = await AnalysisThread.start({ stateDirectory: options.stateDirectory, policy, rings: [proxy.ring] });
   opened.push(thread);
@@ -148,6 +156,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
 
   const usePolicy = async (next: Policy) => {
     // What can fail comes first, and nothing of the old policy ends before the new one stands.
+    const credentials = certificates.for(next.traffic);
     const same = JSON.stringify(next.traffic.fallback) === JSON.stringify(policy.traffic.fallback);
     const before = scorer;
     const after = same ? before : await startFallback(next, log);
@@ -157,8 +166,8 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
       if (!same) await after?.close();
       throw error;
     }
-    const { upstreams, maxBodyBytes } = next.traffic;
-    await proxy.configure({ upstreams, fallback: addressOf(after), maxBodyBytes });
+    await proxy.configure({ ...next.traffic, ...credentials, fallback: addressOf(after) });
+    certificates.took(next.traffic, credentials);
     scorer = after;
     policy = next;
     policyText = textOf(next);
@@ -184,6 +193,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
         fallback: scorer === null ? 'none' : scorer.ready ? 'ready' : 'starting',
         counters: flat(proxy.counters()),
       },
+      certificates: certificates.status(),
       exporters: deliveries.map((delivery) => delivery.status()),
       notices,
       captured: proxy.counters().exchanges,

@@ -8,6 +8,7 @@ import type { Message, MessageBody, Protocol, Target } from '../contracts/protoc
 import type { DriftlineRecord } from '../contracts/record.ts';
 import { protocolsFor } from '../proxy/catalogue.ts';
 import { decodeContent, fieldValue } from '../proxy/protocols/content.ts';
+import { statusOf } from '../proxy/protocols/grpc-status.ts';
 import { type Extracted, extractColumns, headerTensors } from './columns.ts';
 import { mappingOf } from './mapping.ts';
 import { timingOf } from './timing.ts';
@@ -46,10 +47,11 @@ export class Decoder {
     let request: Message | null = null;
     let response: Message | null = null;
     let undecoded: string | null = null;
+    const status = statusOf(exchange);
     try {
       request = protocol.decodeRequest(this.#content(exchange.request, exchange.requestHeaders), target);
       if (request.cut !== undefined) undecoded = 'truncated';
-      if (exchange.outcome === 'answered' && exchange.status >= 200 && exchange.status < 300) {
+      if (exchange.outcome === 'answered' && status >= 200 && status < 300) {
         response = protocol.decodeResponse(this.#content(exchange.response, exchange.responseHeaders), target);
         if (response.cut !== undefined) undecoded ??= 'response: truncated';
       }
@@ -70,7 +72,7 @@ export class Decoder {
       model: target.model ?? response?.model ?? request?.model ?? null,
       version: this.#version(exchange, target, response),
       servedBy: exchange.servedBy,
-      status: exchange.status,
+      status,
       outcome: failure === null ? exchange.outcome : 'failed',
       reason: exchange.reason ?? failure,
       protocol: protocol.type,

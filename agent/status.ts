@@ -6,6 +6,7 @@ import type { Finding } from '../contracts/finding.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { DeliveryStatus } from '../exporters/delivery.ts';
 import type { Counts } from './accounting.ts';
+import type { CertificatesStatus } from './certificates.ts';
 import { readCounts } from './accounting.ts';
 import type { ReferenceFileShown } from './reference.ts';
 import type { StoreReader } from './store/read.ts';
@@ -42,6 +43,8 @@ export interface Status {
     readonly fallback: string;
     readonly counters: { readonly [event: string]: number };
   };
+  /** Our own certificates: on the data port, and toward upstreams that ask for one. */
+  readonly certificates: CertificatesStatus;
   /** `accepted = stored + dropped + queued`. */
   readonly accounting: Counts & { readonly queued: number };
   readonly rows: { readonly observed: number; readonly windows: number };
@@ -71,6 +74,7 @@ export interface LiveFacts {
   readonly policy: Policy;
   readonly reloads: { readonly done: number; readonly failed: number; readonly lastError: string | null };
   readonly proxy: Status['proxy'];
+  readonly certificates: CertificatesStatus;
   readonly exporters: readonly DeliveryStatus[];
   readonly notices: readonly string[];
   /** Calls that the data thread handed to the ring since the process began. */
@@ -117,6 +121,7 @@ export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
     },
     verdict: judge(alerts, windows),
     proxy: facts.proxy,
+    certificates: facts.certificates,
     accounting: withQueued(readCounts(reader.state('accounting')), facts),
     rows: { observed: progress.observedRows ?? 0, windows: progress.windows ?? 0 },
     reference: { source: policy.reference.source, kind: policy.reference.kind ?? null, ready, files },

@@ -7,7 +7,7 @@ export type Header = readonly [name: string, value: string];
 
 /** A bounded copy of a body. */
 export interface CapturedBody {
-  /** At most the capture limit; content encoding not removed, chunk framing removed. */
+  /** At most the capture limit; content encoding not removed, chunk framing removed, gRPC's five-byte prefixes kept. */
   readonly bytes: Uint8Array;
   /** Bytes that travelled, kept or not. */
   readonly totalBytes: number;
@@ -49,6 +49,8 @@ export interface Exchange {
   readonly traceparent: string;
   readonly requestHeaders: readonly Header[];
   readonly responseHeaders: readonly Header[];
+  /** Fields after the body; gRPC's status stands here, or in the headers of an answer without a body. Absent = none. */
+  readonly responseTrailers?: readonly Header[];
   readonly request: CapturedBody;
   readonly response: CapturedBody;
   /** Absent where no byte of an answer came from a server, or nobody took the time. */

@@ -29,14 +29,77 @@ export interface Column {
   readonly maxUnseen: number | null;
 }
 
-export interface Upstream {
-  readonly name: string;
+/** Where a server listens. */
+export interface Endpoint {
+  /** Name or number, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
+  /** Whether it is spoken to over TLS; absent = no. */
+  readonly secure?: boolean;
+}
+
+/** PEM files, absolute paths; null where none is given. */
+export interface TlsFiles {
+  /** Authorities that the other side's certificate is checked against. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+export interface Upstream extends Endpoint {
+  readonly name: string;
+  /** Where gRPC calls go; absent = to the same place, over HTTP/2. */
+  readonly grpc?: Endpoint;
+  /** For `secure` endpoints. `serverName` = the name that the certificate must bear; null = the host. Absent = no file, the host. */
+  readonly tls?: TlsFiles & { readonly serverName: string | null };
   /** Until the first byte of the answer. */
   readonly timeoutMs: number;
   readonly version: string | null;
 }
+
+/** What the data path bears with anyone, by the policy. Times in milliseconds. */
+export interface TrafficLimits {
+  /** Client connections open at once, in all and from one address. */
+  readonly maxClients: number;
+  readonly maxClientsPerAddress: number;
+  /** From the first byte of a head to its end, on either side. */
+  readonly headTimeoutMs: number;
+  /** Longest silence within a body, and longest wait for a reader that takes nothing. */
+  readonly stallTimeoutMs: number;
+  /** A client connection between two requests. */
+  readonly keepAliveMs: number;
+  /** What a client must send of a body, or take of an answer, on average once `rateGraceMs` have passed; 0 = any. */
+  readonly minBytesPerSecond: number;
+  readonly rateGraceMs: number;
+  /** Bytes of a request's body; Infinity = any. */
+  readonly maxRequestBytes: number;
+  /** Connections to one upstream at once. Calls beyond them wait, as many and as long as the next three say. */
+  readonly maxUpstreamConnections: number;
+  readonly maxQueuedCalls: number;
+  /** Body bytes that the waiting calls hold together. */
+  readonly maxQueuedBytes: number;
+  readonly queueTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** A pooled upstream connection between two calls. */
+  readonly upstreamIdleMs: number;
+}
+
+/** When an upstream that fails is left alone for a while. A failure is a call without an answer; an answer of any status is none. */
+export interface BreakerOptions {
+  /** So many failures in a row open the breaker. */
+  readonly failures: number;
+  /** Or this share, in [0, 1], of the last `ofLast` calls. */
+  readonly share: number;
+  readonly ofLast: number;
+  /** How long no call is sent; then one is, and its fate decides. */
+  readonly openMs: number;
+}
+
+/** Who reads HTTP/1.1: our own strict framing, or Node's. */
+export type Parser = 'driftline' | 'node';
+
+/** Which calls may be sent a second time after a pooled connection turned out to be closed. */
+export type Retry = 'all' | 'idempotent' | 'never';
 
 export interface OnnxFallback {
   readonly onnx: string;
@@ -203,8 +266,15 @@ export interface Policy {
     readonly protocol: string;
     readonly upstreams: readonly Upstream[];
     readonly fallback: OnnxFallback | null;
+    /** The data port's own certificate; with `ca`, clients must have one too. Absent = it is served in the clear. */
+    readonly tls?: TlsFiles;
     /** Bytes of each body that are copied for analysis; 0 = request bodies are not, of answers 256 KiB are. */
     readonly maxBodyBytes: number;
+    readonly parser: Parser;
+    readonly retry: Retry;
+    readonly limits: TrafficLimits;
+    /** Null = every call is tried. */
+    readonly breaker: BreakerOptions | null;
     /** Rows that come in so many milliseconds, as the user expects them; null = measured. */
     readonly expectedRows?: { readonly count: number; readonly perMs: number } | null;
   };

@@ -8,6 +8,8 @@ import type { Tensor } from './tensor.ts';
 export interface Target {
   readonly model: string | null;
   readonly version: string | null;
+  /** The method of a gRPC call (`ModelInfer`); absent for any other. */
+  readonly method?: string;
 }
 
 /** One body decoded. */
@@ -78,6 +80,11 @@ export interface Protocol {
   decodeRequest(body: MessageBody, target: Target): Message;
   /** @throws DecodeError when the bytes are not a 2xx answer of this protocol; `truncated` when they are too few to tell. */
   decodeResponse(body: MessageBody, target: Target): Message;
-  /** Writes an answer for a decoded request; what the fallback scorer and `serve` send. Null: tensors cannot be an answer of this protocol. */
-  readonly encodeResponse: ((answer: Message) => EncodedAnswer) | null;
+  /**
+   * Writes an answer for a decoded request to `target`; what the fallback scorer and `serve` send. Null: tensors cannot be an answer of this
+   * protocol.
+   *
+   * @throws DecodeError `not-answerable` when these tensors cannot.
+   */
+  readonly encodeResponse: ((answer: Message, target?: Target) => EncodedAnswer) | null;
 }

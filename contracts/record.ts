@@ -47,6 +47,7 @@ export interface DriftlineRecord {
   /** Model version whose monitors it counts for, where that is not `version`: a failed call that names an unknown one, or none. */
   readonly countedFor?: string | null;
   readonly servedBy: string;
+  /** HTTP status; of a gRPC call the one that its code maps to. */
   readonly status: number;
   readonly outcome: Outcome;
   readonly reason: string | null;

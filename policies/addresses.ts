@@ -2,23 +2,21 @@
  * Web addresses in a policy: where an upstream listens, and whether a webhook's target is one's own house.
  */
 import { BlockList, isIP } from 'node:net';
+import type { Endpoint } from '../contracts/policy.ts';
 
-/** Where a server listens. */
-export interface Address {
-  /** Name or number, IPv6 without brackets. */
-  readonly host: string;
-  readonly port: number;
-}
+export type Address = Endpoint;
 
 /** An upstream's address, or what is wrong with the URL. */
 export function upstreamAddress(text: string): Address | string {
   const url = URL.parse(text);
   if (url === null) return 'is no web address — write http://HOST:PORT';
-  if (url.protocol !== 'http:') return `is not http (${url.protocol}//) — Driftline speaks plain HTTP/1.1 to the model server beside it`;
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return `is not http or https (${url.protocol}//) — write http://HOST:PORT`;
   if (url.username !== '' || url.password !== '') return 'carries a user or password — take it out; the caller’s own headers pass through';
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
     return 'carries a path — write http://HOST:PORT; the caller’s path passes through';
-  return { host: bare(url.hostname), port: url.port === '' ? 80 : Number(url.port) };
+  const secure = url.protocol === 'https:';
+  const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
+  return { host: bare(url.hostname), port, ...(secure ? { secure } : {}) };
 }
 
 /** What is wrong with the address of a webhook or of another service; null = nothing. */

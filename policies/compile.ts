@@ -6,6 +6,8 @@ import type {
   ActionPolicy,
   Column,
   DetectorChoice,
+  BreakerOptions,
+  Endpoint,
   FalseAlarms,
   Guard,
   MonitorPolicy,
@@ -13,9 +15,11 @@ import type {
   Seasonality,
   Upstream,
   WindowPolicy,
+  TlsFiles,
+  TrafficLimits,
 } from '../contracts/policy.ts';
 import { upstreamAddress } from './addresses.ts';
-import type { ActionDocument, ColumnDocument, DetectorDocument, MonitorDocument, PolicyDocument } from './document.ts';
+import type { ActionDocument, ColumnDocument, DetectorDocument, LimitsDocument, MonitorDocument, PolicyDocument } from './document.ts';
 import { parseDuration, parseSize, parseSpan } from './durations.ts';
 import { at } from './mistakes.ts';
 
@@ -45,9 +49,14 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
     model: { name: spec.model.name, version: spec.model.version.split('|'), prediction: spec.model.prediction ?? null },
     traffic: {
       protocol: spec.traffic.protocol,
-      upstreams: upstreams(spec.traffic.upstreams),
+      upstreams: upstreams(spec.traffic.upstreams, locate),
+      ...(spec.traffic.tls === undefined ? {} : { tls: dataPortFiles(spec.traffic.tls, locate) }),
       fallback: fallback?.onnx === undefined ? null : { onnx: locate(fallback.onnx), provider: fallback.provider ?? 'cpu' },
       maxBodyBytes: parseSize(spec.traffic.sampling.maxBodyBytes),
+      parser: spec.traffic.parser,
+      retry: spec.traffic.retry,
+      limits: limits(spec.traffic.limits),
+      breaker: breaker(spec.traffic.breaker),
       expectedRows: expectedRows(spec.traffic.expectedRows),
     },
     schema: {
@@ -122,16 +131,62 @@ function expectedRows(document: PolicyDocument['spec']['traffic']['expectedRows'
   return document === undefined ? null : { count: document.count, perMs: parseDuration(document.per) };
 }
 
+function limits(document: LimitsDocument): TrafficLimits {
+  return {
+    maxClients: document.connections,
+    maxClientsPerAddress: document.connectionsPerAddress,
+    headTimeoutMs: parseDuration(document.headTimeout),
+    stallTimeoutMs: parseDuration(document.stallTimeout),
+    keepAliveMs: parseDuration(document.keepAlive),
+    minBytesPerSecond: document.bytesPerSecond,
+    rateGraceMs: parseDuration(document.rateGrace),
+    maxRequestBytes: document.requestBody === undefined ? Number.POSITIVE_INFINITY : parseSize(document.requestBody),
+    maxUpstreamConnections: document.upstreamConnections,
+    maxQueuedCalls: document.queuedCalls,
+    maxQueuedBytes: parseSize(document.queuedBytes),
+    queueTimeoutMs: parseDuration(document.queueTimeout),
+    connectTimeoutMs: parseDuration(document.connectTimeout),
+    upstreamIdleMs: parseDuration(document.upstreamKeepAlive),
+  };
+}
+
+function breaker({ enabled, failures, share, ofLast, openFor }: PolicyDocument['spec']['traffic']['breaker']): BreakerOptions | null {
+  return enabled ? { failures, share, ofLast, openMs: parseDuration(openFor) } : null;
+}
+
 /** `primary` first where there is one, the others as written: the first gets the traffic. */
-function upstreams(documents: PolicyDocument['spec']['traffic']['upstreams']): Upstream[] {
+function upstreams(documents: PolicyDocument['spec']['traffic']['upstreams'], locate: (relative: string) => string): Upstream[] {
   const found: Upstream[] = [];
-  for (const [name, { url, timeout, version }] of Object.entries(documents)) {
+  for (const [name, { url, grpcUrl, tls, timeout, version }] of Object.entries(documents)) {
     if (name === 'fallback') continue;
-    const address = upstreamAddress(url ?? '');
-    if (typeof address === 'string') throw new Error(`upstream ${name} ${address}`);
-    found.push({ name, ...address, timeoutMs: parseDuration(timeout ?? '30s'), version: version ?? null });
+    const upstream = { name, ...endpoint(url ?? ''), timeoutMs: parseDuration(timeout ?? '30s'), version: version ?? null };
+    found.push({
+      ...upstream,
+      ...(grpcUrl === undefined ? {} : { grpc: endpoint(grpcUrl) }),
+      ...(tls === undefined ? {} : { tls: { ...tlsFiles(tls, locate), serverName: tls.serverName ?? null } }),
+    });
   }
   return found.sort((a, b) => Number(b.name === 'primary') - Number(a.name === 'primary'));
+}
+
+/** @throws Error when it is none; the checks have found that before. */
+function endpoint(url: string): Endpoint {
+  const address = upstreamAddress(url);
+  if (typeof address === 'string') throw new Error(`${url} ${address}`);
+  return address;
+}
+
+function dataPortFiles(document: NonNullable<PolicyDocument['spec']['traffic']['tls']>, locate: (relative: string) => string): TlsFiles {
+  const { cert, key, clientCa } = document;
+  return tlsFiles({ cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) }, locate);
+}
+
+function tlsFiles(
+  names: { readonly ca?: string; readonly cert?: string; readonly key?: string },
+  locate: (relative: string) => string,
+): TlsFiles {
+  const file = (name: string | undefined) => (name === undefined ? null : locate(name));
+  return { ca: file(names.ca), cert: file(names.cert), key: file(names.key) };
 }
 
 function column(document: ColumnDocument): Column {

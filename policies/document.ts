@@ -1,7 +1,7 @@
 /**
  * The YAML document as plain data, after `schema.ts` has checked it and filled in its defaults. Words and units are the user's.
  */
-import type { ColumnType, Correction } from '../contracts/policy.ts';
+import type { ColumnType, Correction, Parser, Retry } from '../contracts/policy.ts';
 import type { Severity } from '../contracts/alert.ts';
 
 export interface PolicyDocument {
@@ -15,6 +15,17 @@ export interface PolicyDocument {
       readonly upstreams: { readonly [name: string]: UpstreamDocument };
       readonly expectedRows?: { readonly count: number; readonly per: string };
       readonly sampling: { readonly maxBodyBytes: number | string };
+      readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
+      readonly parser: Parser;
+      readonly retry: Retry;
+      readonly limits: LimitsDocument;
+      readonly breaker: {
+        readonly enabled: boolean;
+        readonly failures: number;
+        readonly share: number;
+        readonly ofLast: number;
+        readonly openFor: string;
+      };
     };
     readonly schema: {
       readonly inputs: readonly ColumnDocument[];
@@ -50,6 +61,23 @@ export interface PolicyDocument {
   };
 }
 
+export interface LimitsDocument {
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly headTimeout: string;
+  readonly stallTimeout: string;
+  readonly keepAlive: string;
+  readonly bytesPerSecond: number;
+  readonly rateGrace: string;
+  readonly requestBody?: number | string;
+  readonly upstreamConnections: number;
+  readonly queuedCalls: number;
+  readonly queuedBytes: number | string;
+  readonly queueTimeout: string;
+  readonly connectTimeout: string;
+  readonly upstreamKeepAlive: string;
+}
+
 interface Words {
   readonly [name: string]: string;
 }
@@ -57,6 +85,8 @@ interface Words {
 /** A model server, or (by the name `fallback`) the ONNX file. */
 export interface UpstreamDocument {
   readonly url?: string;
+  readonly grpcUrl?: string;
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string };
   readonly timeout?: string;
   readonly version?: string;
   readonly onnx?: string;

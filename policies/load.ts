@@ -26,6 +26,8 @@ export interface PolicyContext {
   readonly own?: readonly Address[];
   /** Stands in for the primary upstream's `url`. */
   readonly upstream?: string;
+  /** Stands in for the primary upstream's `grpcUrl`. */
+  readonly grpcUpstream?: string;
 }
 
 /** What reading a policy gives. */
@@ -92,7 +94,8 @@ export function readDocument(text: string, file: string, context: PolicyContext)
   const mistakes: Mistake[] = [];
   const warnings: Mistake[] = [];
 
-  if (context.upstream !== undefined) replaceUpstream(yaml.value, context.upstream);
+  if (context.upstream !== undefined) replaceUpstream(yaml.value, 'url', context.upstream);
+  if (context.grpcUpstream !== undefined) replaceUpstream(yaml.value, 'grpcUrl', context.grpcUpstream);
   const document = expandVariables(yaml.value, context.env ?? process.env, (where, message) => mistakes.push(yaml.mistake(where, message)));
   const written = structuredClone(document);
   const findings = refusedValues(document);
@@ -124,8 +127,8 @@ export function defaultPolicy(choice: PolicyContext & { readonly upstream: strin
   const { policy, mistakes } = parsePolicy(readFileSync(file), file, choice);
   if (policy !== null) return { ...policy, hash: 'default', file: null };
   // The preset itself is sound, as its test shows: what is wrong is the address put in.
-  const messages = mistakes.map(({ message }) => message);
-  throw new ConfigError('upstream-invalid', `--upstream ${messages.join('; ')}`);
+  const messages = mistakes.map(({ path: where, message }) => `${where.endsWith('grpcUrl') ? '--grpc-upstream' : '--upstream'} ${message}`);
+  throw new ConfigError('upstream-invalid', messages.join('; '));
 }
 
 /** Path of a preset that comes with the program. */
@@ -142,11 +145,11 @@ function invalid(file: string, mistakes: readonly Mistake[]): ConfigError {
 }
 
 /** Puts another address in the place of the one that gets the traffic. */
-function replaceUpstream(document: unknown, url: string): void {
+function replaceUpstream(document: unknown, key: 'url' | 'grpcUrl', url: string): void {
   const upstreams = at(document, ['spec', 'traffic', 'upstreams']);
   const names = Object.keys(Object(upstreams)).filter((name) => name !== 'fallback');
   const primary = at(upstreams, [names.includes('primary') ? 'primary' : (names[0] ?? '')]);
-  if (typeof primary === 'object' && primary !== null) Reflect.set(primary, 'url', url);
+  if (typeof primary === 'object' && primary !== null) Reflect.set(primary, key, url);
 }
 
 const validators = new WeakMap<Detectors, ValidateFunction>();

@@ -6,6 +6,8 @@
 import { actionsSchema, alertsSchema, exportersSchema, metadataSchema } from './schema-actions.ts';
 import { type Detectors, monitorsSchema, severities } from './schema-monitors.ts';
 import { referenceSchema, seasonalitySchema, windowSchema } from './schema-reference.ts';
+import { dataPathSchema } from './schema-traffic.ts';
+import { dataPortTlsSchema, upstreamTlsSchema } from './schema-tls.ts';
 import { choice, count, duration, flag, type JsonSchema, list, map, number, share, size, span, text, url } from './schema-words.ts';
 
 /** Protocols a policy may name. */
@@ -146,7 +148,9 @@ function trafficSchema(): JsonSchema {
         additionalProperties: map(
           'A model server.',
           {
-            url: url('`http://HOST:PORT`, without a path; variables are expanded.'),
+            url: url('`http://HOST:PORT` or `https://HOST:PORT`, without a path; variables are expanded.'),
+            grpcUrl: url('Where gRPC calls go, in the same form, over HTTP/2. Default: to `url`.'),
+            tls: upstreamTlsSchema(),
             timeout: duration('Until the first byte of the answer; at most 1h.', { default: '30s' }),
             version: text('Version it serves, for records.', { maxLength: 200 }),
           },
@@ -160,6 +164,8 @@ function trafficSchema(): JsonSchema {
         { count: count('Rows.', { maximum: 1_000_000_000 }), per: duration('In this time.', { default: '1d' }) },
         { required: ['count'] },
       ),
+      tls: dataPortTlsSchema(),
+      ...dataPathSchema(),
       failOpen: choice('Monitoring never blocks a prediction.', [true], { default: true }),
       sampling: map(
         'What is analysed.',

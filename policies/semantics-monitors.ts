@@ -5,7 +5,8 @@ import { withDefaults } from '../contracts/options.ts';
 import { requestSignals } from '../contracts/signal.ts';
 import type { ColumnDocument, DetectorDocument, MonitorDocument, Partly } from './document.ts';
 import { at } from './mistakes.ts';
-import { checkFile, checkNames, type Inspection, namesAt } from './semantics.ts';
+import { checkNames, type Inspection, namesAt } from './semantics.ts';
+import { checkFile } from './semantics-files.ts';
 import { remedyFor } from './suggest.ts';
 import type { Path } from './yaml.ts';
 

@@ -3,7 +3,8 @@
  */
 import { parseDuration } from './durations.ts';
 import { at } from './mistakes.ts';
-import { checkFile, checkLongest, type Inspection } from './semantics.ts';
+import { checkLongest, type Inspection } from './semantics.ts';
+import { checkFile } from './semantics-files.ts';
 import { remedyFor } from './suggest.ts';
 
 const REFERENCE = ['spec', 'reference'];

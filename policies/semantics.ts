@@ -3,16 +3,16 @@
  *
  * Works on documents with holes, so that one reading of a file reports everything that is wrong with it.
  */
-import { statSync } from 'node:fs';
-import path from 'node:path';
 import { type Address, meets, upstreamAddress } from './addresses.ts';
 import type { ColumnDocument, Partly, PolicyDocument } from './document.ts';
 import { parseDuration } from './durations.ts';
 import { at, shown } from './mistakes.ts';
 import type { Detectors } from './schema-monitors.ts';
 import { checkActions } from './semantics-actions.ts';
+import { checkFile } from './semantics-files.ts';
 import { checkMonitors } from './semantics-monitors.ts';
 import { checkReference, checkWindow } from './semantics-reference.ts';
+import { checkTls } from './semantics-tls.ts';
 import { remedyFor } from './suggest.ts';
 import type { Part, Path } from './yaml.ts';
 
@@ -34,20 +34,14 @@ export interface Inspection {
 /** Runs every check. */
 export function inspect(inspection: Inspection): void {
   checkUpstreams(inspection);
+  checkTls(inspection);
+  checkLimits(inspection);
   checkColumns(inspection);
   checkReference(inspection);
   checkWindow(inspection);
   checkFalseAlarms(inspection);
   checkMonitors(inspection);
   checkActions(inspection);
-}
-
-/** Reports a file that is not there. */
-export function checkFile(inspection: Inspection, at: Path, file: string): void {
-  const full = path.resolve(inspection.folder, file);
-  if (statSync(full, { throwIfNoEntry: false })?.isFile() !== true) {
-    inspection.mistake(at, `there is no file \`${full}\` — relative paths start at the policy’s folder`);
-  }
 }
 
 /** Reports a duration beyond a limit: timers hold about 24 days, and callers wait. */
@@ -88,16 +82,30 @@ function checkUpstreams(inspection: Inspection): void {
     }
     servers++;
     checkLongest(inspection, [...here, name, 'timeout'], upstream?.timeout, '1h');
-    if (upstream?.url === undefined) continue;
-    const address = upstreamAddress(upstream.url);
-    if (typeof address === 'string') inspection.mistake([...here, name, 'url'], address);
-    else if (inspection.own.some((own) => meets(address, own))) {
-      inspection.mistake([...here, name, 'url'], `${shown(upstream.url)} is Driftline’s own address — name the model server’s`);
+    for (const key of ['url', 'grpcUrl'] as const) {
+      const url = upstream?.[key];
+      if (url === undefined) continue;
+      const address = upstreamAddress(url);
+      if (typeof address === 'string') inspection.mistake([...here, name, key], address);
+      else if (inspection.own.some((own) => meets(address, own))) {
+        inspection.mistake([...here, name, key], `${shown(url)} is Driftline’s own address — name the model server’s`);
+      }
     }
   }
   if (servers === 0 && at(inspection.written, here) !== undefined && Object.keys(upstreams).length > 0) {
     inspection.mistake(here, 'names no model server — add `primary: {url: http://HOST:PORT}`', 'key');
   }
+}
+
+/** Timers hold about 24 days, and nobody waits so long. */
+function checkLimits(inspection: Inspection): void {
+  const { limits, breaker } = inspection.document.spec?.traffic ?? {};
+  for (const [key, value] of Object.entries(limits ?? {})) {
+    if (/(Timeout|Alive|Grace)$/.test(key) && typeof value === 'string') {
+      checkLongest(inspection, ['spec', 'traffic', 'limits', key], value, '1d');
+    }
+  }
+  checkLongest(inspection, ['spec', 'traffic', 'breaker', 'openFor'], breaker?.openFor, '1h');
 }
 
 /** Header fields whose values no record has. */

@@ -1,15 +1,13 @@
 /**
  * Hot reload: notices that the policy's file changed, and hands over the new policy, or why it is not one.
  *
- * Watches the folder, since a watch on the file goes deaf when the file is replaced, as editors and Kubernetes' ConfigMaps do (there
- * the file is a symbolic link through `..data`, which is swapped). What counts is the content's hash, not the event. A poll stands
- * behind it for file systems without events.
+ * What counts is the content's hash, not the event that told of a change.
  */
 import { createHash } from 'node:crypto';
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { ConfigError } from '../contracts/errors.ts';
 import type { Policy } from '../contracts/policy.ts';
+import { watchFiles } from './watch-files.ts';
 
 /** Who is told. */
 export interface PolicyWatchHandlers {
@@ -48,14 +46,13 @@ export function watchPolicy(
   load: (file: string) => Policy,
   handlers: PolicyWatchHandlers,
   signal: AbortSignal,
-  { hash, pollMs = 2000, settleMs = 50 }: PolicyWatchOptions = {},
+  { hash, pollMs, settleMs }: PolicyWatchOptions = {},
 ): PolicyWatch {
   const state = { reloaded: 0, broken: 0, failure: null as ConfigError | null };
   if (signal.aborted) return state;
   let seen = hash ?? hashOf(file);
   /** Of the policy in use. */
   let used = seen;
-  let settling: NodeJS.Timeout | null = null;
 
   const look = () => {
     const now = hashOf(file);
@@ -85,32 +82,7 @@ export function watchPolicy(
     state.reloaded++;
     handlers.onPolicy(policy);
   };
-  const soon = () => {
-    if (settling !== null) return;
-    settling = setTimeout(() => {
-      settling = null;
-      look();
-    }, settleMs).unref();
-  };
-
-  let watcher: FSWatcher | null = null;
-  try {
-    watcher = watch(path.dirname(path.resolve(file)), { persistent: false }, soon);
-    // A folder that vanishes, or too many watches on the machine: the poll remains.
-    watcher.on('error', () => watcher?.close());
-  } catch {
-    // The same, at once.
-  }
-  const poll = setInterval(look, pollMs).unref();
-  signal.addEventListener(
-    'abort',
-    () => {
-      clearInterval(poll);
-      if (settling !== null) clearTimeout(settling);
-      watcher?.close();
-    },
-    { once: true },
-  );
+  watchFiles([file], look, signal, { pollMs, settleMs });
   return state;
 }
 

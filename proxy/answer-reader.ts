@@ -50,9 +50,11 @@ export class AnswerReader {
     return this.#body === null ? NO_TRAILERS : this.#body.trailers;
   }
 
-  /** Whether the upstream keeps the connection open. */
+  /** Whether the upstream keeps the connection open, and nothing of this answer can still come. */
   get reusable(): boolean {
-    return this.final?.head.keepAlive === true && this.framing !== 'close';
+    if (this.final?.head.keepAlive !== true || this.framing === 'close') return false;
+    // Faulty servers send the body that a head without one announces (HEAD, 304), a moment later.
+    return this.framing !== 'none' || (!this.final.head.chunked && (this.final.head.contentLength ?? 0) === 0);
   }
 
   /** The interim answers read since the last time. */

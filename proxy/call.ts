@@ -6,341 +6,297 @@
  */
 import type { Header, Outcome } from '../contracts/exchange.ts';
 import { AnswerPace } from './answer-pace.ts';
-import { AnswerReader } from './answer-reader.ts';
-import { AnswerWriter } from './answer-writer.ts';
+import type { AttemptUser } from './attempt.ts';
+import type { AnswerOut, Caller } from './caller.ts';
 import { Capture } from './capture.ts';
-import { lastChunk } from './chunks.ts';
-import type { ClientConnection } from './client-connection.ts';
 import type { DataPath } from './data-path.ts';
-import { isDisguised, type OutgoingRequest } from './forward.ts';
+import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
+import type { AnswerFraming } from './framing.ts';
 import { MAX_HOPS } from './limits.ts';
 import { uuidV7 } from './random.ts';
-import { REASON_TEXT, type Reason } from './reasons.ts';
+import { REASON_STATUS, REASON_TEXT, type Reason } from './reasons.ts';
+import { leastMs, RequestBody } from './request-body.ts';
+import { Sending } from './sending.ts';
 import { nextTraceparent } from './trace-context.ts';
-import type { UpstreamConnection, UpstreamPool, UpstreamUser } from './upstream.ts';
-import { writeMessage } from './write.ts';
 
-export class Call implements UpstreamUser {
+export class Call implements AttemptUser {
   readonly #id: string;
   readonly #path: DataPath;
-  readonly #client: ClientConnection;
+  readonly #caller: Caller;
+  readonly #out: AnswerOut;
   readonly #request: OutgoingRequest;
   readonly #traceparent: string;
   readonly #startedAt: number;
   readonly #startedMono: number;
-
-  readonly #body: Capture;
-  #bodyDone = false;
-  /** What ends the request body on the wire: the last chunk, or nothing. */
-  #bodyEnd = '';
+  readonly #body: RequestBody;
+  readonly #sending: Sending;
   /** The upstream has failed and the body is collected for the fallback. */
   #gathering = false;
 
-  #pool: UpstreamPool | null = null;
-  #upstream: UpstreamConnection | null = null;
-  /** Whether the connection in use had served a call before: then it may have been closed from the other side meanwhile. */
-  #pooled = false;
-  #retried = false;
-
-  #reader: AnswerReader;
-  readonly #writer: AnswerWriter;
+  /** The final answer once it has begun; null before, and when Driftline answers itself. */
+  #answer: OutgoingAnswer | null = null;
+  readonly #answerBody: Capture;
   readonly #pace = new AnswerPace();
+  /** Whether the answer ends with its connection. */
+  #untilClose = false;
+  /** Status sent to the client; 0 before any. */
+  #status = 0;
+  #servedBy = 'none';
+  #keep = false;
   #clientBlocked = false;
   #reason: Reason | null = null;
   #ended = false;
 
-  /** `startedAt` in milliseconds since the Unix epoch, `startedMono` the same instant on `performance.now()`. */
-  constructor(path: DataPath, client: ClientConnection, request: OutgoingRequest, startedAt: number, startedMono: number) {
+  // The two are one instant, since the Unix epoch and on `performance.now()`, in milliseconds.
+  constructor(path: DataPath, caller: Caller, out: AnswerOut, request: OutgoingRequest, startedAt: number, startedMono: number) {
     const { maxBodyBytes, maxAnswerBytes } = path.traffic;
     this.#path = path;
-    this.#client = client;
+    this.#caller = caller;
+    this.#out = out;
     this.#request = request;
     this.#startedAt = startedAt;
     this.#startedMono = startedMono;
     this.#id = request.callerId ?? uuidV7(startedAt);
     this.#traceparent = nextTraceparent(request.trace);
-    this.#body = new Capture(maxBodyBytes);
-    this.#reader = new AnswerReader(path.answers, request.head.method);
-    this.#writer = new AnswerWriter(client.socket, request.head, this.#id, maxAnswerBytes);
+    this.#body = new RequestBody(caller, maxBodyBytes, startedMono);
+    this.#sending = new Sending(path, this, { request, id: this.#id, traceparent: this.#traceparent }, this.#body);
+    this.#answerBody = new Capture(maxAnswerBytes);
   }
 
   // ── from the client ──
 
   /** Starts with the body bytes that came along with the head. */
   begin(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
-    this.#take(pieces, done, trailers);
-    if (this.#request.hop > MAX_HOPS) {
-      this.#answerMyself('loop');
-      return;
+    const { traffic, limits } = this.#path;
+    const { head, hop } = this.#request;
+    this.#body.take(pieces, done, trailers);
+    if (hop > MAX_HOPS) this.#answerMyself('loop');
+    else if ((head.contentLength ?? this.#body.totalBytes) > limits.maxRequestBytes) this.#answerMyself('body-too-large');
+    else {
+      const target = traffic.choose(head.method);
+      if (target !== traffic.primary) this.#reason = 'route';
+      this.#sending.to(target, pieces);
+      if (this.#sending.waiting) this.#arm();
     }
-    const pool = this.#path.traffic.choose(this.#request.head.method);
-    if (pool !== this.#path.traffic.primary) this.#reason = 'route';
-    this.#attempt(pool, false, pieces);
   }
 
   body(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
-    this.#take(pieces, done, trailers);
-    if (this.#gathering) {
-      this.#gather();
-      return;
+    this.#body.take(pieces, done, trailers);
+    if (this.#body.totalBytes > this.#path.limits.maxRequestBytes) this.#refuseBody('body-too-large');
+    else if (this.#gathering) this.#gather();
+    else {
+      this.#sending.body(pieces);
+      if (this.#sending.attempt?.connected === true) this.#arm();
     }
-    if (this.#upstream === null) return;
-    const flowing = writeMessage(this.#upstream.socket, '', pieces, this.#chunked, done ? this.#bodyEnd : '');
-    if (!flowing && !done) this.#client.pauseBody();
-    if (this.#upstream.connected) this.#arm();
   }
 
   /** The request body breaks its own framing. */
   bodyBroken(what: string): void {
-    this.#dropUpstream();
-    if (this.#writer.answer === null) this.#answerMyself('bad-request', what);
-    else this.#breakOff('bad-request');
+    this.#refuseBody('bad-request', what);
   }
 
   /** The client takes bytes again. */
   clientDrained(): void {
     if (!this.#clientBlocked) return;
     this.#clientBlocked = false;
-    this.#upstream?.socket.resume();
+    this.#sending.attempt?.resume();
     this.#arm();
   }
 
   /** The client has left. */
   abort(): void {
-    this.#dropUpstream();
+    this.#sending.end('abandoned');
     this.#end('aborted');
-  }
-
-  /** A fault of our own: nothing can be said any more of what the client has got. */
-  fault(): void {
-    this.#dropUpstream();
-    this.#reason = 'internal';
-    this.#end('failed');
-    this.#client.socket.destroy();
   }
 
   /** What was waited for has not come in time. */
   expire(): void {
-    if (this.#writer.answer !== null) {
-      if (this.#clientBlocked) this.#client.socket.destroy();
-      else this.#failed('truncated');
-    } else if (this.#gathering || this.#clientIsDue) {
-      this.#dropUpstream();
+    const { attempt, waiting } = this.#sending;
+    if (this.#answer !== null) {
+      if (this.#clientBlocked) this.#caller.destroy();
+      else this.failed('truncated');
+    } else if (waiting) this.failed('overloaded');
+    else if (this.#gathering || this.#clientIsDue) {
+      this.#sending.end('abandoned');
       this.#answerMyself('request-timeout');
-    } else this.#failed(this.#upstream?.connected === false ? 'connect-timeout' : 'no-answer');
+    } else this.failed(attempt?.connected === false ? 'connect-timeout' : 'no-answer');
   }
 
   // ── from the upstream ──
 
-  connected(): void {
+  moved(): void {
     this.#arm();
   }
 
   drained(): void {
-    this.#client.resumeBody();
+    this.#body.resume();
     this.#arm();
   }
 
-  data(bytes: Buffer): void {
-    const reader = this.#reader;
-    const writer = this.#writer;
-    const pieces: Buffer[] = [];
-    const progress = reader.read(bytes, pieces);
-    for (const interim of reader.takeInterim()) writer.interim(interim);
-    if (progress === 'broken') {
-      this.#failed('bad-answer');
-      return;
-    }
-    if (reader.final === null) {
-      this.#arm();
-      return;
-    }
-    if (writer.answer === null) {
-      // `pool` was set by the attempt that is being answered.
-      writer.open(reader.final, reader.framing, { servedBy: this.#pool!.label, reason: this.#reason }, this.#mayKeep);
-    }
-    const flowing = writer.write(pieces, progress === 'done', reader.trailers);
+  interim(answer: OutgoingAnswer): void {
+    this.#out.interim(answer);
+  }
+
+  answer(answer: OutgoingAnswer, framing: AnswerFraming): void {
+    // What is answered was sent somewhere.
+    const servedBy = this.#sending.target!.label;
+    this.#sending.answered();
+    this.#answer = answer;
+    this.#untilClose = framing === 'close';
+    this.#status = answer.head.status;
+    this.#servedBy = servedBy;
+    this.#keep = this.#out.open(answer, framing, { id: this.#id, servedBy, reason: this.#reason }, this.#mayKeep);
+  }
+
+  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
+    // The connection is free again, or another call's already.
+    if (done) this.#sending.attempt = null;
+    for (const piece of pieces) this.#answerBody.keep(piece);
+    const flowing = this.#out.write(pieces, done, trailers);
     const now = performance.now();
-    this.#pace.saw(now - this.#startedMono, writer.body.totalBytes);
-    if (progress === 'done') {
-      this.#answered(now);
+    // The end of a connection brings no byte.
+    if (!done || !this.#untilClose) this.#pace.saw(now - this.#startedMono, this.#answerBody.totalBytes);
+    if (done) {
+      this.#sending.end('done');
+      this.#end('answered', now);
+      this.#caller.callEnded(this.#keep);
       return;
     }
     if (!flowing) {
       this.#clientBlocked = true;
-      this.#upstream?.socket.pause();
+      this.#sending.attempt?.pause();
     }
     this.#arm(now);
   }
 
-  gone(how: Reason | 'end'): void {
-    this.#upstream = null;
-    if (how !== 'end') this.#failed(how);
-    else if (this.#reader.endsWithConnection) {
-      this.#writer.write([], true, []);
-      this.#answered(performance.now());
-    } else this.#failed(this.#reader.untouched ? 'reset' : 'bad-answer');
+  failed(reason: Reason): void {
+    if (this.#answer !== null) {
+      this.#sending.end('done');
+      this.#breakOff('truncated');
+      return;
+    }
+    if (reason === 'reset' && this.#sending.again()) return;
+    this.#sending.end('failed');
+    // When the fallback fails too, the first failure is the one to tell.
+    if (this.#reason === null || this.#reason === 'route') this.#reason = reason;
+    const { fallback } = this.#path.traffic;
+    if (fallback === null || this.#sending.target === fallback || this.#request.head.method !== 'POST' || !this.#body.whole) {
+      this.#answerMyself(this.#reason);
+      return;
+    }
+    this.#gathering = true;
+    this.#body.resume();
+    if (!this.#body.done && this.#body.totalBytes === 0) this.#out.continueBody();
+    this.#gather();
   }
 
-  // ── attempts ──
-
-  get #chunked(): boolean {
-    return this.#request.head.framing === 'chunked';
+  /** A fault of our own: nothing can be said any more of what the client has got. */
+  fault(): void {
+    this.#sending.end('abandoned');
+    this.#reason = 'internal';
+    this.#end('failed');
+    this.#caller.destroy();
   }
+
+  // ── between the two ──
 
   /** Whether the call waits for the client rather than for the upstream. */
   get #clientIsDue(): boolean {
-    return !this.#bodyDone && !this.#client.bodyPaused;
+    if (this.#body.done || this.#body.paused) return false;
+    // A client that asked whether to go on waits for the answer to that.
+    return !this.#request.head.expectsContinue || this.#out.continued || this.#body.totalBytes > 0;
   }
 
   /** Whether the client's connection is at a message's end when the answer is. */
   get #mayKeep(): boolean {
-    return this.#bodyDone && !this.#path.draining;
+    return this.#body.done && !this.#path.draining;
   }
 
-  #take(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
-    for (const piece of pieces) this.#body.keep(piece);
-    this.#bodyDone = done;
-    if (done && this.#chunked) this.#bodyEnd = lastChunk(trailers.filter(([name]) => !isDisguised(name)));
-  }
-
-  #attempt(pool: UpstreamPool, fresh: boolean, pieces: readonly Buffer[]): void {
-    this.#pool = pool;
-    const upstream = pool.take(this, fresh);
-    if (upstream === null) {
-      this.#failed('overloaded');
-      return;
-    }
-    this.#upstream = upstream;
-    this.#pooled = upstream.reused;
-    const { text, needsHost, hop } = this.#request;
-    const host = needsHost ? `Host: ${pool.target.host}:${pool.target.port}\r\n` : '';
-    const head = `${text}${host}x-driftline-id: ${this.#id}\r\nx-driftline-hop: ${hop}\r\ntraceparent: ${this.#traceparent}\r\n\r\n`;
-    const flowing = writeMessage(upstream.socket, head, pieces, this.#chunked, this.#bodyDone ? this.#bodyEnd : '');
-    if (!flowing && !this.#bodyDone) this.#client.pauseBody();
-    else this.#client.resumeBody();
-    this.#arm();
-  }
-
-  /** Sends everything that came so far anew; possible while the copy of the body is whole. */
-  #attemptAgain(pool: UpstreamPool, fresh: boolean): void {
-    this.#reader = new AnswerReader(this.#path.answers, this.#request.head.method);
-    this.#attempt(pool, fresh, this.#body.totalBytes === 0 ? [] : [this.#body.bytes]);
-  }
-
+  /** Goes to the fallback once the whole body is there. */
   #gather(): void {
     const { fallback } = this.#path.traffic;
     if (!this.#body.whole || fallback === null) {
       // Gathering began with a reason.
       this.#answerMyself(this.#reason!);
-    } else if (this.#bodyDone) {
+      return;
+    }
+    if (this.#body.done) {
       this.#gathering = false;
-      this.#attemptAgain(fallback, false);
-    } else this.#arm();
+      this.#sending.to(fallback, this.#body.replay);
+    }
+    if (!this.#ended) this.#arm();
   }
 
   /** Sets the deadline of what is waited for now. */
   #arm(now = performance.now()): void {
     const { limits, deadlines } = this.#path;
-    const timeoutMs = this.#pool === null ? 0 : this.#pool.target.timeoutMs;
-    let ms: number;
-    if (this.#writer.answer !== null || this.#gathering) ms = limits.stallTimeoutMs;
-    else if (this.#upstream !== null && !this.#upstream.connected) ms = Math.min(limits.connectTimeoutMs, timeoutMs);
-    else if (this.#clientIsDue) ms = limits.stallTimeoutMs;
-    else ms = this.#reader.inHead ? limits.headTimeoutMs : timeoutMs;
-    deadlines.set(this.#client, now + ms);
-  }
-
-  #failed(reason: Reason): void {
-    const stale = reason === 'reset' && this.#pooled && this.#reader.untouched;
-    this.#dropUpstream();
-    if (this.#writer.answer !== null) {
-      this.#breakOff('truncated');
-      return;
-    }
-    const { whole } = this.#body;
-    if (stale && whole && !this.#retried && this.#pool !== null) {
-      this.#retried = true;
-      this.#path.counters.add('retried');
-      this.#attemptAgain(this.#pool, true);
-      return;
-    }
-    // When the fallback fails too, the first failure is the one to tell.
-    if (this.#reason === null || this.#reason === 'route') this.#reason = reason;
-    const { fallback } = this.#path.traffic;
-    if (fallback === null || this.#pool === fallback || this.#request.head.method !== 'POST' || !whole) {
-      this.#answerMyself(this.#reason);
-    } else if (this.#bodyDone) {
-      this.#attemptAgain(fallback, false);
-    } else {
-      this.#gathering = true;
-      this.#client.resumeBody();
-      if (this.#body.totalBytes === 0) this.#writer.continueBody();
-      this.#arm();
-    }
-  }
-
-  #dropUpstream(): void {
-    this.#upstream?.discard();
-    this.#upstream = null;
+    const { attempt, target, waiting } = this.#sending;
+    const timeoutMs = target === null ? 0 : target.upstream.timeoutMs;
+    let at: number;
+    if (this.#answer !== null) {
+      at = now + limits.stallTimeoutMs;
+      if (this.#clientBlocked) at = Math.min(at, now + leastMs(this.#out.unsentBytes, limits));
+    } else if (waiting) at = now + limits.queueTimeoutMs;
+    else if (attempt !== null && !attempt.connected) at = now + Math.min(limits.connectTimeoutMs, timeoutMs);
+    else if (this.#gathering || this.#clientIsDue) at = this.#body.dueAt(now, limits);
+    else at = now + (attempt?.inHead === true ? limits.headTimeoutMs : timeoutMs);
+    deadlines.set(this.#caller, at);
   }
 
   // ── ends ──
 
-  #answered(now: number): void {
-    const { reusable, surplus } = this.#reader;
-    // Bytes after the answer's end belong to nobody; a request that is not wholly sent would run into the next one.
-    if (this.#upstream !== null && reusable && !surplus && this.#bodyDone) {
-      this.#upstream.release();
-      this.#upstream = null;
-    } else this.#dropUpstream();
-    this.#end('answered', now);
-    this.#client.callEnded(this.#writer.keep);
+  #refuseBody(reason: Reason, error?: string): void {
+    this.#sending.end('abandoned');
+    if (this.#answer === null) this.#answerMyself(reason, error);
+    else this.#breakOff(reason);
   }
 
   #answerMyself(reason: Reason, error: string = REASON_TEXT[reason]): void {
+    const retryAfterS = reason === 'circuit-open' ? Math.max(1, Math.ceil(this.#sending.openMs / 1000)) : 1;
+    const { body, keep } = this.#out.own({ id: this.#id, reason, error, retryAfterS }, this.#mayKeep);
     this.#reason = reason;
-    this.#writer.own(reason, error, this.#mayKeep);
+    this.#status = REASON_STATUS[reason];
+    this.#answerBody.keep(body);
     this.#end('failed');
-    this.#client.callEnded(this.#writer.keep);
+    this.#caller.callEnded(keep);
   }
 
   /** An answer that cannot be finished must not look finished. */
   #breakOff(reason: Reason): void {
     this.#reason = reason;
     this.#end('failed');
-    this.#client.breakOff(this.#writer.endsWithConnection);
+    this.#caller.breakOff();
   }
 
   #end(outcome: Outcome, now = performance.now()): void {
     if (this.#ended) return;
     this.#ended = true;
-    const { counters, ring } = this.#path;
-    const { status, servedBy, answer, body } = this.#writer;
+    const { counters, ring, traffic } = this.#path;
     const reason = this.#reason;
     counters.add(outcome);
     if (outcome === 'failed' && reason !== null) counters.failedBy(reason);
-    if (outcome === 'answered' && servedBy === 'fallback') {
+    if (outcome === 'answered' && this.#servedBy === 'fallback') {
       counters.add('fallback');
       if (reason !== null) counters.fallbackBy(reason);
     }
+    const held = this.#body.bytes;
     const kept = ring.write({
       id: this.#id,
       startedAt: this.#startedAt,
       latencyMs: now - this.#startedMono,
       method: this.#request.head.method,
       path: this.#request.head.target,
-      status,
-      servedBy,
+      status: this.#status,
+      servedBy: this.#servedBy,
       outcome,
       reason,
       traceparent: this.#traceparent,
       requestFields: this.#request.capturedFields,
-      answerFields: answer === null ? '' : answer.capturedFields,
-      requestBytes: this.#body.bytes,
+      answerFields: this.#answer === null ? '' : this.#answer.capturedFields,
+      requestBytes: held.length > traffic.maxBodyBytes ? held.subarray(0, traffic.maxBodyBytes) : held,
       requestTotalBytes: this.#body.totalBytes,
-      answerBytes: body.bytes,
-      answerTotalBytes: body.totalBytes,
+      answerBytes: this.#answerBody.bytes,
+      answerTotalBytes: this.#answerBody.totalBytes,
       pace: this.#pace,
     });
     counters.add(kept ? 'exchanges' : 'ringFull');

@@ -2,10 +2,11 @@
  * A client's connection: reads requests one after the other and gives each to a `Call`; the next one starts when its answer is out.
  */
 import type { Socket } from 'node:net';
+import { AnswerWriter } from './answer-writer.ts';
 import { BodyReader } from './body.ts';
 import { Call } from './call.ts';
+import type { Caller } from './caller.ts';
 import type { DataPath } from './data-path.ts';
-import type { Deadline } from './deadlines.ts';
 import { HEAD_END, hasBareLineFeed, type Refusal } from './framing.ts';
 import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
 import { writeOwnAnswer } from './own-answer.ts';
@@ -13,27 +14,25 @@ import { writeOwnAnswer } from './own-answer.ts';
 /** `closing`: all is said; what still comes is thrown away until the other side closes too. */
 type Phase = 'idle' | 'head' | 'body' | 'answer' | 'closing';
 
-export class ClientConnection implements Deadline {
+export class ClientConnection implements Caller {
   deadlineAt = Number.POSITIVE_INFINITY;
   readonly socket: Socket;
-  /** Whether reading waits for the upstream to take what it was sent. */
   bodyPaused = false;
   readonly #path: DataPath;
-  readonly #closed: (connection: ClientConnection) => void;
   #phase: Phase = 'idle';
   /** Bytes that came and were not read yet. */
   #held: Buffer | null = null;
   #consuming = false;
   #call: Call | null = null;
+  #answer: AnswerWriter | null = null;
   #body: BodyReader | null = null;
   /** When the present head began. */
   #startedAt = 0;
   #startedMono = 0;
 
-  constructor(socket: Socket, path: DataPath, closed: (connection: ClientConnection) => void) {
+  constructor(socket: Socket, path: DataPath) {
     this.socket = socket;
     this.#path = path;
-    this.#closed = closed;
     path.deadlines.add(this);
     path.deadlines.set(this, performance.now() + path.limits.headTimeoutMs);
     socket.on('data', (bytes: Buffer) => {
@@ -54,11 +53,9 @@ export class ClientConnection implements Deadline {
     socket.on('close', () => {
       this.#safely(() => this.#gone());
       path.deadlines.delete(this);
-      this.#closed(this);
     });
   }
 
-  /** Stops reading the request body until the upstream has taken more. */
   pauseBody(): void {
     this.bodyPaused = true;
     this.socket.pause();
@@ -70,7 +67,6 @@ export class ClientConnection implements Deadline {
     this.socket.resume();
   }
 
-  /** The call's answer is out. `keep`: another request may follow on this connection. */
   callEnded(keep: boolean): void {
     this.#call = null;
     this.#body = null;
@@ -83,14 +79,17 @@ export class ClientConnection implements Deadline {
     this.#resume();
   }
 
-  /** Breaks the connection off so that the answer cannot be taken for a whole one. */
-  breakOff(reset: boolean): void {
+  breakOff(): void {
     this.#call = null;
     this.#phase = 'closing';
     this.#path.deadlines.set(this, performance.now() + this.#path.limits.stallTimeoutMs);
     // Where the end of the connection is the end of the answer, only a reset tells the difference.
-    if (reset) this.socket.resetAndDestroy();
+    if (this.#answer?.endsWithConnection === true) this.socket.resetAndDestroy();
     else this.socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
   }
 
   /** Closes an idle connection; a busy one closes after its answer, since `draining` is set. */
@@ -183,8 +182,10 @@ export class ClientConnection implements Deadline {
     const pieces: Buffer[] = [];
     const next = body.read(input, end + 4, pieces);
     this.#path.counters.add('requests');
-    const call = new Call(this.#path, this, request, this.#startedAt, this.#startedMono);
+    const answer = new AnswerWriter(this.socket, head);
+    const call = new Call(this.#path, this, answer, request, this.#startedAt, this.#startedMono);
     this.#call = call;
+    this.#answer = answer;
     this.#body = body;
     this.#phase = body.done ? 'answer' : 'body';
     if (body.failure !== null) call.bodyBroken(body.failure);

@@ -1,7 +1,7 @@
 /**
  * What the data path has done, in shared memory: one thread writes, any thread reads.
  */
-import { REASONS, type Reason } from './reasons.ts';
+import { REASONS, type Reason, SESSION_ENDS, type SessionEnd } from './reasons.ts';
 
 const NAMES = [
   'connections',
@@ -12,9 +12,13 @@ const NAMES = [
   'refused',
   'fallback',
   'retried',
+  'queued',
+  'circuitOpened',
   'bugs',
   'exchanges',
   'ringFull',
+  'sessions',
+  'handshakesFailed',
 ] as const;
 
 /** The name of a single counter. */
@@ -38,27 +42,38 @@ export interface ProxyCounters {
   readonly fallback: number;
   /** Calls sent again on a fresh connection after a pooled one turned out to be closed. */
   readonly retried: number;
+  /** Calls that had to wait for a place at their upstream. */
+  readonly queued: number;
+  /** Times that an upstream's breaker opened. */
+  readonly circuitOpened: number;
   /** Faults of our own, each kept inside its connection. */
   readonly bugs: number;
   /** Exchanges handed to the analysis, and those dropped because its ring was full. */
   readonly exchanges: number;
   readonly ringFull: number;
+  /** HTTP/2 sessions of clients open now. */
+  readonly sessions: number;
+  /** TLS handshakes that came to nothing. */
+  readonly handshakesFailed: number;
   /** Failed calls by reason; zero ones included. */
   readonly failedBy: { readonly [R in Reason]: number };
   /** Calls answered by the fallback, by the reason why the primary did not. */
   readonly fallbackBy: { readonly [R in Reason]: number };
+  /** Ended HTTP/2 sessions of clients by reason. */
+  readonly sessionsEndedBy: { readonly [R in SessionEnd]: number };
 }
 
 const INDEX: ReadonlyMap<Counter, number> = new Map(NAMES.map((name, i) => [name, i]));
 const FAILED_BY = NAMES.length;
 const FALLBACK_BY = FAILED_BY + REASONS.length;
+const SESSIONS_ENDED_BY = FALLBACK_BY + REASONS.length;
 
 /** Float64 holds counts up to 2^53 and, aligned, is read and written whole. */
 export class Counters {
   readonly memory: SharedArrayBuffer;
   readonly #values: Float64Array;
 
-  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(8 * (FALLBACK_BY + REASONS.length))) {
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(8 * (SESSIONS_ENDED_BY + SESSION_ENDS.length))) {
     this.memory = memory;
     this.#values = new Float64Array(memory);
   }
@@ -75,11 +90,20 @@ export class Counters {
     this.#change(FALLBACK_BY + REASONS.indexOf(reason), 1);
   }
 
+  sessionEndedBy(reason: SessionEnd): void {
+    this.#change(SESSIONS_ENDED_BY + SESSION_ENDS.indexOf(reason), 1);
+  }
+
   read(): ProxyCounters {
     const plain = Object.fromEntries(NAMES.map((name, i) => [name, this.#values[i]!]));
-    const by = (from: number) => Object.fromEntries(REASONS.map((reason, i) => [reason, this.#values[from + i]!]));
-    // NAMES and REASONS are the very keys of the type.
-    return { ...plain, failedBy: by(FAILED_BY), fallbackBy: by(FALLBACK_BY) } as unknown as ProxyCounters;
+    const by = (words: readonly string[], from: number) => Object.fromEntries(words.map((word, i) => [word, this.#values[from + i]!]));
+    const tables = {
+      failedBy: by(REASONS, FAILED_BY),
+      fallbackBy: by(REASONS, FALLBACK_BY),
+      sessionsEndedBy: by(SESSION_ENDS, SESSIONS_ENDED_BY),
+    };
+    // The words are the very keys of the type.
+    return { ...plain, ...tables } as unknown as ProxyCounters;
   }
 
   #change(index: number, amount: number): void {

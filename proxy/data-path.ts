@@ -3,7 +3,7 @@
  */
 import type { Counters } from './counters.ts';
 import type { Deadlines } from './deadlines.ts';
-import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
+import type { OutgoingRequest } from './forward.ts';
 import type { Refusal } from './framing.ts';
 import type { Limits } from './limits.ts';
 import type { Memo } from './memo.ts';
@@ -12,13 +12,13 @@ import type { Traffic } from './traffic.ts';
 
 export interface DataPath {
   readonly traffic: Traffic;
-  readonly limits: Limits;
+  /** Those of the present policy. */
+  limits: Limits;
   readonly deadlines: Deadlines;
   readonly counters: Counters;
   readonly ring: RingWriter;
   /** Request heads by their text, read and made ready to go on. */
   readonly requests: Memo<OutgoingRequest | Refusal>;
-  readonly answers: Memo<OutgoingAnswer | Refusal>;
   /** Whether answers now end their connections. */
   draining: boolean;
   /** Tells of a fault of our own that was kept inside one connection. */

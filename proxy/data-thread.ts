@@ -3,7 +3,6 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Counters } from './counters.ts';
-import type { Limits } from './limits.ts';
 import { RingWriter } from './ring.ts';
 import { type Address, DataServer } from './server.ts';
 import type { TrafficOptions } from './traffic.ts';
@@ -13,7 +12,6 @@ export interface ThreadData {
   readonly listen: Address;
   readonly traffic: TrafficOptions;
   readonly active: string;
-  readonly limits: Limits;
   readonly ring: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
 }
@@ -39,10 +37,9 @@ if (parentPort !== null) {
   const reply = (message: Reply) => port.postMessage(message);
   // `openProxy` starts this thread with exactly that.
   const data = workerData as ThreadData;
-  const server = new DataServer({
+  const server = await DataServer.create({
     ...data.traffic,
     active: data.active,
-    limits: data.limits,
     ring: new RingWriter(data.ring),
     counters: new Counters(data.counters),
     report: (fault) => reply({ kind: 'fault', text: fault instanceof Error ? (fault.stack ?? fault.message) : String(fault) }),
@@ -54,7 +51,7 @@ if (parentPort !== null) {
         server.traffic.setRoute(order.to);
         break;
       case 'configure':
-        server.traffic.configure(order.traffic);
+        await server.configure(order.traffic);
         break;
       case 'drain':
         await server.drain(order.timeoutMs);

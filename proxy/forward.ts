@@ -32,11 +32,18 @@ export interface OutgoingAnswer {
 const HOP_BY_HOP = ['connection', 'proxy-connection', 'keep-alive', 'te', 'transfer-encoding', 'upgrade', 'http2-settings', 'proxy'];
 /** Written anew below or by the call; what a caller sends under these names goes no further. */
 const DROPPED_FROM_REQUESTS = new Set([...HOP_BY_HOP, 'content-length', 'x-driftline-id', 'x-driftline-hop', 'traceparent']);
-const DROPPED_FROM_ANSWERS = new Set([...HOP_BY_HOP, 'content-length', 'x-driftline-id', 'x-driftline-served-by', 'x-driftline-reason']);
+export const DROPPED_FROM_ANSWERS = new Set([
+  ...HOP_BY_HOP,
+  'content-length',
+  'x-driftline-id',
+  'x-driftline-served-by',
+  'x-driftline-reason',
+]);
 const GUARDED = new Set([...DROPPED_FROM_REQUESTS, 'host', 'expect', 'trailer', 'tracestate', 'x-request-id', 'ce-id', 'authorization']);
 /** Not removable by naming them in Connection: the message would change its meaning. */
 const IMMUNE = new Set(['host', 'expect']);
-const SECRET = new Set(['authorization', 'cookie', 'set-cookie', 'proxy-authorization']);
+/** Fields whose values are not recorded. */
+export const SECRET = new Set(['authorization', 'cookie', 'set-cookie', 'proxy-authorization']);
 const VISIBLE_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** Prepares a request for the upstream. */

@@ -69,6 +69,7 @@ const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: (.*))?$/;
 const UNCLEAN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
 const HOST = /^[A-Za-z0-9.\-_~!$&'()*+,;=%:[\]]*$/;
 const DIGITS = /^\d{1,15}$/;
+const FRAMING_NAME = /^(content-length|transfer-encoding)$/i;
 
 /** Reads a request head, given as latin1 text without its final blank line. */
 export function parseRequestHead(head: string): RequestHead | Refusal {
@@ -78,21 +79,33 @@ export function parseRequestHead(head: string): RequestHead | Refusal {
   if (line === null) return bad('the request line is not `METHOD target HTTP/1.1`');
   const [, method = '', target = '', major, minor] = line;
   if (major !== '1' || (minor !== '0' && minor !== '1')) return refuse(505, 'not-supported', 'only HTTP/1.1 and HTTP/1.0 are spoken here');
+  const fields = parseFields(head, lineEnd + 2);
+  return 'kind' in fields ? fields : requestHead(method, target, minor === '1' ? 1 : 0, fields, head.slice(lineEnd + 2));
+}
+
+/** A request head from its parts, whoever has read them; `text` is its field lines. */
+export function requestHead(
+  method: string,
+  target: string,
+  minorVersion: 0 | 1,
+  fields: readonly Header[],
+  text: string,
+): RequestHead | Refusal {
   if (!METHODS.has(method)) return refuse(501, 'not-supported', 'this method is not passed on');
   // Absolute form is left out on purpose: it can name another host than Host does.
   if (target !== '*' ? !target.startsWith('/') || target.includes('#') : method !== 'OPTIONS') {
     return bad('the request target must be a path');
   }
-  const scan = parseFields(head, lineEnd + 2);
-  if (scan.kind === 'refused') return scan;
-  const minorVersion = minor === '1' ? 1 : 0;
-  if (scan.hosts.length > 1 || (minorVersion === 1 && scan.hosts.length === 0)) return bad('exactly one Host is needed');
-  if (scan.hosts.length === 1 && !HOST.test(scan.hosts[0]!)) return bad('Host is not a host');
-  if (scan.chunked && minorVersion === 0) return bad('Transfer-Encoding on HTTP/1.0');
+  const found = readFields(fields, text);
+  if ('kind' in found) return found;
+  const { hosts, names, chunked, contentLength } = found;
+  if (hosts.length > 1 || (minorVersion === 1 && hosts.length === 0)) return bad('exactly one Host is needed');
+  if (hosts.length === 1 && !HOST.test(hosts[0]!)) return bad('Host is not a host');
+  if (chunked && minorVersion === 0) return bad('Transfer-Encoding on HTTP/1.0');
   let expectsContinue = false;
-  for (let i = 0; i < scan.names.length; i++) {
-    const name = scan.names[i];
-    const value = scan.fields[i]![1].toLowerCase();
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    const value = fields[i]![1].toLowerCase();
     if (name === 'upgrade' && value.includes('websocket')) return refuse(501, 'not-supported', 'WebSocket is not passed on');
     if (name !== 'expect') continue;
     if (value !== '100-continue') return refuse(417, 'not-supported', 'only `Expect: 100-continue` can be met');
@@ -103,10 +116,10 @@ export function parseRequestHead(head: string): RequestHead | Refusal {
     method,
     target,
     minorVersion,
-    framing: scan.chunked ? 'chunked' : scan.contentLength === null ? 'none' : 'length',
-    keepAlive: keepsAlive(minorVersion, scan.connection),
+    framing: chunked ? 'chunked' : contentLength === null ? 'none' : 'length',
+    keepAlive: keepsAlive(minorVersion, found.connection),
     expectsContinue,
-    ...scan.found,
+    ...found,
   };
 }
 
@@ -116,18 +129,24 @@ export function parseAnswerHead(head: string): AnswerHead | Refusal {
   const lineEnd = endOfLine(head, 0);
   const line = STATUS_LINE.exec(head.slice(0, lineEnd));
   if (line === null) return bad('the status line is not `HTTP/1.1 NNN reason`');
-  const scan = parseFields(head, lineEnd + 2);
-  if (scan.kind === 'refused') return scan;
-  const minorVersion = line[1] === '1' ? 1 : 0;
-  if (scan.chunked && minorVersion === 0) return bad('Transfer-Encoding on HTTP/1.0');
-  return {
-    kind: 'answer',
-    status: Number(line[2]),
-    reasonPhrase: line[3] ?? '',
-    minorVersion,
-    keepAlive: keepsAlive(minorVersion, scan.connection),
-    ...scan.found,
-  };
+  const fields = parseFields(head, lineEnd + 2);
+  if ('kind' in fields) return fields;
+  return answerHead(Number(line[2]), line[3] ?? '', line[1] === '1' ? 1 : 0, fields, head.slice(lineEnd + 2));
+}
+
+/** An answer head from its parts, whoever has read them; `text` is its field lines. */
+export function answerHead(
+  status: number,
+  reasonPhrase: string,
+  minorVersion: 0 | 1,
+  fields: readonly Header[],
+  text: string,
+): AnswerHead | Refusal {
+  if (status < 100 || status > 599) return bad('the status is none');
+  const found = readFields(fields, text);
+  if ('kind' in found) return found;
+  if (found.chunked && minorVersion === 0) return bad('Transfer-Encoding on HTTP/1.0');
+  return { kind: 'answer', status, reasonPhrase, minorVersion, keepAlive: keepsAlive(minorVersion, found.connection), ...found };
 }
 
 /** How the body of an answer to `method` ends. */
@@ -158,25 +177,33 @@ export function splitFields(text: string): Header[] {
   return fields;
 }
 
-type Scan = Refusal | (Fields & { readonly kind: 'fields'; readonly found: Fields });
-
-function parseFields(head: string, from: number): Scan {
+function parseFields(head: string, from: number): Header[] | Refusal {
   const fields: Header[] = [];
-  const names: string[] = [];
-  const connection: string[] = [];
-  const hosts: string[] = [];
-  let contentLength: number | null = null;
-  let chunked = false;
   for (let at = from; at < head.length; ) {
     const end = endOfLine(head, at);
     const colon = head.indexOf(':', at);
     const name = colon === -1 || colon > end ? '' : head.slice(at, colon);
     // A folded line begins with a blank and a blank before the colon ends the name: neither is a token (§5.1, §5.2).
     if (!TOKEN.test(name)) return bad('a field line is not `name: value`');
-    if (fields.length === MAX_FIELDS) return refuse(431, 'head-too-large', `more than ${MAX_FIELDS} fields`);
-    const value = trimBlanks(head, colon + 1, end);
+    if (fields.length === MAX_FIELDS) return tooManyFields();
+    // Readers differ on a TAB beside these two values, so none is borne.
+    if (FRAMING_NAME.test(name) && head.slice(colon, end).includes('\t')) return bad(`${name} with a TAB`);
+    fields.push([name, trimBlanks(head, colon + 1, end)]);
+    at = end + 2;
+  }
+  return fields;
+}
+
+/** What the fields say of framing and connection. */
+function readFields(fields: readonly Header[], text: string): Fields | Refusal {
+  if (fields.length > MAX_FIELDS) return tooManyFields();
+  const names: string[] = [];
+  const connection: string[] = [];
+  const hosts: string[] = [];
+  let contentLength: number | null = null;
+  let chunked = false;
+  for (const [name, value] of fields) {
     const lower = name.toLowerCase();
-    fields.push([name, value]);
     names.push(lower);
     switch (lower) {
       case 'host':
@@ -187,22 +214,23 @@ function parseFields(head: string, from: number): Scan {
         break;
       case 'content-length':
         if (contentLength !== null) return bad('Content-Length is given twice');
-        // Readers differ on a TAB beside these two values, so none is borne.
-        if (!DIGITS.test(value) || head.slice(colon, end).includes('\t')) return bad('Content-Length is not a number');
+        if (!DIGITS.test(value)) return bad('Content-Length is not a number');
         contentLength = Number(value);
         break;
       case 'transfer-encoding':
-        if (chunked || value.toLowerCase() !== 'chunked' || head.slice(colon, end).includes('\t')) {
+        if (chunked || value.toLowerCase() !== 'chunked') {
           return refuse(501, 'not-supported', 'the only transfer coding is `chunked`, once');
         }
         chunked = true;
         break;
     }
-    at = end + 2;
   }
   if (chunked && contentLength !== null) return bad('Content-Length beside Transfer-Encoding');
-  const found = { fields, names, contentLength, chunked, connection, hosts, text: head.slice(from) };
-  return { kind: 'fields', found, ...found };
+  return { fields, names, contentLength, chunked, connection, hosts, text };
+}
+
+function tooManyFields(): Refusal {
+  return refuse(431, 'head-too-large', `more than ${MAX_FIELDS} fields`);
 }
 
 function keepsAlive(minorVersion: 0 | 1, connection: readonly string[]): boolean {

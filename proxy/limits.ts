@@ -1,36 +1,48 @@
 /**
  * How much and how long the data path bears with anyone. `node:net` sets no bounds of its own.
  */
+import type { BreakerOptions, TrafficLimits } from '../contracts/policy.ts';
 
 /** Times in milliseconds; counts per data thread. */
-export interface Limits {
-  /** Client connections open at once; the next one is told 503 and closed. */
-  readonly maxClients: number;
-  /** Connections to one upstream at once; a call beyond them fails as `overloaded`. */
-  readonly maxUpstreamConnections: number;
-  /** From the first byte of a head to its end, on either side. */
-  readonly headTimeoutMs: number;
-  /** Longest silence within a body, and longest wait for a reader that takes nothing. */
-  readonly stallTimeoutMs: number;
-  /** A client connection between two requests. */
-  readonly keepAliveMs: number;
-  readonly connectTimeoutMs: number;
-  /** A pooled upstream connection between two calls. Below the five seconds after which common model servers hang up. */
-  readonly upstreamIdleMs: number;
+export interface Limits extends TrafficLimits {
   /** How long the rest of a refused request is read and thrown away, so that a reset does not overtake the answer. */
   readonly lingerMs: number;
+  /** HTTP/2 connections of clients at once; the next one is told to go (ENHANCE_YOUR_CALM). */
+  readonly maxSessions: number;
+  /** An HTTP/2 connection, on either side, without a stream. */
+  readonly sessionIdleMs: number;
+  /** From then on a client's HTTP/2 connection takes no new streams (GOAWAY), so that load spreads anew. */
+  readonly sessionAgeMs: number;
+  /** A gRPC call in which nothing moves either way. */
+  readonly streamIdleMs: number;
 }
 
+/** What holds without a policy; a test keeps the policy's defaults equal to these. */
 export const DEFAULT_LIMITS: Limits = {
   maxClients: 1024,
-  maxUpstreamConnections: 1024,
+  // No cap of its own: behind a gateway all calls come from one address.
+  maxClientsPerAddress: 1024,
   headTimeoutMs: 10_000,
   stallTimeoutMs: 60_000,
   keepAliveMs: 75_000,
+  minBytesPerSecond: 240,
+  rateGraceMs: 5_000,
+  maxRequestBytes: Number.POSITIVE_INFINITY,
+  maxUpstreamConnections: 1024,
+  maxQueuedCalls: 1024,
+  maxQueuedBytes: 16 * 1024 * 1024,
+  queueTimeoutMs: 5_000,
   connectTimeoutMs: 3_000,
+  // Below the five seconds after which common model servers hang up.
   upstreamIdleMs: 4_000,
   lingerMs: 2_000,
+  maxSessions: 256,
+  sessionIdleMs: 300_000,
+  sessionAgeMs: 3_600_000,
+  streamIdleMs: 300_000,
 };
+
+export const DEFAULT_BREAKER: BreakerOptions = { failures: 5, share: 0.5, ofLast: 50, openMs: 2_000 };
 
 /** Bytes of a head, request or status line included. */
 export const MAX_HEAD_BYTES = 64 * 1024;
@@ -42,6 +54,20 @@ export const MAX_TRAILER_BYTES = 16 * 1024;
 export const MAX_INTERIM_ANSWERS = 32;
 /** Bytes of pipelined requests kept while a call is running. */
 export const MAX_PIPELINED_BYTES = 64 * 1024;
+/** Bytes of a request's body that are held whatever the analysis copies, so that the call can be sent again. */
+export const MAX_REPLAY_BYTES = 64 * 1024;
+/** Streams at once on one HTTP/2 connection, on either side. */
+export const MAX_STREAMS = 100;
+/** Fields of an HTTP/2 header list, pseudo-fields included. */
+export const MAX_HEADER_PAIRS = 100;
+/** What an HTTP/2 session may hold in buffers, header tables and unacknowledged frames. */
+export const SESSION_MEMORY_MIB = 10;
+/** Bytes of a stream that its sender may be ahead of its reader. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
+/** HTTP/2 connections to one upstream. */
+export const MAX_UPSTREAM_SESSIONS = 32;
+/** How long after a call's own deadline the upstream's word is still waited for. */
+export const DEADLINE_GRACE_MS = 500;
 /** `x-driftline-hop` above this is a loop. */
 export const MAX_HOPS = 3;
 /** Until the fallback's first answer byte. */

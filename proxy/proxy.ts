@@ -3,27 +3,42 @@
  */
 import { Worker } from 'node:worker_threads';
 import { ConfigError } from '../contracts/errors.ts';
-import type { Upstream } from '../contracts/policy.ts';
+import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/policy.ts';
 import { Counters, type ProxyCounters } from './counters.ts';
+import type { Pem } from './credentials.ts';
 import type { Order, Reply, ThreadData } from './data-thread.ts';
-import { DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { DEFAULT_BREAKER, DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { openFileLimit, withinOpenFiles } from './open-files.ts';
 import { createRing, DEFAULT_RING_BYTES } from './ring.ts';
-import { checkRoute } from './traffic.ts';
+import { checkRoute, type TrafficOptions } from './traffic.ts';
 
-export interface ProxyOptions {
-  /** Port 0 = any free one. */
-  readonly listen: { readonly host: string; readonly port: number };
+/** What can be changed while it runs. */
+export interface TrafficChoice {
   /** The first is the primary. */
   readonly upstreams: readonly Upstream[];
   /** The scorer's HTTP server on loopback, or null. */
   readonly fallback: { readonly host: string; readonly port: number } | null;
-  /** An upstream's name, or `fallback`. */
-  readonly active: string;
   /** Bytes of each body that are copied for analysis. */
   readonly maxBodyBytes: number;
+  readonly limits?: Partial<Limits>;
+  /** Who reads HTTP/1.1 of new connections; `driftline` when not given. */
+  readonly parser?: Parser;
+  /** `all` when not given. */
+  readonly retry?: Retry;
+  readonly breaker?: BreakerOptions | null;
+  /** The data port's own certificate; served in the clear when not given. */
+  readonly certificate?: Pem | null;
+  /** For TLS toward upstreams, by their names. */
+  readonly credentials?: { readonly [upstream: string]: Pem };
+}
+
+export interface ProxyOptions extends TrafficChoice {
+  /** Port 0 = any free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** An upstream's name, or `fallback`. */
+  readonly active: string;
   /** A power of two; 16 MiB when not given. */
   readonly ringBytes?: number;
-  readonly limits?: Partial<Limits>;
   /** Hears of faults of our own: kept inside a connection (`fatal` false), or the end of the data thread. Without it they are thrown or warned of. */
   readonly onFault?: (fault: Error, fatal: boolean) => void;
 }
@@ -37,8 +52,8 @@ export interface Proxy {
   route(): string;
   /** @throws ConfigError `unknown-route`; nothing has changed then. */
   setRoute(to: string): Promise<{ readonly before: string; readonly after: string }>;
-  /** Takes other upstreams for new calls; a route to one that is gone falls back to the primary. */
-  configure(change: Pick<ProxyOptions, 'upstreams' | 'fallback' | 'maxBodyBytes'>): Promise<void>;
+  /** Takes other upstreams and limits for new calls, the rest stays; a route to an upstream that is gone falls back to the primary. */
+  configure(change: Partial<TrafficChoice>): Promise<void>;
   /** Stops accepting, lets running calls end with `Connection: close`, breaks off what is left after `timeoutMs`. */
   drain(timeoutMs: number): Promise<void>;
   /** Breaks everything off. Safe twice. */
@@ -61,12 +76,12 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   const ring = createRing(options.ringBytes ?? DEFAULT_RING_BYTES);
   const counters = new Counters();
   const onFault = options.onFault ?? loud;
-  let traffic = trafficOf(options);
+  let choice: TrafficChoice = options;
+  const traffic = trafficOf(choice);
   const workerData: ThreadData = {
     listen,
     traffic,
     active: options.active,
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
     ring,
     counters: counters.memory,
   };
@@ -129,15 +144,15 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     counters: () => counters.read(),
     route: () => route,
     async setRoute(to) {
-      checkRoute(to, traffic);
+      checkRoute(to, choice);
       const reply = await order({ kind: 'route', to });
       route = reply.route;
       return { before: reply.before, after: reply.route };
     },
     async configure(change) {
-      const next = trafficOf(change);
-      const reply = await order({ kind: 'configure', traffic: next });
-      traffic = next;
+      const next = { ...choice, ...change };
+      const reply = await order({ kind: 'configure', traffic: trafficOf(next) });
+      choice = next;
       route = reply.route;
     },
     async drain(timeoutMs) {
@@ -156,10 +171,21 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
 
 type DistributedOmit<T> = T extends unknown ? Omit<T, 'number'> : never;
 
-function trafficOf(options: Pick<ProxyOptions, 'upstreams' | 'fallback' | 'maxBodyBytes'>) {
-  const { upstreams, fallback, maxBodyBytes } = options;
+function trafficOf(choice: TrafficChoice): TrafficOptions {
+  const { upstreams, fallback, maxBodyBytes, limits, parser = 'driftline', retry = 'all', breaker = DEFAULT_BREAKER } = choice;
+  const { certificate = null, credentials = {} } = choice;
   if (upstreams.length === 0) throw new ConfigError('no-upstream', 'proxy: no upstream is given; name the model server with --upstream');
-  return { upstreams, fallback, maxBodyBytes };
+  return {
+    upstreams,
+    fallback,
+    maxBodyBytes,
+    limits: withinOpenFiles({ ...DEFAULT_LIMITS, ...limits }, openFileLimit()),
+    parser,
+    retry,
+    breaker,
+    certificate,
+    credentials,
+  };
 }
 
 function loud(fault: Error, fatal: boolean): void {

@@ -4,12 +4,12 @@
  * Field lines travel as text and are taken apart by the reader, whose time costs no caller anything.
  *
  * ```
- *   0 i32 record size in bytes, multiple of 8     40 u32 × 8 lengths of the texts: id, method, path, served-by, reason,
- *   4 u16 status, u8 outcome, u8 has a reason              traceparent, request fields, answer fields
- *   8 f64 started at     16 f64 latency           72 u32 × 2 kept bytes of request, answer
- *  24 f64 total bytes of request, 32 of answer    80 u32 × 2 where these lie in the record
- *  88 f32 × 3 first byte, last byte, longest gap 100 u32 reads of the answer, 104 u32 marks kept of them
- * 108 f32 ms, u32 bytes for each mark; texts, request bytes, answer bytes
+ *   0 i32 record size in bytes, multiple of 8     40 u32 × 9 lengths of the texts: id, method, path, served-by, reason,
+ *   4 u16 status, u8 outcome, u8 has a reason              traceparent, request fields, answer fields, trailers
+ *   8 f64 started at     16 f64 latency           76 u32 × 2 kept bytes of request, answer
+ *  24 f64 total bytes of request, 32 of answer    84 u32 × 2 where these lie in the record
+ *  92 f32 × 3 first byte, last byte, longest gap 104 u32 reads of the answer, 108 u32 marks kept of them
+ * 112 f32 ms, u32 bytes for each mark; texts, request bytes, answer bytes
  * ```
  */
 import type { AnswerTiming, Exchange, Outcome } from '../contracts/exchange.ts';
@@ -31,6 +31,8 @@ export interface CapturedCall {
   /** CRLF-separated field lines, secrets already taken out. */
   readonly requestFields: string;
   readonly answerFields: string;
+  /** Absent = the answer had none. */
+  readonly answerTrailers?: string;
   readonly requestBytes: Uint8Array;
   readonly requestTotalBytes: number;
   readonly answerBytes: Uint8Array;
@@ -39,8 +41,8 @@ export interface CapturedCall {
   readonly pace?: AnswerPace;
 }
 
-const HEAD_BYTES = 108;
-const PACE_AT = 88;
+const HEAD_BYTES = 112;
+const PACE_AT = 92;
 const MARK_BYTES = 8;
 /** Room to move a body within: see `aligned`. */
 const SLACK_BYTES = 7;
@@ -57,7 +59,8 @@ export function sizeOf(call: CapturedCall): number {
     (call.reason === null ? 0 : call.reason.length) +
     call.traceparent.length +
     call.requestFields.length +
-    call.answerFields.length;
+    call.answerFields.length +
+    (call.answerTrailers?.length ?? 0);
   return (
     (HEAD_BYTES + MARK_BYTES * markCount(call) + texts + call.requestBytes.length + call.answerBytes.length + 2 * SLACK_BYTES + 7) & ~7
   );
@@ -66,6 +69,7 @@ export function sizeOf(call: CapturedCall): number {
 /** Writes the call at `at`, which is a multiple of 8. `view` and `bytes` show the same memory. */
 export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view: DataView, at: number): void {
   const reason = call.reason ?? '';
+  const trailers = call.answerTrailers ?? '';
   view.setInt32(at, size, true);
   view.setUint16(at + 4, call.status, true);
   view.setUint8(at + 6, OUTCOMES.indexOf(call.outcome));
@@ -82,8 +86,9 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setUint32(at + LENGTHS_AT + 20, call.traceparent.length, true);
   view.setUint32(at + LENGTHS_AT + 24, call.requestFields.length, true);
   view.setUint32(at + LENGTHS_AT + 28, call.answerFields.length, true);
-  view.setUint32(at + LENGTHS_AT + 32, call.requestBytes.length, true);
-  view.setUint32(at + LENGTHS_AT + 36, call.answerBytes.length, true);
+  view.setUint32(at + LENGTHS_AT + 32, trailers.length, true);
+  view.setUint32(at + LENGTHS_AT + 36, call.requestBytes.length, true);
+  view.setUint32(at + LENGTHS_AT + 40, call.answerBytes.length, true);
   let to = at + HEAD_BYTES;
   const { pace } = call;
   const marks = markCount(call);
@@ -99,10 +104,11 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   to += bytes.write(call.id + call.method + call.path + call.servedBy + reason + call.traceparent, to, 'latin1');
   to += bytes.write(call.requestFields, to, 'latin1');
   to += bytes.write(call.answerFields, to, 'latin1');
+  to += bytes.write(trailers, to, 'latin1');
   const requestAt = aligned(to, call.requestBytes);
   const answerAt = aligned(requestAt + call.requestBytes.length, call.answerBytes);
-  view.setUint32(at + 80, requestAt - at, true);
-  view.setUint32(at + 84, answerAt - at, true);
+  view.setUint32(at + 84, requestAt - at, true);
+  view.setUint32(at + 88, answerAt - at, true);
   bytes.set(call.requestBytes, requestAt);
   bytes.set(call.answerBytes, answerAt);
 }
@@ -136,9 +142,10 @@ export function decodeExchange(record: Buffer): Exchange {
   const traceparent = text(5);
   const requestHeaders = splitFields(text(6));
   const responseHeaders = splitFields(text(7));
+  const responseTrailers = splitFields(text(8));
   const body = (i: number) => {
-    const start = record.readUInt32LE(80 + 4 * i);
-    return record.subarray(start, start + length(8 + i));
+    const start = record.readUInt32LE(84 + 4 * i);
+    return record.subarray(start, start + length(9 + i));
   };
   return {
     id,
@@ -153,6 +160,7 @@ export function decodeExchange(record: Buffer): Exchange {
     traceparent,
     requestHeaders,
     responseHeaders,
+    ...(responseTrailers.length === 0 ? {} : { responseTrailers }),
     request: { bytes: body(0), totalBytes: record.readDoubleLE(24) },
     response: { bytes: body(1), totalBytes: record.readDoubleLE(32) },
     ...(timing === null ? {} : { timing }),

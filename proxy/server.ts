@@ -1,22 +1,24 @@
 /**
- * The data port: accepts connections, hands each to a `ClientConnection`, and can stop accepting without breaking a call.
+ * The data port: accepts connections, has them received, and can stop accepting without breaking a call.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Parser } from '../contracts/policy.ts';
 import { ClientConnection } from './client-connection.ts';
+import { ClientCount } from './client-count.ts';
 import type { Counters } from './counters.ts';
 import type { DataPath } from './data-path.ts';
 import { Deadlines } from './deadlines.ts';
 import { prepareAnswer, prepareRequest } from './forward.ts';
 import { parseAnswerHead, parseRequestHead } from './framing.ts';
-import type { Limits } from './limits.ts';
 import { Memo } from './memo.ts';
+import { NodeClients } from './node-clients.ts';
 import { writeOwnAnswer } from './own-answer.ts';
+import { type Holder, Reception } from './reception.ts';
 import type { RingWriter } from './ring.ts';
-import { Traffic, type TrafficOptions } from './traffic.ts';
+import { type MakeTransport, Traffic, type TrafficOptions, transportsOf } from './traffic.ts';
 
 export interface ServerOptions extends TrafficOptions {
   readonly active: string;
-  readonly limits: Limits;
   readonly ring: RingWriter;
   readonly counters: Counters;
   /** Hears of faults of our own that were kept inside one connection. */
@@ -31,19 +33,34 @@ export interface Address {
 export class DataServer {
   readonly #path: DataPath;
   readonly #server: Server;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #reception: Reception;
+  /** Accepted sockets. */
+  readonly #connections = new Set<Socket>();
+  readonly #count = new ClientCount();
+  #parser: Parser;
+  #node: NodeClients | null = null;
   /** Called when the last connection has closed. */
   #whenEmpty: (() => void) | null = null;
 
-  constructor(options: ServerOptions) {
-    const { limits, counters, ring } = options;
+  /** @throws ConfigError when `active` is unknown. */
+  static async create(options: ServerOptions): Promise<DataServer> {
+    return new DataServer(options, await transportsOf(options.parser));
+  }
+
+  private constructor(options: ServerOptions, makeTransport: MakeTransport) {
+    const { limits, counters, ring, parser } = options;
     const deadlines = new Deadlines();
     const report = (fault: unknown) => {
       counters.add('bugs');
       options.report(fault);
     };
+    const answers = new Memo((text: string) => {
+      const head = parseAnswerHead(text);
+      return head.kind === 'refused' ? head : prepareAnswer(head);
+    });
+    this.#parser = parser;
     this.#path = {
-      traffic: new Traffic(options, options.active, limits, deadlines, report),
+      traffic: new Traffic(options, options.active, { deadlines, answers, report }, makeTransport),
       limits,
       deadlines,
       counters,
@@ -52,14 +69,12 @@ export class DataServer {
         const head = parseRequestHead(text);
         return head.kind === 'refused' ? head : prepareRequest(head);
       }),
-      answers: new Memo((text) => {
-        const head = parseAnswerHead(text);
-        return head.kind === 'refused' ? head : prepareAnswer(head);
-      }),
       draining: false,
       report,
     };
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#reception = new Reception(this.#path, (socket) => this.#serveHttp1(socket));
+    this.#reception.secure(options.certificate);
+    this.#server = createServer({ noDelay: true }, (socket) => this.#safely(socket, () => this.#accept(socket)));
   }
 
   /** Rejects with the system's error when the address cannot be had. */
@@ -81,11 +96,25 @@ export class DataServer {
     return this.#path.traffic;
   }
 
+  /**
+   * Takes other upstreams, limits, certificates and another parser for what begins from now on.
+   *
+   * @throws Error when a certificate cannot be used.
+   */
+  async configure(options: TrafficOptions): Promise<void> {
+    const makeTransport = await transportsOf(options.parser);
+    this.#reception.secure(options.certificate);
+    this.#parser = options.parser;
+    this.#path.limits = options.limits;
+    this.#path.traffic.configure(options, makeTransport);
+    this.#node?.configure(options.limits);
+  }
+
   /** Accepts no more, lets running calls end, then breaks off what is left after `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
     this.#path.draining = true;
     if (this.#server.listening) this.#server.close();
-    for (const connection of [...this.#connections]) connection.drain();
+    this.#reception.drain();
     if (this.#connections.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);
@@ -95,34 +124,68 @@ export class DataServer {
         };
       });
     }
-    for (const connection of [...this.#connections]) connection.socket.destroy();
+    this.#reception.destroy();
+    for (const socket of [...this.#connections]) socket.destroy();
   }
 
   /** Breaks everything off. Safe twice and without listening. */
   async close(): Promise<void> {
     await this.drain(0);
+    this.#node?.close();
     this.#path.traffic.close();
     this.#path.deadlines.close();
   }
 
   #accept(socket: Socket): void {
     const { counters, limits } = this.#path;
-    if (this.#connections.size >= limits.maxClients) {
-      counters.add('refused');
-      const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: 'too many connections', id: null }, 'close');
-      // Whatever becomes of this socket, it was none of ours.
-      socket.on('error', () => {});
-      socket.write(head + body, 'latin1');
-      socket.destroySoon();
+    const address = socket.remoteAddress ?? '';
+    if (!this.#count.enter(address, limits)) {
+      this.#refuse(socket);
       return;
     }
-    counters.add('connections');
-    this.#connections.add(
-      new ClientConnection(socket, this.#path, (connection) => {
-        this.#connections.delete(connection);
-        counters.add('connections', -1);
+    // First of all, so that whatever happens to the connection is seen.
+    this.#connections.add(socket);
+    socket.on('close', () =>
+      this.#safely(socket, () => {
+        this.#connections.delete(socket);
+        this.#count.leave(address);
         if (this.#connections.size === 0) this.#whenEmpty?.();
+        counters.add('connections', -1);
       }),
     );
+    counters.add('connections');
+    this.#reception.receive(socket);
+  }
+
+  #serveHttp1(socket: Socket): Holder {
+    if (this.#parser === 'driftline') return new ClientConnection(socket, this.#path);
+    this.#node ??= new NodeClients(this.#path);
+    const node = this.#node;
+    node.accept(socket);
+    return { drain: () => node.drain(socket), destroy: () => socket.destroy() };
+  }
+
+  /** A fault of ours costs the connection it happened on. */
+  #safely(socket: Socket, what: () => void): void {
+    try {
+      what();
+    } catch (fault) {
+      this.#path.report(fault);
+      socket.destroy();
+    }
+  }
+
+  #refuse(socket: Socket): void {
+    this.#path.counters.add('refused');
+    // Whatever becomes of this socket, it was none of ours.
+    socket.on('error', () => {});
+    if (this.#reception.isSecure) {
+      // Nothing can be said before a handshake.
+      socket.destroy();
+      return;
+    }
+    const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: 'too many connections', id: null }, 'close');
+    socket.write(head + body, 'latin1');
+    socket.destroySoon();
   }
 }

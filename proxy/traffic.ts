@@ -2,10 +2,16 @@
  * Where calls go: the upstreams, the fallback, and the route that a rollback turns.
  */
 import { ConfigError } from '../contracts/errors.ts';
-import type { Upstream } from '../contracts/policy.ts';
-import type { Deadlines } from './deadlines.ts';
+import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/policy.ts';
+import { Admission } from './admission.ts';
+import type { Transport } from './attempt.ts';
+import { Breaker } from './breaker.ts';
+import { NO_PEM, type Pem } from './credentials.ts';
+import { clientTls, type Destination } from './dial.ts';
+import { UpstreamSessions } from './http2/upstream-sessions.ts';
 import { FALLBACK_TIMEOUT_MS, type Limits } from './limits.ts';
-import { UpstreamPool } from './upstream.ts';
+import type { Target } from './target.ts';
+import { ConnectionPool, type PoolTools } from './upstream.ts';
 
 /** An HTTP server on loopback that answers in the caller's protocol. */
 export interface FallbackAddress {
@@ -19,10 +25,27 @@ export interface TrafficOptions {
   readonly fallback: FallbackAddress | null;
   /** Bytes of each body that are copied. */
   readonly maxBodyBytes: number;
+  readonly limits: Limits;
+  readonly parser: Parser;
+  readonly retry: Retry;
+  readonly breaker: BreakerOptions | null;
+  /** The data port's own certificate; with `ca`, clients must have one. Null = it is served in the clear. */
+  readonly certificate: Pem | null;
+  /** For TLS toward upstreams, by their names. */
+  readonly credentials: { readonly [upstream: string]: Pem };
 }
 
 const FALLBACK = 'fallback';
 const ANSWER_BYTES = 256 * 1024;
+
+export type MakeTransport = (upstream: Destination, limits: Limits, tools: PoolTools) => Transport;
+
+/** Who opens connections for `parser`. undici is loaded only for those who ask for it. */
+export async function transportsOf(parser: Parser): Promise<MakeTransport> {
+  if (parser === 'driftline') return (upstream, limits, tools) => new ConnectionPool(upstream, limits, tools);
+  const { UndiciTransport } = await import('./undici-transport.ts');
+  return (upstream, limits, tools) => new UndiciTransport(upstream, limits, tools.report);
+}
 
 /** @throws ConfigError `unknown-route` when `name` is neither an upstream's nor that of a fallback that exists. */
 export function checkRoute(name: string, options: Pick<TrafficOptions, 'upstreams' | 'fallback'>): void {
@@ -33,31 +56,34 @@ export function checkRoute(name: string, options: Pick<TrafficOptions, 'upstream
 }
 
 export class Traffic {
-  readonly #limits: Limits;
-  readonly #deadlines: Deadlines;
-  readonly #report: (fault: unknown) => void;
-  #pools: readonly UpstreamPool[] = [];
-  #fallback: UpstreamPool | null = null;
-  #active = '';
-  #maxBodyBytes = 0;
+  readonly #tools: PoolTools;
+  #makeTransport: MakeTransport;
+  #options: TrafficOptions;
+  #targets: readonly Target[] = [];
+  #fallback: Target | null = null;
+  #active: string;
 
   /** @throws ConfigError when `active` is unknown. */
-  constructor(options: TrafficOptions, active: string, limits: Limits, deadlines: Deadlines, report: (fault: unknown) => void) {
-    this.#limits = limits;
-    this.#deadlines = deadlines;
-    this.#report = report;
+  constructor(options: TrafficOptions, active: string, tools: PoolTools, makeTransport: MakeTransport) {
     checkRoute(active, options);
+    this.#tools = tools;
     this.#active = active;
-    this.configure(options);
+    this.#options = options;
+    this.#makeTransport = makeTransport;
+    this.configure(options, makeTransport);
   }
 
   get maxBodyBytes(): number {
-    return this.#maxBodyBytes;
+    return this.#options.maxBodyBytes;
+  }
+
+  get retry(): Retry {
+    return this.#options.retry;
   }
 
   /** Bytes of an answer that are copied: 0 says that requests are not to be read, an image mostly; what the model says of them is. */
   get maxAnswerBytes(): number {
-    return this.#maxBodyBytes === 0 ? ANSWER_BYTES : this.#maxBodyBytes;
+    return this.maxBodyBytes === 0 ? ANSWER_BYTES : this.maxBodyBytes;
   }
 
   /** An upstream's name, or `fallback`. */
@@ -65,49 +91,68 @@ export class Traffic {
     return this.#active;
   }
 
-  get primary(): UpstreamPool {
-    return this.#pools[0]!;
+  get primary(): Target {
+    return this.#targets[0]!;
   }
 
-  get fallback(): UpstreamPool | null {
+  get fallback(): Target | null {
     return this.#fallback;
   }
 
   /** Where a call goes first. The fallback answers predictions only, and those are POSTs. */
-  choose(method: string): UpstreamPool {
+  choose(method: string): Target {
     if (this.#active === FALLBACK) return method === 'POST' && this.#fallback !== null ? this.#fallback : this.primary;
-    return this.#pools.find((pool) => pool.target.name === this.#active) ?? this.primary;
+    return this.#targets.find((target) => target.upstream.name === this.#active) ?? this.primary;
   }
 
   /** Sends all new calls to `to`. @throws ConfigError when it is unknown; nothing has changed then. */
   setRoute(to: string): { readonly before: string; readonly after: string } {
-    checkRoute(to, { upstreams: this.#pools.map((pool) => pool.target), fallback: this.#fallback === null ? null : this.#fallback.target });
+    checkRoute(to, this.#options);
     const before = this.#active;
     this.#active = to;
     return { before, after: to };
   }
 
   /** Takes other upstreams; running calls end where they are. When the route's upstream is gone, calls go to the primary. */
-  configure(options: TrafficOptions): void {
-    const retired = [...this.#pools, ...(this.#fallback === null ? [] : [this.#fallback])];
-    this.#pools = options.upstreams.map((upstream, i) => this.#pool(upstream, i === 0 ? 'primary' : label(upstream.name)));
+  configure(options: TrafficOptions, makeTransport: MakeTransport): void {
+    const retired = [...this.#targets, ...(this.#fallback === null ? [] : [this.#fallback])];
+    this.#options = options;
+    this.#makeTransport = makeTransport;
+    this.#targets = options.upstreams.map((upstream, i) => this.#target(upstream, i === 0 ? 'primary' : label(upstream.name)));
     this.#fallback =
       options.fallback === null
         ? null
-        : this.#pool({ ...options.fallback, name: FALLBACK, timeoutMs: FALLBACK_TIMEOUT_MS, version: null }, FALLBACK);
-    this.#maxBodyBytes = options.maxBodyBytes;
+        : this.#target({ ...options.fallback, name: FALLBACK, timeoutMs: FALLBACK_TIMEOUT_MS, version: null }, FALLBACK);
     const known = this.#active === FALLBACK ? this.#fallback !== null : options.upstreams.some((one) => one.name === this.#active);
     if (!known) this.#active = options.upstreams[0]?.name ?? '';
-    for (const pool of retired) pool.retire();
+    for (const { transport, grpc } of retired) {
+      transport.retire();
+      grpc.sessions.retire();
+    }
   }
 
   close(): void {
-    for (const pool of this.#pools) pool.close();
-    this.#fallback?.close();
+    for (const { transport, grpc } of [...this.#targets, ...(this.#fallback === null ? [] : [this.#fallback])]) {
+      transport.close();
+      grpc.sessions.close();
+    }
   }
 
-  #pool(target: Upstream, name: string): UpstreamPool {
-    return new UpstreamPool(target, name, this.#limits, this.#deadlines, this.#report);
+  #target(upstream: Upstream, name: string): Target {
+    const { limits, breaker, credentials } = this.#options;
+    const tls = clientTls(credentials[upstream.name] ?? NO_PEM, upstream.tls?.serverName ?? null);
+    const destination = { ...upstream, clientTls: tls };
+    return {
+      upstream: destination,
+      label: name,
+      transport: this.#makeTransport(destination, limits, this.#tools),
+      admission: new Admission(limits),
+      breaker: breaker === null ? null : new Breaker(breaker),
+      grpc: {
+        sessions: new UpstreamSessions(upstream.grpc ?? upstream, tls, limits, this.#tools.deadlines),
+        breaker: breaker === null ? null : new Breaker(breaker),
+      },
+    };
   }
 }
 

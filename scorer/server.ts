@@ -129,13 +129,16 @@ async function predict(
   stillWanted();
   const tensors = await options.model.run(question.tensors);
   const { binaryOutputs } = question;
-  const { bytes, contentType, headers } = encodeResponse({
-    requestId: question.requestId,
-    model: target.model ?? options.name,
-    version: options.version ?? target.version,
-    tensors,
-    ...(binaryOutputs === undefined ? {} : { binaryOutputs }),
-  });
+  const { bytes, contentType, headers } = encodeResponse(
+    {
+      requestId: question.requestId,
+      model: target.model ?? options.name,
+      version: options.version ?? target.version,
+      tensors,
+      ...(binaryOutputs === undefined ? {} : { binaryOutputs }),
+    },
+    target,
+  );
   return { status: 200, contentType, bytes, ...(headers === undefined ? {} : { headers }) };
 }
 

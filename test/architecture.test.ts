@@ -14,6 +14,7 @@ const HOMES: { readonly [name: string]: string } = {
   '@elastic/elasticsearch': 'exporters/elasticsearch',
   '@opentelemetry/api': 'exporters/opentelemetry',
   '@opentelemetry/sdk-node': 'exporters/opentelemetry',
+  undici: 'proxy/undici-transport.ts',
   yaml: 'policies/',
   'node:sqlite': 'agent/store/',
 };

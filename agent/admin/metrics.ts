@@ -45,6 +45,10 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
   const exporterDropped = counter('driftline_exporter_dropped_total', 'Events given up, by reason', ['exporter', 'reason']);
   const info = gauge('driftline_build_info', 'Always 1', ['version', 'node']);
   const policyInfo = gauge('driftline_policy_info', 'Always 1', ['policy', 'policy_hash']);
+  const certificateExpiry = gauge('driftline_certificate_expiry_timestamp_seconds', 'When a certificate of our own expires', ['name']);
+  const certificateReloads = counter('driftline_certificate_reloads_total', 'Changed certificate files, by what became of them', [
+    'outcome',
+  ]);
   const broken = counter('driftline_policy_reload_failures_total', 'Policies refused at reload', []);
 
   const refresh = () => {
@@ -81,6 +85,9 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
     }
     info.set({ version: status.version, node: process.version }, 1);
     policyInfo.set({ policy: status.policy.name, policy_hash: status.policy.hash.slice(0, 12) }, 1);
+    for (const { name, expiresAt } of status.certificates.inUse) certificateExpiry.set({ name }, expiresAt / 1000);
+    certificateReloads.inc({ outcome: 'taken' }, status.certificates.reloads);
+    certificateReloads.inc({ outcome: 'refused' }, status.certificates.reloadFailures);
     broken.inc(status.policy.reloadFailures);
   };
   return {

@@ -12,6 +12,7 @@ import { onStopSignal } from './stop-signals.ts';
 interface RunFlags {
   readonly config?: string;
   readonly upstream?: string;
+  readonly grpcUpstream?: string;
   readonly listen: string;
   readonly admin: string;
   readonly state: string;
@@ -23,6 +24,7 @@ export function runCommand(): Command {
     .description('Passes every call through to the model server, records and watches them, and acts by the policy.')
     .option('-c, --config <policy.yaml>', 'the policy; without it --upstream alone runs on sensible defaults')
     .option('--upstream <URL>', 'the model server; overrides the primary upstream of the policy')
+    .option('--grpc-upstream <URL>', 'where its gRPC calls go; without it, to the same place')
     .option('--listen <HOST:PORT>', 'data port: only proxied traffic', '127.0.0.1:8080')
     .option('--admin <HOST:PORT>', 'admin port: page, API, metrics, probes', '127.0.0.1:9090')
     .option('--state <DIR>', 'what survives a restart', '.driftline')
@@ -32,9 +34,13 @@ export function runCommand(): Command {
 async function run(flags: RunFlags): Promise<void> {
   const listen = parseAddress('--listen', flags.listen);
   const admin = parseAddress('--admin', flags.admin);
-  const { config: file, upstream } = flags;
+  const { config: file, upstream, grpcUpstream } = flags;
   const known = { detectors: new Map(detectors.map((detector) => [detector.type, detector])), own: [listen, admin] };
-  const context = upstream === undefined ? known : { ...known, upstream };
+  const context = {
+    ...known,
+    ...(upstream === undefined ? {} : { upstream }),
+    ...(grpcUpstream === undefined ? {} : { grpcUpstream }),
+  };
   if (file === undefined && upstream === undefined)
     throw new ConfigError('usage', 'run: give --upstream URL, or a policy with -c policy.yaml');
   const policy = file === undefined ? defaultPolicy({ ...context, upstream: upstream ?? '' }) : loadPolicy(file, context);

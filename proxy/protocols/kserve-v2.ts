@@ -9,6 +9,7 @@ import type { Scalar, Tensor } from '../../contracts/tensor.ts';
 import { type BinaryParts, JSON_LENGTH_FIELD, splitBody } from './binary-parts.ts';
 import { readObject, unexpected } from './body.ts';
 import { pathOf, segmentText } from './call-path.ts';
+import { decodeGrpcAnswer, decodeGrpcRequest, encodeGrpcAnswer, methodOf } from './kserve-v2-grpc.ts';
 import { isList, isObject, isScalar, member, type Value, type ValueObject } from './json.ts';
 import { writeJson } from './json-text.ts';
 import { isFloatType, readRawTensor, writeRawTensor } from './raw-tensors.ts';
@@ -20,20 +21,22 @@ const PATH = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/infer$/;
 
 export const kserveV2: Protocol = {
   type: 'kserve-v2',
-  summary: 'Open Inference Protocol (V2) over REST with JSON tensors: Triton, MLServer, KServe.',
+  summary: 'Open Inference Protocol (V2) over REST and gRPC, tensors as JSON or binary: Triton, MLServer, KServe.',
 
   match({ method, path }) {
+    const grpc = methodOf(path);
+    if (grpc !== null) return { model: null, version: null, method: grpc };
     const found = method === 'POST' ? PATH.exec(pathOf(path)) : null;
     if (found === null) return null;
     const [, model = '', version] = found;
     return { model: segmentText(model), version: version === undefined ? null : segmentText(version) };
   },
 
-  decodeRequest: (body, target) => decode(body, target, 'inputs'),
+  decodeRequest: (body, target) => (target.method === undefined ? decode(body, target, 'inputs') : decodeGrpcRequest(body, target)),
 
-  decodeResponse: (body, target) => decode(body, target, 'outputs'),
+  decodeResponse: (body, target) => (target.method === undefined ? decode(body, target, 'outputs') : decodeGrpcAnswer(body, target)),
 
-  encodeResponse: encode,
+  encodeResponse: (answer, target) => (target?.method === undefined ? encode(answer) : encodeGrpcAnswer(answer)),
 };
 
 function decode(body: MessageBody, target: Target, side: 'inputs' | 'outputs'): Message {

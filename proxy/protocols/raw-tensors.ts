@@ -29,12 +29,12 @@ const ELEMENTS: { readonly [datatype: string]: Element } = {
   UINT32: { bytes: 4, read: (view, at) => view.getUint32(at, true), write: (view, at, value) => view.setUint32(at, Number(value), true) },
   INT64: {
     bytes: 8,
-    read: (view, at) => exact(view.getBigInt64(at, true)),
+    read: (view, at) => exactInteger(view.getBigInt64(at, true)),
     write: (view, at, value) => view.setBigInt64(at, BigInt(value), true),
   },
   UINT64: {
     bytes: 8,
-    read: (view, at) => exact(view.getBigUint64(at, true)),
+    read: (view, at) => exactInteger(view.getBigUint64(at, true)),
     write: (view, at, value) => view.setBigUint64(at, BigInt(value), true),
   },
   FP16: { bytes: 2, read: (view, at) => view.getFloat16(at, true), write: (view, at, value) => view.setFloat16(at, Number(value), true) },
@@ -110,7 +110,8 @@ function elementOf(datatype: string): Element | undefined {
   return Object.hasOwn(ELEMENTS, datatype) ? ELEMENTS[datatype] : undefined;
 }
 
-function exact(value: bigint): number | bigint {
+/** A number where it is exact, else the bigint. */
+export function exactInteger(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }
@@ -131,6 +132,11 @@ function writeBrainFloat(view: DataView, at: number, value: number | bigint): vo
 
 const scratch = new DataView(new ArrayBuffer(4));
 
+/** A BYTES element: text where it is UTF-8, else its base64. */
+export function rawText(element: Uint8Array): string {
+  return Buffer.from(element.buffer, element.byteOffset, element.length).toString(isUtf8(element) ? 'utf8' : 'base64');
+}
+
 function readTexts(bytes: Uint8Array, place: string): string[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const texts: string[] = [];
@@ -140,8 +146,7 @@ function readTexts(bytes: Uint8Array, place: string): string[] {
     if (end > buffer.length) {
       throw new DecodeError('raw-size', `${place}: element ${texts.length} ends at byte ${end} of ${buffer.length}`);
     }
-    const element = buffer.subarray(start, end);
-    texts.push(element.toString(isUtf8(element) ? 'utf8' : 'base64'));
+    texts.push(rawText(buffer.subarray(start, end)));
     at = end;
   }
   return texts;

@@ -3,38 +3,62 @@
  *
  * Source: TensorFlow Serving, RESTful API. Its reference and its example disagree about `result` and `results`; both are read.
  */
+import { DecodeError } from '../../contracts/errors.ts';
 import type { Message, Protocol, Target } from '../../contracts/protocol.ts';
 import type { Tensor } from '../../contracts/tensor.ts';
 import { readObject, unexpected } from './body.ts';
 import { pathOf, segmentText } from './call-path.ts';
 import { isList, isObject, isScalar, member, type Value, type ValueObject } from './json.ts';
 import { jsonAnswer, rowsOf } from './rows.ts';
+import { encodeGrpcAnswer, type Method, methodOf, readGrpcAnswer, readGrpcRequest } from './tfserving-grpc.ts';
 import { columnTensors, rowTensors, tensorOf, valueTensors } from './tensors.ts';
 
 const PATH = /^\/v1\/models\/([^/]+?)(?:\/(?:versions|labels)\/([^/]+?))?:(?:predict|classify|regress)$/;
 
 export const tfserving: Protocol = {
   type: 'tfserving',
-  summary: 'TensorFlow Serving REST: predict in row and column form, classify, regress.',
+  summary: 'TensorFlow Serving over REST and gRPC: predict (in row and column form), classify, regress.',
 
   match({ method, path }) {
+    const grpc = methodOf(path);
+    if (grpc !== null) return { model: null, version: null, method: grpc };
     const found = method === 'POST' ? PATH.exec(pathOf(path)) : null;
     if (found === null) return null;
     const [, model = '', version] = found;
     return { model: segmentText(model), version: version === undefined ? null : segmentText(version) };
   },
 
-  decodeRequest: (body, target) => messageOf(target, requestTensors(readObject(body))),
+  decodeRequest(body, target) {
+    const method = grpcMethod(target);
+    if (method === null) return messageOf(target, requestTensors(readObject(body)));
+    const request = readGrpcRequest(body, method);
+    return messageOf(request, request.tensors ?? requestTensors(request.value));
+  },
 
   decodeResponse(body, target) {
+    const method = grpcMethod(target);
+    if (method !== null) {
+      const { tensors, value, model, version } = readGrpcAnswer(body, method);
+      return messageOf({ model: model ?? target.model, version }, tensors ?? answerTensors(value) ?? []);
+    }
     const answer = readObject(body);
     const tensors = answerTensors(answer);
     if (tensors === null) throw unexpected('body: none of "predictions", "outputs", "results" stands in it');
     return messageOf(target, tensors);
   },
 
-  encodeResponse: ({ tensors }) => jsonAnswer({ predictions: rowsOf(tensors) }),
+  encodeResponse(answer, target) {
+    const method = target === undefined ? null : grpcMethod(target);
+    if (method === null) return jsonAnswer({ predictions: rowsOf(answer.tensors) });
+    if (method !== 'Predict') throw new DecodeError('not-answerable', `answer: ${method} is not answered by the fallback`);
+    return encodeGrpcAnswer(answer);
+  },
 };
+
+function grpcMethod({ method }: Target): Method | null {
+  // `match` puts nothing else there.
+  return (method ?? null) as Method | null;
+}
 
 /**
  * The tensors of a request in any form.

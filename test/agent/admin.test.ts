@@ -27,6 +27,7 @@ async function open(t: Test, token: string | null = null) {
       policy,
       reloads: { done: 0, failed: 0, lastError: null },
       proxy: { address: '', route: 'primary', upstreams: ['primary'], fallback: 'none', counters: { requests: 5 } },
+      certificates: { inUse: [], reloads: 0, reloadFailures: 0, lastError: null },
       exporters: [],
       notices: [],
       captured: 7,

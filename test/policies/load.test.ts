@@ -8,6 +8,7 @@ import { ConfigError } from '../../contracts/errors.ts';
 import { detectors } from '../../detectors/catalogue.ts';
 import { defaultPolicy, loadPolicy, parsePolicy } from '../../policies/load.ts';
 import { formatMistake } from '../../policies/mistakes.ts';
+import { DEFAULT_BREAKER, DEFAULT_LIMITS } from '../../proxy/limits.ts';
 
 const known = new Map(detectors.map((detector) => [detector.type, detector]));
 
@@ -112,6 +113,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     clear: { effectBelow: null, for: { unit: 'windows', count: 1 } },
     severity: 'warning',
   };
+  const { lingerMs, maxSessions, sessionIdleMs, sessionAgeMs, streamIdleMs, ...limits } = DEFAULT_LIMITS;
   t.same(loadPolicy(file, { detectors: known, env }), {
     name: 'credit-risk',
     hash: createHash('sha256').update(full).digest('hex'),
@@ -128,6 +130,10 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
       ],
       fallback: { onnx: path.join(home, 'models/small.onnx'), provider: 'cuda' },
       maxBodyBytes: 65_536,
+      parser: 'driftline',
+      retry: 'all',
+      limits,
+      breaker: DEFAULT_BREAKER,
       expectedRows: { count: 50_000, perMs: 43_200_000 },
     },
     schema: {

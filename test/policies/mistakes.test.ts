@@ -364,12 +364,10 @@ const broken: [string, string, string, string[]][] = [
     ['p.yaml:10:22 spec.traffic.upstreams.primary.url carries a path — write http://HOST:PORT; the caller’s path passes through'],
   ],
   [
-    'an upstream behind TLS',
+    'an upstream that speaks no HTTP',
     'http://127.0.0.1:8081',
-    'https://127.0.0.1:8081',
-    [
-      'p.yaml:10:22 spec.traffic.upstreams.primary.url is not http (https://) — Driftline speaks plain HTTP/1.1 to the model server beside it',
-    ],
+    'ftp://127.0.0.1:8081',
+    ['p.yaml:10:22 spec.traffic.upstreams.primary.url is not http or https (ftp://) — write http://HOST:PORT'],
   ],
   [
     'a fallback that is not there',

@@ -84,9 +84,9 @@ export class Peer {
   }
 }
 
-/** A client connected to the proxy. */
-export function dial(t: Teardown, proxy: { readonly address: { readonly host: string; readonly port: number } }): Peer {
-  const socket = connect({ ...proxy.address, allowHalfOpen: true });
+/** A client connected to the proxy, from a loopback address of its choice. */
+export function dial(t: Teardown, proxy: { readonly address: { readonly host: string; readonly port: number } }, from = '127.0.0.1'): Peer {
+  const socket = connect({ ...proxy.address, allowHalfOpen: true, localAddress: from });
   t.teardown(() => socket.destroy());
   return new Peer(socket);
 }
@@ -212,6 +212,12 @@ export async function proxied(t: Teardown, port: number, change: Partial<ProxyOp
     },
   };
 }
+
+/** Both ways of reading HTTP/1.1, for suites that hold for either. */
+export const parsers = (['driftline', 'node'] as const).map((parser) => ({
+  parser,
+  proxied: (t: Teardown, port: number, change: Partial<ProxyOptions> = {}) => proxied(t, port, { parser, ...change }),
+}));
 
 /** A port on which nobody listens. */
 export async function deadPort(t: Teardown): Promise<number> {

@@ -1,4 +1,5 @@
 /** Policies, findings and alerts for tests: complete ones, of which a test names only what it is about. */
+import { DEFAULT_LIMITS } from '../../proxy/limits.ts';
 import type { Alert } from '../../contracts/alert.ts';
 import type { Finding } from '../../contracts/finding.ts';
 import type { ActionPolicy, Guard, MonitorPolicy, Policy } from '../../contracts/policy.ts';
@@ -28,7 +29,16 @@ export function policyWith(over: Partial<Policy> = {}): Policy {
     annotations: {},
     owner: { team: null, contact: null },
     model: { name: 'credit', version: [], prediction: null },
-    traffic: { protocol: 'auto', upstreams: [], fallback: null, maxBodyBytes: 65_536 },
+    traffic: {
+      protocol: 'auto',
+      upstreams: [],
+      fallback: null,
+      maxBodyBytes: 65_536,
+      parser: 'driftline',
+      retry: 'all',
+      limits: DEFAULT_LIMITS,
+      breaker: null,
+    },
     schema: { inputs: [], outputs: [], onViolation: { severity: 'critical', minFraction: 0.005, for: { unit: 'windows', count: 1 } } },
     reference: { source: 'traffic', rows: 1000 },
     window: { rows: 1000 },

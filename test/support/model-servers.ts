@@ -14,6 +14,8 @@ import { call, until } from './program.ts';
 /** A model server that is ready. */
 export interface RealServer {
   readonly url: string;
+  /** Where it speaks gRPC; null where it does not. */
+  readonly grpcPort: number | null;
   /** Ends it; safe twice. */
   close(): Promise<void>;
 }
@@ -41,12 +43,17 @@ export async function startTriton(): Promise<RealServer | Skipped> {
   const models = join(scratch, 'models');
   await cp(join(SOURCES, 'triton'), models, { recursive: true, filter: (file) => !file.endsWith('requirements.txt') });
   const port = await freePort();
+  const grpcPort = await freePort();
   const args = [
     ...['--model-repository', models, '--backend-directory', join(server, 'backends')],
-    ...['--http-address', '127.0.0.1', '--http-port', String(port), '--allow-grpc', 'false', '--allow-metrics', 'false'],
+    ...['--http-address', '127.0.0.1', '--http-port', String(port), '--allow-metrics', 'false'],
+    ...['--grpc-address', '127.0.0.1', '--grpc-port', String(grpcPort)],
     ...['--model-control-mode', 'explicit', '--load-model', '*', '--backend-config', 'python,shm-default-byte-size=1048576'],
   ];
-  return ready(port, join(server, 'bin/tritonserver'), args, {}, undefined, () => rm(scratch, { recursive: true, force: true }));
+  const running = await ready(port, join(server, 'bin/tritonserver'), args, {}, undefined, () =>
+    rm(scratch, { recursive: true, force: true }),
+  );
+  return { ...running, grpcPort };
 }
 
 /** KServe's Python runtime: `iris-like`, `churn`, `echo`. */
@@ -54,7 +61,9 @@ export async function startKserve(): Promise<RealServer | Skipped> {
   const site = await install('kserve', ['--no-deps']);
   if (typeof site !== 'string') return site;
   const port = await freePort();
-  return ready(port, PYTHON, [join(SOURCES, 'kserve/serve.py'), String(port)], { PYTHONPATH: site });
+  const grpcPort = await freePort();
+  const running = await ready(port, PYTHON, [join(SOURCES, 'kserve/serve.py'), String(port), String(grpcPort)], { PYTHONPATH: site });
+  return { ...running, grpcPort };
 }
 
 /** LitServe: `/predict`, `/lines` (a value a line) and OpenAI's `/v1/chat/completions`, whose model fails at the word `fail`. */
@@ -123,7 +132,7 @@ async function ready(
     await close();
     throw error;
   }
-  return { url, close };
+  return { url, grpcPort: null, close };
 }
 
 /** A port that was free a moment ago; neither server can say which one it took when asked for any. */

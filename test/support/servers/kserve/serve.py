@@ -66,4 +66,4 @@ if __name__ == "__main__":
     models = [Iris("iris-like"), Churn("churn"), Echo("echo")]
     for model in models:
         model.ready = True
-    ModelServer(http_port=int(sys.argv[1]), enable_grpc=False, workers=1).start(models)
+    ModelServer(http_port=int(sys.argv[1]), grpc_port=int(sys.argv[2]), enable_grpc=True, workers=1).start(models)

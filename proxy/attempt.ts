@@ -1,0 +1,54 @@
+/**
+ * One try at having a call answered by an upstream: what the call does with it and hears from it, whichever way it travels.
+ */
+import type { Header } from '../contracts/exchange.ts';
+import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
+import type { AnswerFraming } from './framing.ts';
+import type { Reason } from './reasons.ts';
+
+/** What is sent, apart from the body. */
+export interface AttemptRequest {
+  readonly request: OutgoingRequest;
+  readonly id: string;
+  readonly traceparent: string;
+}
+
+export interface Attempt {
+  /** Whether the upstream has taken the connection. */
+  readonly connected: boolean;
+  /** Whether the head of an answer has begun and is not whole yet. */
+  readonly inHead: boolean;
+  /**
+   * Whether nothing has come and the connection had served a call before: then it may have been closed from the other side meanwhile.
+   */
+  readonly stale: boolean;
+  /** Sends body bytes, and the body's end when `done`; the head goes out with the first of them. Returns false when `drained` should be waited for. */
+  send(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean;
+  /** Stops reading the answer, and goes on. */
+  pause(): void;
+  resume(): void;
+  /** Gives up; the call hears no more of it. */
+  discard(): void;
+}
+
+/** In this order: interim answers, the final answer, parts of its body, the last of them `done`. Nothing follows `done` or `failed`. */
+export interface AttemptUser {
+  /** Something else is waited for now: it is connected, or bytes have come that are no whole head yet. */
+  moved(): void;
+  drained(): void;
+  interim(answer: OutgoingAnswer): void;
+  answer(answer: OutgoingAnswer, framing: AnswerFraming): void;
+  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void;
+  failed(reason: Reason): void;
+  /** One of the above has thrown. */
+  fault(): void;
+}
+
+/** Opens attempts at one upstream. */
+export interface Transport {
+  /** `fresh`: not over a connection that was used before. */
+  open(user: AttemptUser, request: AttemptRequest, fresh: boolean): Attempt;
+  /** Keeps no connection any more; running attempts end undisturbed. */
+  retire(): void;
+  close(): void;
+}

@@ -1,0 +1,385 @@
+/**
+ * The life of one gRPC call: carried from the client's HTTP/2 stream to one on the upstream's session, message bytes untouched, both
+ * ways at once and each as fast as its reader; cancelled on one side means cancelled on the other. Captured, however it ends.
+ */
+import { type ClientHttp2Stream, constants, type ServerHttp2Stream } from 'node:http2';
+import type { Header, Outcome } from '../../contracts/exchange.ts';
+import { AnswerPace } from '../answer-pace.ts';
+import { Capture } from '../capture.ts';
+import type { DataPath } from '../data-path.ts';
+import type { Deadline } from '../deadlines.ts';
+import { DROPPED_FROM_ANSWERS, type OutgoingRequest, SECRET } from '../forward.ts';
+import { DEADLINE_GRACE_MS, MAX_HOPS } from '../limits.ts';
+import { uuidV7 } from '../random.ts';
+import { REASON_TEXT, type Reason } from '../reasons.ts';
+import { nextTraceparent } from '../trace-context.ts';
+import type { Target } from '../target.ts';
+import { asLines, endAnswer, fieldsBelow, isOpen, release, respond } from './answer-fields.ts';
+import { statusFields, timeoutMs } from './grpc.ts';
+import { readTrailers } from './request-fields.ts';
+import type { UpstreamSession } from './upstream-sessions.ts';
+
+export class GrpcCall implements Deadline {
+  deadlineAt = Number.POSITIVE_INFINITY;
+  readonly #path: DataPath;
+  readonly #stream: ServerHttp2Stream;
+  readonly #request: OutgoingRequest;
+  readonly #id: string;
+  readonly #traceparent: string;
+  readonly #startedAt = Date.now();
+  readonly #startedMono = performance.now();
+  /** The caller's own deadline, on `performance.now()`. */
+  readonly #givenUpAt: number;
+
+  readonly #body: Capture;
+  #bodyDone: boolean;
+  readonly #answer: Capture;
+  readonly #pace = new AnswerPace();
+  #answerFields = '';
+  #trailers: readonly Header[] = [];
+  /** HTTP status that the client was sent; 0 before any. */
+  #status = 0;
+
+  #target: Target | null = null;
+  #session: UpstreamSession | null = null;
+  #upstream: ClientHttp2Stream | null = null;
+  /** Whether the session in use had served a call before. */
+  #targeted = false;
+  #retried = false;
+  /** Whether the breaker still waits for word of how it went. */
+  #onTrial = false;
+  #clientBlocked = false;
+  #upstreamBlocked = false;
+  #reason: Reason | null = null;
+  #ended = false;
+
+  /** `ended`: the head was all of the request. */
+  constructor(path: DataPath, stream: ServerHttp2Stream, request: OutgoingRequest, ended: boolean) {
+    const { maxBodyBytes, maxAnswerBytes } = path.traffic;
+    this.#path = path;
+    this.#stream = stream;
+    this.#request = request;
+    this.#id = request.callerId ?? uuidV7(this.#startedAt);
+    this.#traceparent = nextTraceparent(request.trace);
+    const { head } = request;
+    const timeout = head.names.indexOf('grpc-timeout');
+    this.#givenUpAt = this.#startedMono + timeoutMs(timeout === -1 ? null : head.fields[timeout]![1]);
+    this.#body = new Capture(maxBodyBytes);
+    this.#answer = new Capture(maxAnswerBytes);
+    this.#bodyDone = ended;
+    path.deadlines.add(this);
+    const { traffic } = path;
+    stream.on('close', () => this.#safely(() => this.#clientGone()));
+    stream.on('drain', () => this.#safely(() => this.#clientDrained()));
+    if (!ended) {
+      stream.on('data', (piece: Buffer) => this.#safely(() => this.#fromClient(piece)));
+      stream.on('end', () => this.#safely(() => this.#clientDone()));
+    }
+    this.#safely(() => {
+      if (request.hop > MAX_HOPS) this.#answerMyself('loop');
+      else {
+        // The fallback speaks no gRPC.
+        const chosen = traffic.choose('POST');
+        this.#attempt(chosen === traffic.fallback ? traffic.primary : chosen, false);
+      }
+    });
+  }
+
+  // ── from the client ──
+
+  #fromClient(piece: Buffer): void {
+    if (this.#ended) return;
+    this.#body.keep(piece);
+    if (this.#upstream?.write(piece) === false) {
+      this.#upstreamBlocked = true;
+      this.#stream.pause();
+    }
+    this.#arm();
+  }
+
+  #clientDone(): void {
+    // A reset ends the readable side too.
+    if (this.#ended || this.#stream.aborted) return;
+    this.#bodyDone = true;
+    this.#upstream?.end();
+    this.#arm();
+  }
+
+  #clientDrained(): void {
+    this.#clientBlocked = false;
+    this.#upstream?.resume();
+    this.#arm();
+  }
+
+  #clientGone(): void {
+    if (this.#ended) return;
+    this.#judge('abandoned');
+    this.#dropUpstream(this.#stream.rstCode || constants.NGHTTP2_CANCEL);
+    this.#end('aborted');
+  }
+
+  /** What was waited for has not come in time. */
+  expire(): void {
+    this.#safely(() => {
+      if (performance.now() >= this.#givenUpAt) this.#failed('deadline');
+      else if (this.#clientBlocked) this.#stream.close(constants.NGHTTP2_CANCEL);
+      else if (this.#session?.connected === false) this.#failed('connect-timeout');
+      else if (this.#bodyDone || this.#upstreamBlocked) this.#failed('no-answer');
+      else this.#failed('request-timeout');
+    });
+  }
+
+  // ── to the upstream ──
+
+  #attempt(target: Target, fresh: boolean): void {
+    this.#target = target;
+    this.#upstreamBlocked = false;
+    this.#stream.resume();
+    if (target !== this.#path.traffic.primary) this.#reason = 'route';
+    const { sessions, breaker } = target.grpc;
+    if (breaker?.admits(performance.now()) === false) {
+      this.#failed('circuit-open');
+      return;
+    }
+    const session = sessions.take(fresh);
+    if (session === null) {
+      breaker?.abandoned(performance.now());
+      this.#failed('overloaded');
+      return;
+    }
+    this.#onTrial = true;
+    this.#session = session;
+    this.#targeted = session.reused;
+    const upstream = session.http2.request(this.#head(target), { endStream: this.#bodyDone && this.#body.totalBytes === 0 });
+    this.#upstream = upstream;
+    // What a stream says that this call no longer has anything to do with is not heard.
+    const heard = (what: () => void) => this.#safely(() => this.#upstream === upstream && what());
+    upstream.on('error', () => {});
+    upstream.on('response', (_fields, flags, raw) => heard(() => this.#head200(raw as unknown as readonly string[], flags)));
+    upstream.on('headers', (_fields, _flags, raw) => heard(() => this.#interim(raw as unknown as readonly string[])));
+    upstream.on('data', (piece: Buffer) => heard(() => this.#fromUpstream(piece)));
+    upstream.on('trailers', (_fields, _flags, raw) => heard(() => this.#tail(raw as unknown as readonly string[])));
+    upstream.on('end', () => heard(() => this.#upstreamDone()));
+    upstream.on('drain', () => heard(() => this.#upstreamDrained()));
+    upstream.on('ready', () => heard(() => this.#arm()));
+    upstream.on('close', () => {
+      session.release();
+      heard(() => this.#upstreamGone(upstream.rstCode, session.failure));
+    });
+    if (this.#body.totalBytes > 0) {
+      upstream.write(this.#body.bytes);
+      if (this.#bodyDone) upstream.end();
+    }
+    this.#arm();
+  }
+
+  #head({ upstream }: Target): string[] {
+    const { head, text, needsHost, hop } = this.#request;
+    const endpoint = upstream.grpc ?? upstream;
+    const fields = fieldsBelow(text);
+    // `host` becomes `:authority` again.
+    const at = fields.indexOf('host');
+    const authority = needsHost || at === -1 ? `${endpoint.host}:${endpoint.port}` : fields.splice(at, 2)[1]!;
+    return [
+      ...[':method', 'POST', ':scheme', endpoint.secure === true ? 'https' : 'http', ':authority', authority, ':path', head.target],
+      ...fields,
+      ...['te', 'trailers', 'x-driftline-id', this.#id, 'x-driftline-hop', String(hop), 'traceparent', this.#traceparent],
+    ];
+  }
+
+  #upstreamDrained(): void {
+    this.#upstreamBlocked = false;
+    this.#stream.resume();
+    this.#arm();
+  }
+
+  // ── from the upstream ──
+
+  #interim(raw: readonly string[]): void {
+    const status = Number(raw[raw.indexOf(':status') + 1]);
+    if (status !== 100 && !this.#stream.headersSent && isOpen(this.#stream)) this.#stream.additionalHeaders({ ':status': status });
+  }
+
+  #head200(raw: readonly string[], flags: number): void {
+    const status = Number(raw[raw.indexOf(':status') + 1]);
+    if (!Number.isInteger(status) || status < 200 || status > 599 || this.#target === null) {
+      this.#failed('bad-answer');
+      return;
+    }
+    this.#judge('succeeded');
+    const ended = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    const sent: string[] = [];
+    const kept: Header[] = [];
+    for (let i = 0; i + 1 < raw.length; i += 2) {
+      const name = raw[i]!;
+      if (name.startsWith(':')) continue;
+      kept.push([name, SECRET.has(name) ? '' : raw[i + 1]!]);
+      if (!DROPPED_FROM_ANSWERS.has(name)) sent.push(name, raw[i + 1]!);
+    }
+    this.#answerFields = asLines(kept);
+    this.#status = status;
+    sent.push('x-driftline-id', this.#id, 'x-driftline-served-by', this.#target.label);
+    if (this.#reason !== null) sent.push('x-driftline-reason', this.#reason);
+    respond(this.#stream, status, sent, ended);
+    if (ended) this.#answered([]);
+    else this.#arm();
+  }
+
+  #fromUpstream(piece: Buffer): void {
+    this.#answer.keep(piece);
+    this.#pace.saw(performance.now() - this.#startedMono, this.#answer.totalBytes);
+    if (!this.#stream.write(piece)) {
+      this.#clientBlocked = true;
+      this.#upstream?.pause();
+    }
+    this.#arm();
+  }
+
+  #tail(raw: readonly string[]): void {
+    const trailers = readTrailers(raw);
+    if (trailers === null) this.#failed('bad-answer');
+    else this.#trailers = trailers;
+  }
+
+  #upstreamDone(): void {
+    // The readable side ends at a reset too; `close` tells which it was.
+    if (this.#status !== 0 && !this.#upstream?.aborted && this.#upstream?.rstCode === constants.NGHTTP2_NO_ERROR)
+      this.#answered(this.#trailers);
+  }
+
+  /** The stream was reset, or its session has gone. */
+  #upstreamGone(code: number, failure: Reason | null): void {
+    this.#upstream = null;
+    if (failure !== null || code === constants.NGHTTP2_REFUSED_STREAM || code === constants.NGHTTP2_NO_ERROR) {
+      this.#failed(failure ?? 'reset');
+      return;
+    }
+    this.#judge('failed');
+    // The server's own word, passed on as it is.
+    this.#reason ??= 'reset';
+    this.#end('failed');
+    this.#stream.close(code);
+  }
+
+  // ── ends ──
+
+  #failed(reason: Reason): void {
+    const unanswered = this.#status === 0;
+    const stale = reason === 'reset' && this.#targeted && unanswered && this.#body.whole && !this.#retried;
+    this.#dropUpstream(constants.NGHTTP2_CANCEL);
+    if (stale && this.#target !== null) {
+      this.#retried = true;
+      this.#path.counters.add('retried');
+      this.#judge('abandoned');
+      this.#attempt(this.#target, true);
+      return;
+    }
+    this.#judge(reason === 'deadline' || reason === 'request-timeout' ? 'abandoned' : 'failed');
+    if (unanswered) this.#answerMyself(reason);
+    else this.#breakOff(reason === 'reset' ? 'truncated' : reason);
+  }
+
+  #answered(trailers: readonly Header[]): void {
+    this.#upstream = null;
+    this.#trailers = trailers;
+    this.#end('answered');
+    if (this.#stream.writable) endAnswer(this.#stream, trailers);
+    else setImmediate(() => release(this.#stream));
+    this.#stream.resume();
+  }
+
+  /** All of an answer in one head ("Trailers-Only"). */
+  #answerMyself(reason: Reason): void {
+    this.#reason = reason;
+    this.#status = 200;
+    const fields = statusFields(reason, REASON_TEXT[reason], this.#id);
+    this.#trailers = fields;
+    this.#end('failed');
+    if (!isOpen(this.#stream)) return;
+    respond(this.#stream, 200, ['content-type', 'application/grpc', ...fields.flat()], true);
+    setImmediate(() => release(this.#stream));
+    this.#stream.resume();
+  }
+
+  /** An answer that cannot be finished ends with a status that says so. */
+  #breakOff(reason: Reason): void {
+    this.#reason = reason;
+    const fields = statusFields(reason, REASON_TEXT[reason], this.#id);
+    this.#trailers = fields;
+    this.#end('failed');
+    endAnswer(this.#stream, fields);
+    this.#stream.resume();
+  }
+
+  #dropUpstream(code: number): void {
+    const upstream = this.#upstream;
+    this.#upstream = null;
+    upstream?.close(code);
+  }
+
+  /** Tells the breaker, once, what became of what it let through. */
+  #judge(how: 'succeeded' | 'failed' | 'abandoned'): void {
+    const breaker = this.#target?.grpc.breaker ?? null;
+    if (breaker === null || !this.#onTrial) return;
+    this.#onTrial = false;
+    if (how === 'succeeded') breaker.succeeded();
+    else if (how === 'abandoned') breaker.abandoned(performance.now());
+    else if (breaker.failed(performance.now())) this.#path.counters.add('circuitOpened');
+  }
+
+  /** Sets the deadline of what is waited for now. */
+  #arm(): void {
+    if (this.#ended) return;
+    const { limits, deadlines } = this.#path;
+    let ms = limits.streamIdleMs;
+    if (this.#clientBlocked || this.#upstreamBlocked) ms = limits.stallTimeoutMs;
+    else if (this.#session?.connected === false) ms = limits.connectTimeoutMs;
+    else if (this.#bodyDone && this.#status === 0) ms = this.#target?.upstream.timeoutMs ?? ms;
+    deadlines.set(this, Math.min(performance.now() + ms, this.#givenUpAt + DEADLINE_GRACE_MS));
+  }
+
+  #end(outcome: Outcome): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { counters, ring, deadlines } = this.#path;
+    deadlines.delete(this);
+    const reason = this.#reason;
+    counters.add(outcome);
+    if (outcome === 'failed' && reason !== null) counters.failedBy(reason);
+    const kept = ring.write({
+      id: this.#id,
+      startedAt: this.#startedAt,
+      latencyMs: performance.now() - this.#startedMono,
+      method: 'POST',
+      path: this.#request.head.target,
+      status: this.#status,
+      servedBy: this.#answerFields === '' ? 'none' : (this.#target?.label ?? 'none'),
+      outcome,
+      reason,
+      traceparent: this.#traceparent,
+      requestFields: this.#request.capturedFields,
+      answerFields: this.#answerFields,
+      answerTrailers: asLines(this.#trailers),
+      requestBytes: this.#body.bytes,
+      requestTotalBytes: this.#body.totalBytes,
+      answerBytes: this.#answer.bytes,
+      answerTotalBytes: this.#answer.totalBytes,
+      pace: this.#pace,
+    });
+    counters.add(kept ? 'exchanges' : 'ringFull');
+  }
+
+  /** Nothing that either side does may end more than this call. */
+  #safely(what: () => unknown): void {
+    try {
+      what();
+    } catch (fault) {
+      this.#path.report(fault);
+      this.#judge('abandoned');
+      this.#dropUpstream(constants.NGHTTP2_INTERNAL_ERROR);
+      this.#reason = 'internal';
+      this.#end('failed');
+      this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * A request's body as it comes from the client: its copy, its end, and whether it comes fast enough.
+ */
+import type { Header } from '../contracts/exchange.ts';
+import type { Caller } from './caller.ts';
+import { Capture } from './capture.ts';
+import { isDisguised } from './forward.ts';
+import { type Limits, MAX_REPLAY_BYTES } from './limits.ts';
+
+const NO_TRAILERS: readonly Header[] = [];
+
+export class RequestBody {
+  done = false;
+  trailers: readonly Header[] = NO_TRAILERS;
+  readonly #caller: Caller;
+  readonly #copy: Capture;
+  /** From here on the least rate counts, on `performance.now()`; moves by the time in which we did not read. */
+  #rateFrom: number;
+  #pausedAt = 0;
+
+  /** At least `MAX_REPLAY_BYTES` are held, whatever the analysis wants. */
+  constructor(caller: Caller, copyBytes: number, startedMono: number) {
+    this.#caller = caller;
+    this.#copy = new Capture(Math.max(copyBytes, MAX_REPLAY_BYTES));
+    this.#rateFrom = startedMono;
+  }
+
+  get totalBytes(): number {
+    return this.#copy.totalBytes;
+  }
+
+  /** The bytes that are held. */
+  get bytes(): Buffer {
+    return this.#copy.bytes;
+  }
+
+  /** Whether all that came is held. */
+  get whole(): boolean {
+    return this.#copy.whole;
+  }
+
+  /** All that came, to be sent again; for a whole body only. */
+  get replay(): readonly Buffer[] {
+    return this.#copy.totalBytes === 0 ? [] : [this.#copy.bytes];
+  }
+
+  get paused(): boolean {
+    return this.#caller.bodyPaused;
+  }
+
+  take(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
+    for (const piece of pieces) this.#copy.keep(piece);
+    this.done = done;
+    if (done && trailers.length > 0) this.trailers = trailers.filter(([name]) => !isDisguised(name));
+  }
+
+  /** Reads no more until the upstream takes more. */
+  pause(): void {
+    if (this.done || this.#caller.bodyPaused) return;
+    this.#caller.pauseBody();
+    this.#pausedAt = performance.now();
+  }
+
+  resume(): void {
+    if (!this.#caller.bodyPaused) return;
+    this.#rateFrom += performance.now() - this.#pausedAt;
+    this.#caller.resumeBody();
+  }
+
+  /** When the client is too slow unless more has come, on `performance.now()`. */
+  dueAt(now: number, limits: Limits): number {
+    return Math.min(now + limits.stallTimeoutMs, this.#rateFrom + leastMs(this.#copy.totalBytes, limits));
+  }
+}
+
+/** How long a client may take for so many bytes. */
+export function leastMs(bytes: number, { minBytesPerSecond, rateGraceMs }: Limits): number {
+  return minBytesPerSecond === 0 ? Number.POSITIVE_INFINITY : rateGraceMs + (bytes * 1000) / minBytesPerSecond;
+}

@@ -1,0 +1,144 @@
+/**
+ * A connection to an upstream, and the attempt that uses it at the moment: one at a time.
+ */
+import type { Socket } from 'node:net';
+import type { Header } from '../contracts/exchange.ts';
+import { AnswerReader } from './answer-reader.ts';
+import type { Attempt, AttemptRequest, AttemptUser } from './attempt.ts';
+import { lastChunk } from './chunks.ts';
+import { connectReason, dial } from './dial.ts';
+import type { Reason } from './reasons.ts';
+import type { ConnectionPool } from './upstream.ts';
+import { writeMessage } from './write.ts';
+
+export class UpstreamConnection implements Attempt {
+  connected = false;
+  /** When it fell idle, on `performance.now()`. */
+  idleSince = 0;
+  readonly #socket: Socket;
+  readonly #pool: ConnectionPool;
+  /** Whether a call was answered on it before. */
+  #reused = false;
+  #user: AttemptUser | null = null;
+  /** Reads the present answer; set together with the user. */
+  #reader: AnswerReader | null = null;
+  /** The head, until it goes out together with the first bytes of the body. */
+  #head = '';
+  #chunked = false;
+  /** Whether the request is sent to its end: only then may another follow. */
+  #sent = false;
+
+  constructor(pool: ConnectionPool) {
+    this.#pool = pool;
+    this.#socket = dial(pool.target, pool.target.clientTls, 'http/1.1', () => {
+      this.connected = true;
+      this.#tell(this.#user, (user) => user.moved());
+    });
+    this.#socket.on('data', (bytes: Buffer) => {
+      const user = this.#user;
+      // Bytes that no call asked for: whatever they are, they must not become the next call's answer.
+      if (user === null) this.discard();
+      else this.#tell(user, () => this.#read(user, bytes));
+    });
+    this.#socket.on('drain', () => this.#tell(this.#user, (user) => user.drained()));
+    this.#socket.on('end', () => this.#lose('end'));
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#lose(this.connected ? 'reset' : connectReason(error.code)));
+    this.#socket.on('close', () => this.#lose('reset'));
+  }
+
+  /** Takes it for a call. */
+  begin(user: AttemptUser, { request, id, traceparent }: AttemptRequest): void {
+    const { head, text, needsHost, hop } = request;
+    const { host, port } = this.#pool.target;
+    this.#user = user;
+    this.#reader = new AnswerReader(this.#pool.answers, head.method);
+    this.#chunked = head.framing === 'chunked';
+    this.#sent = false;
+    const hostField = needsHost ? `Host: ${host}:${port}\r\n` : '';
+    this.#head = `${text}${hostField}x-driftline-id: ${id}\r\nx-driftline-hop: ${hop}\r\ntraceparent: ${traceparent}\r\n\r\n`;
+  }
+
+  get inHead(): boolean {
+    return this.#reader?.inHead === true;
+  }
+
+  get stale(): boolean {
+    return this.#reused && this.#reader?.untouched === true;
+  }
+
+  send(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
+    const head = this.#head;
+    this.#head = '';
+    this.#sent = done;
+    return writeMessage(this.#socket, head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  discard(): void {
+    this.#user = null;
+    this.#pool.forget(this);
+    this.#socket.destroy();
+  }
+
+  #read(user: AttemptUser, bytes: Buffer): void {
+    // A reader comes with every user.
+    const reader = this.#reader!;
+    const hadFinal = reader.final !== null;
+    const pieces: Buffer[] = [];
+    const progress = reader.read(bytes, pieces);
+    for (const interim of reader.takeInterim()) user.interim(interim);
+    if (progress === 'broken') {
+      this.discard();
+      user.failed('bad-answer');
+      return;
+    }
+    if (reader.final === null) {
+      user.moved();
+      return;
+    }
+    if (!hadFinal) user.answer(reader.final, reader.framing);
+    if (progress === 'done') this.#release(reader);
+    user.part(pieces, progress === 'done', reader.trailers);
+  }
+
+  /** Back to the pool, if another call may follow. */
+  #release(reader: AnswerReader): void {
+    // Bytes after the answer's end belong to nobody; a request that is not wholly sent would run into the next one.
+    if (!reader.reusable || reader.surplus || !this.#sent) {
+      this.discard();
+      return;
+    }
+    this.#user = null;
+    this.#reused = true;
+    this.#pool.keep(this);
+  }
+
+  #lose(how: Reason | 'end'): void {
+    const user = this.#user;
+    const reader = this.#reader;
+    this.discard();
+    this.#tell(user, (user) => {
+      if (how !== 'end') user.failed(how);
+      else if (reader?.endsWithConnection === true) user.part([], true, []);
+      else user.failed(reader?.untouched === true ? 'reset' : 'bad-answer');
+    });
+  }
+
+  /** Nothing that an upstream does may end more than the call it does it to. */
+  #tell(user: AttemptUser | null, what: (user: AttemptUser) => void): void {
+    if (user === null) return;
+    try {
+      what(user);
+    } catch (fault) {
+      this.#pool.report(fault);
+      user.fault();
+    }
+  }
+}

@@ -1,0 +1,234 @@
+import t from 'tap';
+import { DEFAULT_LIMITS } from '../../proxy/limits.ts';
+import { openFileLimit, withinOpenFiles } from '../../proxy/open-files.ts';
+import { answering, deadPort, dial, get, model, ok, parsers, post, proxied, upstream } from './wire.ts';
+
+t.setTimeout(300_000);
+
+/** A model server that answers nobody until it is told to. */
+async function holding(t: Parameters<typeof model>[0]) {
+  const server = await model(t, () => {});
+  return { ...server, answer: async (n: number, body: string) => (await server.peer(n)).send(ok(body)) };
+}
+
+for (const { parser, proxied } of parsers) {
+  t.test(`with parser: ${parser}`, { timeout: 240_000 }, async (t) => {
+    t.test('one address gets no more connections than it may, and others are not counted with it', async (t) => {
+      const server = await model(
+        t,
+        answering(() => ok('served')),
+      );
+      const proxy = await proxied(t, server.port, { limits: { maxClientsPerAddress: 2 } });
+      const two = [dial(t, proxy), dial(t, proxy)];
+      for (const one of two) one.send(get('/'));
+      for (const one of two) await one.until('served');
+      t.match(await dial(t, proxy).end(), /^HTTP\/1\.1 503 [\s\S]*x-driftline-reason: overloaded/);
+      const elsewhere = dial(t, proxy, '127.0.0.2');
+      elsewhere.send(get('/'));
+      await elsewhere.until('served');
+      two[0]?.socket.destroy();
+      while (proxy.counters().connections > 2) await new Promise((resolve) => setImmediate(resolve));
+      const again = dial(t, proxy);
+      again.send(get('/'));
+      await again.until('served');
+      t.equal(proxy.counters().refused, 1);
+    });
+
+    t.test('calls beyond the upstream’s connections wait their turn, with their bodies, and are served in order', async (t) => {
+      const server = await holding(t);
+      const proxy = await proxied(t, server.port, { limits: { maxUpstreamConnections: 1 } });
+      const clients = [dial(t, proxy), dial(t, proxy), dial(t, proxy)];
+      for (const [n, client] of clients.entries()) {
+        client.send(post(`/${n}`, `body ${n}`));
+        while (proxy.counters().requests < n + 1) await new Promise((resolve) => setImmediate(resolve));
+      }
+      const peer = await server.peer(0);
+      for (const [n, client] of clients.entries()) {
+        await (await server.peer(0)).until(`body ${n}`);
+        t.notMatch(peer.received, `body ${n + 1}`);
+        peer.send(ok(`answer ${n}`));
+        t.match(await client.until(`answer ${n}`), 'x-driftline-served-by: primary');
+        await proxy.exchange();
+      }
+      t.equal(server.peers.length, 1);
+      t.match(proxy.counters(), { queued: 2, answered: 3, failed: 0 });
+    });
+
+    t.test('a call that waits too long, or finds the queue full, is told to come again; one whose client leaves makes room', async (t) => {
+      const server = await holding(t);
+      const proxy = await proxied(t, server.port, { limits: { maxUpstreamConnections: 1, maxQueuedCalls: 1, queueTimeoutMs: 150 } });
+      const running = dial(t, proxy);
+      running.send(get('/running'));
+      await server.peer(0);
+      const left = dial(t, proxy);
+      left.send(get('/left'));
+      while (proxy.counters().queued < 1) await new Promise((resolve) => setImmediate(resolve));
+      left.socket.destroy();
+      t.match(await proxy.exchange(), { path: '/left', outcome: 'aborted' });
+      const waiting = dial(t, proxy);
+      waiting.send(get('/waiting'));
+      while (proxy.counters().queued < 2) await new Promise((resolve) => setImmediate(resolve));
+      const refused = dial(t, proxy);
+      refused.send(get('/refused'));
+      for (const client of [refused, waiting]) {
+        t.match(await client.until(/\}\n$/), /^HTTP\/1\.1 503 [\s\S]*Retry-After: 1\r\n[\s\S]*x-driftline-reason: overloaded/);
+      }
+      await server.answer(0, 'at last');
+      await running.until('at last');
+      while (proxy.counters().answered < 1) await new Promise((resolve) => setImmediate(resolve));
+      t.match(proxy.counters(), { failedBy: { overloaded: 2 }, answered: 1, aborted: 1 });
+    });
+
+    t.test('a body larger than the policy allows is refused, announced or not, and never looks whole to the model server', async (t) => {
+      const server = await model(
+        t,
+        answering((request) => ok(request.slice(-4))),
+      );
+      const proxy = await proxied(t, server.port, { limits: { maxRequestBytes: 10, lingerMs: 50 } });
+      const fine = dial(t, proxy);
+      fine.send(post('/', '0123456789'));
+      await fine.until('6789');
+      const announced = dial(t, proxy);
+      announced.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n');
+      t.match(
+        await announced.end(),
+        /^HTTP\/1\.1 413 Content Too Large\r\n[\s\S]*Connection: close\r\n[\s\S]*x-driftline-reason: body-too-large/,
+      );
+      const chunked = dial(t, proxy);
+      chunked.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\n');
+      const peer = await server.peer(0);
+      await peer.until('01234567');
+      chunked.send('8\r\n01234567\r\n');
+      t.match(await chunked.end(), /^HTTP\/1\.1 413 /);
+      t.notMatch(await peer.end(), /\r\n0\r\n\r\n/);
+      t.match(proxy.counters(), { failedBy: { 'body-too-large': 2 } });
+    });
+
+    t.test('a body that trickles is given up although it never stops', async (t) => {
+      const server = await model(t, () => {});
+      const proxy = await proxied(t, server.port, { limits: { minBytesPerSecond: 1000, rateGraceMs: 100, lingerMs: 50 } });
+      const client = dial(t, proxy);
+      client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
+      const drip = setInterval(() => client.socket.writable && client.send('x'), 10);
+      t.teardown(() => clearInterval(drip));
+      t.match(await client.until('"reason"'), /^HTTP\/1\.1 408 [\s\S]*x-driftline-reason: request-timeout/);
+      clearInterval(drip);
+      await (await server.peer(0)).end();
+      const { request } = await proxy.exchange();
+      t.ok(request.totalBytes > 2, `${request.totalBytes} bytes came meanwhile`);
+    });
+
+    t.test('time in which the upstream is not reading is not counted against the client', async (t) => {
+      const total = 16 * 1024 * 1024;
+      const server = await model(t, (peer) => {
+        let got = 0;
+        peer.socket.removeAllListeners('data');
+        peer.socket.on('data', (bytes) => {
+          got += bytes.length;
+          if (got > total) peer.send(ok('thanks'));
+        });
+        peer.socket.pause();
+      });
+      const proxy = await proxied(t, server.port, { limits: { minBytesPerSecond: 10 * 1024 * 1024, rateGraceMs: 250 } });
+      const client = dial(t, proxy);
+      client.send(`POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: ${total}\r\n\r\n`);
+      client.socket.write(Buffer.alloc(total, 'x'));
+      const peer = await server.peer(0);
+      // Longer than the grace and the rate would allow for what the connections take in between.
+      setTimeout(() => peer.socket.resume(), 1500);
+      await client.until('thanks');
+    });
+
+    t.test('a client that takes its answer too slowly is let go, and its upstream connection with it', async (t) => {
+      const server = await model(
+        t,
+        answering((_, peer) => {
+          peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${64 * 1024 * 1024}\r\n\r\n`);
+          peer.socket.write(Buffer.alloc(64 * 1024 * 1024, 'x'));
+          return null;
+        }),
+      );
+      const proxy = await proxied(t, server.port, { limits: { minBytesPerSecond: 1024 * 1024 * 1024, rateGraceMs: 100 } });
+      const client = dial(t, proxy);
+      client.send(get('/big'));
+      await client.until('\r\n\r\n');
+      client.socket.pause();
+      const peer = await server.peer(0);
+      await new Promise((resolve) => peer.socket.once('close', resolve));
+      t.match(await proxy.exchange(), { outcome: 'aborted', status: 200 });
+    });
+
+    t.test('a retry follows the policy: all calls, idempotent ones, or none', async (t) => {
+      for (const [retry, method, again] of [
+        ['all', 'POST', true],
+        ['idempotent', 'POST', false],
+        ['idempotent', 'GET', true],
+        ['never', 'GET', false],
+      ] as const) {
+        const server = await model(t, (peer, n) => {
+          answering((_, __, count) => {
+            if (count === 0) return ok(`connection ${n}`);
+            peer.socket.resetAndDestroy();
+            return null;
+          })(peer);
+        });
+        const proxy = await proxied(t, server.port, { retry });
+        const client = dial(t, proxy);
+        client.send(get('/'));
+        await client.until('connection 0');
+        client.send(method === 'GET' ? get('/') : post('/', 'x'));
+        t.match(await client.until(/connection 1|"reason"/), again ? 'connection 1' : 'x-driftline-reason: reset', `${retry}, ${method}`);
+        t.match(proxy.counters(), { retried: Number(again) });
+      }
+    });
+
+    t.test('a stale connection on which a part of an answer came is not tried again', async (t) => {
+      const server = await model(
+        t,
+        answering((_, peer, count) => {
+          if (count === 0) return ok('first');
+          peer.socket.write('HTTP/1.1 2', () => peer.socket.end());
+          return null;
+        }),
+      );
+      const proxy = await proxied(t, server.port);
+      const client = dial(t, proxy);
+      client.send(get('/'));
+      await client.until('first');
+      client.send(get('/'));
+      t.match(await client.until('"reason"'), 'x-driftline-reason: bad-answer');
+      t.match(proxy.counters(), { retried: 0 });
+    });
+  });
+}
+
+t.test('new limits hold for what begins after a reload, and a change of the parser for new connections', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('served')),
+  );
+  const proxy = await proxied(t, server.port);
+  const old = dial(t, proxy);
+  old.send(post('/', 'x'.repeat(100)));
+  await old.until('served');
+  await proxy.configure({ limits: { maxRequestBytes: 10 }, parser: 'node' });
+  const fresh = dial(t, proxy);
+  fresh.send(post('/', 'x'.repeat(100)));
+  t.match(await fresh.until('"reason"'), 'x-driftline-reason: body-too-large');
+  old.send(post('/', 'x'));
+  await old.until(/served[\s\S]*served/);
+  t.notMatch(old.received, 'Connection: keep-alive', 'an open connection keeps its parser');
+  await proxy.configure({ upstreams: [upstream(await deadPort(t))] });
+  old.send(post('/', 'x'.repeat(11)));
+  t.match(await old.until('"reason"'), 'body-too-large', 'what a change does not name stays');
+});
+
+t.test('connections stay within the files that may be opened', (t) => {
+  t.same(withinOpenFiles(DEFAULT_LIMITS, null), DEFAULT_LIMITS);
+  t.same(withinOpenFiles(DEFAULT_LIMITS, 1_048_576), DEFAULT_LIMITS);
+  t.match(withinOpenFiles(DEFAULT_LIMITS, 1024), { maxClients: 480, maxUpstreamConnections: 480 });
+  t.match(withinOpenFiles(DEFAULT_LIMITS, 64), { maxClients: 8, maxUpstreamConnections: 8 });
+  t.match(withinOpenFiles({ ...DEFAULT_LIMITS, maxClients: 5 }, 1024), { maxClients: 5 });
+  t.ok(process.platform !== 'linux' || (openFileLimit() ?? 0) > 0);
+  t.end();
+});
