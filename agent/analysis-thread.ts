@@ -17,7 +17,7 @@ import { StoreReader } from './store/read.ts';
 /** A record waits at most so long before it is on disk. */
 const COMMIT_MS = 100;
 const TICK_MS = 1_000;
-/** Exchanges taken in one go, so that messages are not kept waiting. */
+/** Exchanges taken of each ring in one go, so that messages are not kept waiting. */
 const AT_ONCE = 256;
 const EXPIRE_AT_ONCE = 2_000;
 /** Waits after a commit that failed (disk full …): the ring fills meanwhile, and drops are counted there. */
@@ -38,7 +38,7 @@ port.on('message', (message: ToAnalysis) => {
   wake?.();
 });
 let wake: (() => void) | null = null;
-let waiting: Promise<void> | null = null;
+const waits = new Map<RingReader, Promise<void>>();
 
 let policy = start.policy;
 let analysis = await open(policy);
@@ -50,7 +50,7 @@ for (let closing = false; !closing; ) {
   let taken = 0;
   for (const ring of rings) {
     // What was read has left the ring, so the limit is asked first.
-    while (taken < AT_ONCE) {
+    for (let ofThis = 0; ofThis < AT_ONCE; ofThis++) {
       const exchange = ring.read();
       if (exchange === null) break;
       taken++;
@@ -80,7 +80,7 @@ for (let closing = false; !closing; ) {
   if (closing || done.length > 0 || now - lastCommit >= COMMIT_MS) await commit();
   for (const { token, error } of done) say({ kind: 'done', token, error });
   if (taken === 0 && inbox.length === 0 && !closing) await pause();
-  else if (taken === AT_ONCE) await sleep(0);
+  else if (taken >= AT_ONCE) await sleep(0);
 }
 db.close();
 process.exit(0);
@@ -140,9 +140,13 @@ async function pause(): Promise<void> {
     wake = resolve;
   });
   // A wait that a message cut short goes on; a second one beside it would only confuse the writer.
-  waiting ??= Promise.race(rings.map((ring) => ring.waitForMore(COMMIT_MS))).finally(() => {
-    waiting = null;
-  });
-  await Promise.race([message, waiting]);
+  for (const ring of rings) {
+    if (!waits.has(ring))
+      waits.set(
+        ring,
+        ring.waitForMore(COMMIT_MS).finally(() => waits.delete(ring)),
+      );
+  }
+  await Promise.race([message, ...waits.values()]);
   wake = null;
 }

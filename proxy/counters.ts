@@ -63,6 +63,21 @@ export interface ProxyCounters {
   readonly sessionsEndedBy: { readonly [R in SessionEnd]: number };
 }
 
+/** Several threads' readings as one. At least one. */
+export function sumOf(readings: readonly ProxyCounters[]): ProxyCounters {
+  return readings.reduce((left, right) => sumOfTwo(left, right));
+}
+
+/** Every number, at any depth, added to the one of the same name. */
+function sumOfTwo<T extends object>(left: T, right: T): T {
+  const sum = Object.entries(left).map(([name, value]) => {
+    const other = right[name as keyof T];
+    return [name, typeof value === 'number' ? value + Number(other) : sumOfTwo(value as object, other as object)];
+  });
+  // The names are those of both.
+  return Object.fromEntries(sum) as T;
+}
+
 const INDEX: ReadonlyMap<Counter, number> = new Map(NAMES.map((name, i) => [name, i]));
 const FAILED_BY = NAMES.length;
 const FALLBACK_BY = FAILED_BY + REASONS.length;

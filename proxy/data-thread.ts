@@ -10,6 +10,8 @@ import type { TrafficOptions } from './traffic.ts';
 /** What the thread starts with. */
 export interface ThreadData {
   readonly listen: Address;
+  /** Whether other threads listen there too. */
+  readonly reusePort: boolean;
   readonly traffic: TrafficOptions;
   readonly active: string;
   readonly ring: SharedArrayBuffer;
@@ -73,7 +75,7 @@ if (parentPort !== null) {
     );
   });
 
-  server.listen(data.listen).then(
+  server.listen(data.listen, data.reusePort).then(
     (address) => reply({ kind: 'listening', address }),
     (error: NodeJS.ErrnoException) => {
       reply({ kind: 'refused', code: error.code ?? '', message: error.message });

@@ -77,11 +77,11 @@ export class DataServer {
     this.#server = createServer({ noDelay: true }, (socket) => this.#safely(socket, () => this.#accept(socket)));
   }
 
-  /** Rejects with the system's error when the address cannot be had. */
-  listen(address: Address): Promise<Address> {
+  /** Rejects with the system's error when the address cannot be had. @param reusePort whether others may listen there as well */
+  listen({ host, port }: Address, reusePort = false): Promise<Address> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(address.port, address.host, () => {
+      this.#server.listen({ host, port, reusePort }, () => {
         this.#server.off('error', reject);
         // Running out of file descriptors ends no call; accepting goes on when some are free again.
         this.#server.on('error', () => this.#path.counters.add('refused'));
