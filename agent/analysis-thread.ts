@@ -115,8 +115,9 @@ async function handle(message: Exclude<ToAnalysis, { kind: 'close' }>): Promise<
 
 async function commit(): Promise<void> {
   for (;;) {
-    const ringFull = rings.reduce((sum, ring) => sum + ring.dropped, 0);
-    const batch = analysis.take(ringFull);
+    const leftOut: { [reason: string]: number } = {};
+    for (const ring of rings) for (const [why, count] of Object.entries(ring.leftOut)) leftOut[why] = (leftOut[why] ?? 0) + count;
+    const batch = analysis.take(leftOut);
     lastCommit = Date.now();
     if (batch === null) return;
     try {

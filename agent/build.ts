@@ -22,12 +22,14 @@ import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
 import { Certificates } from './certificates.ts';
 import { mappingOf } from './mapping.ts';
+import { memoryShare } from './memory-limit.ts';
 import { neverReloaded, reloadPolicy } from './reload.ts';
 import type { ScorerProcess } from './scorer.ts';
 import { startScorer } from './scorer.ts';
 import type { Status } from './status.ts';
 import { readStatus, settledCalls } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
+import { AT_EASE, climb } from './shedding.ts';
 import { StoredEventLog, StoredOutbox } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
 import { UpstreamProbe } from './upstream-probe.ts';
@@ -35,6 +37,8 @@ import { VERSION } from './version.ts';
 
 const DRAIN_MS = 10_000;
 const FLUSH_MS = 5_000;
+/** How often pressure is looked at. */
+const LOOK_MS = 1_000;
 /** How often it is asked, before draining, whether there is still a model server to answer. */
 const STILL_THERE_MS = 100;
 /** Longest wait of a hasty end for what was analysed to be on disk. */
@@ -192,6 +196,19 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
       ? neverReloaded
       : reloadPolicy({ ...options.reload, hash: policy.hash, use: usePolicy, log, signal: stopping.signal });
 
+  const share = memoryShare();
+  let ladder = AT_EASE;
+  const looks = setInterval(() => {
+    const before = ladder.rung;
+    const reading = { memory: share(), loopDelayMs: proxy.loopDelayMs() };
+    ladder = climb(ladder, reading);
+    if (ladder.rung === before) return;
+    proxy.shed(ladder.rung);
+    const memory = reading.memory === null ? 'no memory limit' : `${Math.round(100 * reading.memory)} % of the memory limit`;
+    log(`shedding: ${before} → ${ladder.rung} (${memory}, event loop ${Math.round(reading.loopDelayMs)} ms late)`);
+  }, LOOK_MS);
+  looks.unref();
+  opened.push({ close: () => clearInterval(looks) });
   const active = () => policy.traffic.upstreams.find(({ name }) => name === proxy.route()) ?? null;
   const probe = new UpstreamProbe(active);
   opened.push(probe);
@@ -220,6 +237,9 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
         upstreams: policy.traffic.upstreams.map((upstream) => upstream.name),
         fallback: scorer === null ? 'none' : scorer.ready ? 'ready' : 'starting',
         counters: flat(proxy.counters()),
+        shedding: ladder.rung,
+        loopDelayMs: proxy.loopDelayMs(),
+        memoryShare: share(),
       },
       certificates: certificates.status(),
       exporters: deliveries.map((delivery) => delivery.status()),

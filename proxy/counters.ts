@@ -19,6 +19,7 @@ const NAMES = [
   'ringFull',
   'sessions',
   'handshakesFailed',
+  'shed',
 ] as const;
 
 /** The name of a single counter. */
@@ -26,7 +27,7 @@ export type Counter = (typeof NAMES)[number];
 
 /**
  * A reading of the counters. `requests` = `answered` + `failed` + `aborted` + calls now running, and the ended ones are
- * `exchanges` + `ringFull` (within what changes while the reading is taken).
+ * `exchanges` + `ringFull` + `shed` (within what changes while the reading is taken).
  */
 export interface ProxyCounters {
   /** Client connections open now. */
@@ -55,6 +56,8 @@ export interface ProxyCounters {
   readonly sessions: number;
   /** TLS handshakes that came to nothing. */
   readonly handshakesFailed: number;
+  /** Those of which no record was made, given up under pressure. */
+  readonly shed: number;
   /** Failed calls by reason; zero ones included. */
   readonly failedBy: { readonly [R in Reason]: number };
   /** Calls answered by the fallback, by the reason why the primary did not. */

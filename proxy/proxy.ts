@@ -9,6 +9,7 @@ import type { Pem } from './credentials.ts';
 import { cannotListen, DataWorker } from './data-worker.ts';
 import { DEFAULT_BREAKER, DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { openFileLimit, withinOpenFiles } from './open-files.ts';
+import { Pressure, type Rung } from './pressure.ts';
 import { createRing, DEFAULT_RING_BYTES } from './ring.ts';
 import { checkRoute, type TrafficOptions } from './traffic.ts';
 
@@ -50,6 +51,10 @@ export interface Proxy {
   /** One a data thread, for `new RingReader(ring)` in the one thread that reads them. */
   readonly rings: readonly SharedArrayBuffer[];
   counters(): ProxyCounters;
+  /** How late the event loops of the data threads run, the latest of them. */
+  loopDelayMs(): number;
+  /** Gives up what this rung and those below it name. */
+  shed(rung: Rung): void;
   /** An upstream's name, or `fallback`. */
   route(): string;
   /** @throws ConfigError `unknown-route`; nothing has changed then. */
@@ -71,15 +76,19 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   let choice: TrafficChoice = options;
   let route = active;
   const traffic = trafficOf(choice);
-  const parts = Array.from({ length: threads }, () => ({ ring: createRing(ringBytes), counters: new Counters() }));
+  const parts = Array.from({ length: threads }, () => ({
+    ring: createRing(ringBytes),
+    counters: new Counters(),
+    pressure: new Pressure(),
+  }));
   // With `reusePort` the kernel would let a second Driftline on the same address, and share the calls out between the two.
   if (threads > 1 && options.listen.port !== 0) await checkFree(options.listen);
   let { listen } = options;
   const workers: DataWorker[] = [];
   const closeAll = () => Promise.all(workers.map((worker) => worker.close()));
   try {
-    for (const [index, { ring, counters }] of parts.entries()) {
-      const data = { listen, reusePort: threads > 1, traffic, active, ring, counters: counters.memory };
+    for (const [index, { ring, counters, pressure }] of parts.entries()) {
+      const data = { listen, reusePort: threads > 1, traffic, active, ring, counters: counters.memory, pressure: pressure.memory };
       const { worker, address } = await DataWorker.start(`data-${index}`, data, onFault);
       workers.push(worker);
       listen = address;
@@ -94,6 +103,10 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     address: listen,
     rings: parts.map(({ ring }) => ring),
     counters: () => sumOf(parts.map(({ counters }) => counters.read())),
+    loopDelayMs: () => Math.max(...parts.map(({ pressure }) => pressure.loopDelayMs)),
+    shed(rung) {
+      for (const { pressure } of parts) pressure.shed(rung);
+    },
     route: () => route,
     async setRoute(to) {
       checkRoute(to, choice);

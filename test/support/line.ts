@@ -32,7 +32,7 @@ export async function openLine(policy: Policy, directory: string, now: () => num
     reader,
     log,
     commit: () => {
-      const batch = analysis.take(0);
+      const batch = analysis.take();
       if (batch === null) return;
       committer.commit(batch);
       analysis.committed();
