@@ -10,6 +10,7 @@ import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-message
 import { calibrateApart } from './calibration/calibration-thread.ts';
 import { readReference } from './reference.ts';
 import { readSketches } from './reference-sketch.ts';
+import { returnMemory } from './return-memory.ts';
 import { Committer } from './store/commit.ts';
 import { openState } from './store/open.ts';
 import { StoreReader } from './store/read.ts';
@@ -42,6 +43,7 @@ const waits = new Map<RingReader, Promise<void>>();
 
 let policy = start.policy;
 let analysis = await open(policy);
+returnMemory();
 let lastCommit = Date.now();
 let lastTick = Date.now();
 say({ kind: 'ready', setAside });

@@ -30,6 +30,7 @@ import type { Status } from './status.ts';
 import { readStatus, settledCalls } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
 import { AT_EASE, climb } from './shedding.ts';
+import { returnMemory } from './return-memory.ts';
 import { StoredEventLog, StoredOutbox } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
 import { UpstreamProbe } from './upstream-probe.ts';
@@ -267,6 +268,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   });
   opened.push(admin);
   wakeAll();
+  returnMemory();
 
   let closed: Promise<void> | null = null;
   const close = async (delayMs: number) => {

@@ -6,6 +6,9 @@ import { ConfigError } from '../contracts/errors.ts';
 import type { Order, Reply, ThreadData } from './data-thread.ts';
 import type { Address } from './server.ts';
 
+/** Of V8's young generation, which by default grows to 48 MB in each thread: little of a call lives longer than the call. */
+const YOUNG_MB = 6;
+
 /** What an order came to. */
 type Done = Reply & { readonly kind: 'done' };
 /** An order without its number. */
@@ -35,7 +38,7 @@ export class DataWorker {
   #ended = false;
 
   private constructor(name: string, data: ThreadData) {
-    this.#worker = new Worker(THREAD, { name, workerData: data });
+    this.#worker = new Worker(THREAD, { name, workerData: data, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
   }
 

@@ -11,6 +11,8 @@ const root = path.join(import.meta.dirname, '..');
 /** The machine's own Node where it is older than ours: the one that a user's `npx driftline` would begin with. */
 const node = ['/usr/bin/node', '/usr/local/bin/node'].find((file) => existsSync(file)) ?? process.execPath;
 
+t.setTimeout(120_000);
+
 t.test('the packed package runs without its sources', async (t) => {
   const folder = t.testdir();
   const home = await installPackage(folder);
