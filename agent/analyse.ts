@@ -224,10 +224,10 @@ export class Analysis {
   /**
    * What is to be committed, or null when nothing happened. `committed` must follow once it is.
    *
-   * @param ringFull exchanges that found no room in the rings since the process began
+   * @param leftOut exchanges that never came into the rings since the process began, by reason
    */
-  take(ringFull: number): Batch | null {
-    if (this.#accounting.ring(ringFull)) this.#touched = true;
+  take(leftOut: { readonly [reason: string]: number } = {}): Batch | null {
+    if (this.#accounting.leftOut(leftOut)) this.#touched = true;
     if (!this.#touched) return null;
     const { state, monitors, endedMonitors } = this.#batch;
     const { rows, ended } = this.#epochs.take();

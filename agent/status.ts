@@ -7,7 +7,8 @@ import type { Policy } from '../contracts/policy.ts';
 import type { DeliveryStatus } from '../exporters/delivery.ts';
 import type { Counts } from './accounting.ts';
 import type { CertificatesStatus } from './certificates.ts';
-import { readCounts } from './accounting.ts';
+import { neverSeen, readCounts } from './accounting.ts';
+import type { Rung } from '../proxy/pressure.ts';
 import type { ReferenceFileShown } from './reference.ts';
 import type { StoreReader } from './store/read.ts';
 
@@ -42,6 +43,12 @@ export interface Status {
     readonly upstreams: readonly string[];
     readonly fallback: string;
     readonly counters: { readonly [event: string]: number };
+    /** What is given up at present so that calls are served (`nothing`, `payloads`, `records`, `connections`), and why. */
+    readonly shedding: Rung;
+    /** By how many milliseconds nine of ten turns of the data threads' event loops were late at most, over five seconds. */
+    readonly loopDelayMs: number;
+    /** Share of the container's memory limit in use; null = no limit. */
+    readonly memoryShare: number | null;
   };
   /** Our own certificates: on the data port, and toward upstreams that ask for one. */
   readonly certificates: CertificatesStatus;
@@ -86,12 +93,12 @@ export interface LiveFacts {
 /** Calls that came out of the ring and were decided on, over the state's whole life. */
 export function settledCalls(reader: StoreReader): number {
   const counts = readCounts(reader.state('accounting'));
-  return counts.accepted - (counts.dropped['ring-full'] ?? 0) + counts.notPredictions;
+  return counts.accepted - neverSeen(counts) + counts.notPredictions;
 }
 
 /** Calls in the ring or in the batch that is not committed yet are accepted, and wait. */
 function withQueued(counts: Counts, { captured, settledAtStart }: LiveFacts): Counts & { readonly queued: number } {
-  const settled = counts.accepted - (counts.dropped['ring-full'] ?? 0) + counts.notPredictions - settledAtStart;
+  const settled = counts.accepted - neverSeen(counts) + counts.notPredictions - settledAtStart;
   const queued = Math.max(0, captured - settled);
   return { ...counts, accepted: counts.accepted + queued, queued };
 }

@@ -3,6 +3,7 @@
  */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Json } from '../../contracts/json.ts';
+import { RUNGS } from '../../proxy/pressure.ts';
 import type { Status } from '../status.ts';
 
 /** Series a metric may have; more are folded into a count of what was left out. */
@@ -28,6 +29,9 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
   const gauge = (name: string, help: string, labels: string[]) => new Gauge({ name, help, labelNames: labels, registers: [registry] });
 
   const requests = counter('driftline_proxy_events_total', 'What the data thread saw, by kind', ['event']);
+  const shedding = gauge('driftline_shedding', '1 for what is given up at present so that calls are served', ['rung']);
+  const loopDelay = gauge('driftline_event_loop_delay_seconds', 'By how much nine of ten turns of the data threads were late at most', []);
+  const memory = gauge('driftline_memory_limit_ratio', 'Share of the memory limit in use; absent without a limit', []);
   const inferences = counter('driftline_inferences_total', 'Predictions recorded, by who answered', ['model_name', 'route']);
   const outcomes = counter('driftline_outcomes_total', 'Predictions recorded, by outcome', ['model_name', 'outcome']);
   const undecoded = counter('driftline_undecoded_total', 'Predictions whose bodies were not decoded, by reason', ['model_name', 'reason']);
@@ -56,6 +60,10 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
     const { status, signals } = read();
     const model = status.model.name;
     for (const [event, count] of Object.entries(status.proxy.counters)) requests.inc({ event }, count);
+    for (const rung of RUNGS.slice(1)) shedding.set({ rung }, Number(RUNGS.indexOf(status.proxy.shedding) >= RUNGS.indexOf(rung)));
+    loopDelay.set(status.proxy.loopDelayMs / 1000);
+    if (status.proxy.memoryShare === null) memory.remove();
+    else memory.set(status.proxy.memoryShare);
     for (const [route, count] of Object.entries(status.accounting.servedBy)) inferences.inc({ model_name: model, route }, count);
     for (const [outcome, count] of Object.entries(status.accounting.outcomes)) outcomes.inc({ model_name: model, outcome }, count);
     for (const [reason, count] of Object.entries(status.accounting.undecoded)) undecoded.inc({ model_name: model, reason }, count);

@@ -154,7 +154,7 @@ export class BacktestLine {
 
   #commit(alerts: Alert[], windows: Finding[]): void {
     this.#analysis.tick();
-    const batch = this.#analysis.take(0);
+    const batch = this.#analysis.take();
     if (batch === null) return;
     alerts.push(...batch.alerts);
     windows.push(...batch.windows);

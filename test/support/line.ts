@@ -42,7 +42,7 @@ export async function openLine(
     reader,
     log,
     commit: () => {
-      const batch = analysis.take(0);
+      const batch = analysis.take();
       if (batch === null) return;
       committer.commit(batch);
       analysis.committed();
