@@ -3,6 +3,7 @@
  */
 import type { Json } from '../contracts/json.ts';
 import type { DriftlineRecord, FeedbackFate } from '../contracts/record.ts';
+import type { LeftOut } from '../proxy/ring.ts';
 
 /** The counts, as `/v1/status` shows them. */
 export interface Counts {
@@ -20,6 +21,8 @@ export interface Counts {
   feedback: { [fate: string]: number };
   /** Missing and non-finite values that a streaming detector was spared, by signal. */
   skippedValues: { [signal: string]: number };
+  /** What windows took otherwise than it came: `time-clamped`, `clock-set`, `clock-set-back`, `thinned`. */
+  irregular: { [what: string]: number };
 }
 
 /** The counts as `Accounting` snapshots them; zero for what is not there. */
@@ -36,14 +39,21 @@ export function readCounts(state: Json | undefined): Counts {
     violations: { ...kept.violations },
     feedback: { ...kept.feedback },
     skippedValues: { ...kept.skippedValues },
+    irregular: { ...kept.irregular },
   };
+}
+
+/** Calls that were dropped before the analysis could see them. */
+export function neverSeen({ dropped }: Counts): number {
+  const before: readonly LeftOut[] = ['ring-full', 'shed'];
+  return before.reduce((total, reason) => total + (dropped[reason] ?? 0), 0);
 }
 
 /** Counts one state directory's life; a restart goes on with the last committed figures. */
 export class Accounting {
   readonly #counts: Counts;
-  /** The ring's own counter starts at zero with the process. */
-  #ringFullSeen = 0;
+  /** What the rings' own counters, which begin with the process, said last. */
+  #leftOutSeen: { [reason: string]: number } = {};
 
   constructor(state: Json | undefined) {
     this.#counts = readCounts(state);
@@ -71,12 +81,17 @@ export class Accounting {
     bump(this.#counts.dropped, reason, count);
   }
 
-  /** Takes the ring's counter, which begins with the process; true when it has risen. */
-  ring(total: number): boolean {
-    if (total <= this.#ringFullSeen) return false;
-    this.dropped('ring-full', total - this.#ringFullSeen);
-    this.#ringFullSeen = total;
-    return true;
+  /** Takes the rings' counters of what was left out, by reason; true when one has risen. */
+  leftOut(totals: { readonly [reason: string]: number }): boolean {
+    let risen = false;
+    for (const [reason, total] of Object.entries(totals)) {
+      const more = total - (this.#leftOutSeen[reason] ?? 0);
+      if (more <= 0) continue;
+      this.dropped(reason, more);
+      this.#leftOutSeen[reason] = total;
+      risen = true;
+    }
+    return risen;
   }
 
   feedback(fate: FeedbackFate): void {
@@ -85,6 +100,10 @@ export class Accounting {
 
   skippedValue(signal: string): void {
     bump(this.#counts.skippedValues, signal);
+  }
+
+  irregular(what: string): void {
+    bump(this.#counts.irregular, what);
   }
 
   snapshot(): Json {

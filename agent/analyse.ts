@@ -4,43 +4,40 @@
  * Everything here runs in the analysis thread, does no I/O but reading the store, and writes into one batch that is committed whole.
  * Nothing of it can slow or fail the caller.
  */
-import type { Decision } from '../contracts/alert.ts';
-import { SnapshotError } from '../contracts/errors.ts';
 import type { Exchange } from '../contracts/exchange.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord, Feedback, FeedbackFate } from '../contracts/record.ts';
-import type { AlertsState } from '../policies/evaluate.ts';
-import { evaluate, noAlerts, readAlertsState } from '../policies/evaluate.ts';
 import { Accounting } from './accounting.ts';
+import { Alerting } from './alerting.ts';
 import { type DecodedRecord, Decoder } from './decode.ts';
 import { calibrate } from './calibration/calibrate.ts';
 import { type Calibrate, Levels } from './calibration/levels.ts';
-import { decideAndTell } from './decisions.ts';
+import { type EndedWindow, type Epoch, Epochs, versionOf } from './epochs.ts';
+import { EventClock } from './event-clock.ts';
 import { FeedbackJoin } from './feedback.ts';
-import { Monitors } from './monitors.ts';
 import { placeOfCall, placeOfFeedback, type Surroundings } from './places.ts';
-import { Reference } from './reference.ts';
-import type { SketchedColumn } from './reference-sketch.ts';
+import { type ReferenceFiles, References, shownFiles } from './reference.ts';
 import { SchemaBlocks } from './schema-blocks.ts';
 import { SchemaCheck } from './schema-check.ts';
+import type { Version } from './served-versions.ts';
 import { numberOf } from './signals.ts';
 import type { Batch } from './store/commit.ts';
 import { emptyBatch } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
-import type { ClosedWindow } from './windows.ts';
-import { Windows } from './windows.ts';
+import type { Place } from './streaming-monitor.ts';
+import { WindowJudge } from './window-judge.ts';
+import { timeOf } from './windows.ts';
 
 /** What the analysis is given. */
 export interface AnalysisOptions {
   readonly policy: Policy;
-  /** Columns of the reference file by signal; empty without one. */
-  readonly referenceFile: ReadonlyMap<string, readonly Cell[]>;
-  /** Columns of a reference file without rows. */
-  readonly referenceSketches?: ReadonlyMap<string, SketchedColumn>;
+  readonly referenceFiles: ReferenceFiles;
   readonly reader: StoreReader;
   readonly now: () => number;
+  /** A clock that is never set, in milliseconds; without it, that of `now` is taken to be one. */
+  readonly monotonic?: () => number;
   readonly log: (line: string) => void;
   /** Works levels out; by default at once, which takes seconds where the policy has a budget of false alarms. */
   readonly calibrate?: Calibrate;
@@ -50,8 +47,11 @@ export interface AnalysisOptions {
 interface Progress {
   readonly observedRows: number;
   readonly windows: number;
-  readonly windowFromRow: number;
+  readonly epochs: Json;
 }
+
+/** Windows end so long after their time, so that calls which ended within it have come through. */
+const SETTLING_MS = 2_000;
 
 /** The analysis line with all it remembers. One instance a policy; state passes from one to the next through the store. */
 export class Analysis {
@@ -59,17 +59,18 @@ export class Analysis {
   readonly #decoder: Decoder;
   readonly #check: SchemaCheck;
   readonly #blocks: SchemaBlocks;
-  readonly #reference: Reference;
+  readonly #references: References;
   readonly #join: FeedbackJoin;
-  readonly #windows: Windows;
   readonly #levels: Levels;
-  readonly #monitors: Monitors;
+  readonly #epochs: Epochs;
+  readonly #judge: WindowJudge;
+  readonly #alerting: Alerting;
+  readonly #clock: EventClock;
+  /** Whether it matters when a record came, and not only after which. */
+  readonly #isTimed: boolean;
   readonly #accounting: Accounting;
   #observedRows: number;
   #closedWindows: number;
-  #modelVersion: string | null;
-  #alerts: AlertsState;
-  #lastDecision: Decision | null;
   #batch: Batch = emptyBatch();
   #touched = false;
   /** Calls passed that are no predictions: worth a commit at the next tick, not one each. */
@@ -81,22 +82,20 @@ export class Analysis {
     this.#options = options;
     this.#decoder = new Decoder(policy);
     this.#blocks = new SchemaBlocks(policy, reader.state('schemaBlocks'));
-    this.#reference = new Reference(policy, options.referenceFile, reader.state('reference'), options.referenceSketches);
-    this.#check = new SchemaCheck(policy, (signal) => this.#reference.known(signal));
+    this.#references = new References(policy, options.referenceFiles, reader.state('reference'));
+    const { common } = this.#references;
+    this.#check = new SchemaCheck(policy, (signal) => (this.#epochs.currentEpoch?.reference ?? common).known(signal));
     this.#join = new FeedbackJoin(reader, { prediction: policy.model.prediction, ttlMs: policy.feedback.ttlMs });
     this.#accounting = new Accounting(reader.state('accounting'));
     // Written by this class under the same keys; a foreign format was set aside when the store was opened.
     const progress = reader.state('progress') as unknown as Progress | undefined;
     this.#observedRows = progress?.observedRows ?? 0;
     this.#closedWindows = progress?.windows ?? 0;
-    this.#modelVersion = (reader.state('modelVersion') as string | null | undefined) ?? null;
-    this.#alerts = storedAlerts(reader, log);
-    this.#lastDecision = reader.lastDecision();
-    this.#windows = new Windows(policy.window.rows, progress?.windowFromRow ?? 0);
-    if (!this.#reference.frozen) for (const record of reader.recordsFromRow(0)) this.#reference.learn(record);
-    // The open window has no snapshot of its own: it is in the records.
-    for (const record of reader.recordsFromRow(this.#windows.fromRow)) this.#windows.add(record);
-    const skipped = (signal: string) => this.#accounting.skippedValue(signal);
+    this.#alerting = new Alerting(policy, reader, log);
+    const { window, seasonality = null } = policy;
+    this.#isTimed = (window.spanMs ?? window.maxAgeMs ?? seasonality) !== null;
+    this.#judge = new WindowJudge(policy, (key) => reader.state(key));
+    this.#clock = new EventClock(options.now, options.monotonic ?? null);
     this.#levels = new Levels({
       policy,
       stored: reader.state('calibration'),
@@ -104,9 +103,24 @@ export class Analysis {
       changed: () => this.#useLevels(),
       log,
     });
-    this.#monitors = new Monitors({ policy, reference: this.#reference, log, skipped, levels: () => this.#levels.current });
-    this.#monitors.resolve(storedMonitors(reader));
-    this.#askForLevels(null);
+    // The open windows have no rows of their own in the store: they are in the records.
+    this.#epochs = new Epochs(
+      {
+        policy,
+        references: this.#references,
+        nextRow: this.#observedRows,
+        reader,
+        log,
+        count: (what) => this.#accounting.irregular(what),
+        skipped: (signal) => this.#accounting.skippedValue(signal),
+        levels: () => this.#levels.current,
+      },
+      progress?.epochs,
+    );
+    const files = shownFiles(policy, options.referenceFiles) as unknown as Json;
+    this.#touched = JSON.stringify(files) !== JSON.stringify(reader.state('referenceFiles') ?? []);
+    if (this.#touched) this.#batch.state.set('referenceFiles', files);
+    this.#askForLevels(this.#epochs.currentEpoch ?? null, null);
   }
 
   /** One call. A fault of ours costs this record, counted and said; the line goes on. */
@@ -134,6 +148,7 @@ export class Analysis {
   /** One call that needs no decoding: rows of a file, replayed. */
   observeDecoded(decoded: DecodedRecord): void {
     this.#touched = true;
+    this.#heedClock();
     if (this.#join.knows(decoded.id)) {
       // The caller used the same id twice. The first keeps it: feedback could not tell them apart.
       this.#accounting.dropped('duplicate-id');
@@ -141,26 +156,30 @@ export class Analysis {
     }
     const violations = this.#check.check(decoded);
     const rowsBefore = this.#observedRows;
-    const record: DriftlineRecord = { ...decoded, firstRow: decoded.rows > 0 ? rowsBefore : null, violations };
+    const { epoch, ended } = this.#epochs.see(decoded, rowsBefore);
+    const record: DriftlineRecord = {
+      ...decoded,
+      ...(epoch.version === decoded.version ? {} : { countedFor: epoch.version }),
+      firstRow: decoded.rows > 0 ? rowsBefore : null,
+      violations,
+    };
     this.#observedRows += record.rows;
-    // A mistyped path must not make a new version: only what was answered names one.
-    if (record.version !== null && record.status >= 200 && record.status < 300) this.#modelVersion = record.version;
     this.#accounting.stored(record);
     this.#batch.records.push(record);
     this.#batch.events.push({ kind: 'inference', id: record.id, at: record.at, record });
 
-    if (this.#reference.learn(record)) {
-      this.#batch.state.set('reference', this.#reference.snapshot());
-      this.#monitors.resolve(storedMonitors(this.#options.reader));
-      this.#askForLevels(null);
+    if (this.#references.learn(epoch.version, record)) {
+      this.#batch.state.set('reference', this.#references.snapshot());
+      this.#epochs.resolve();
+      this.#askForLevels(epoch, null);
     }
-    this.#judge(record.at, [
-      ...this.#blocks.observe(rowsBefore, record),
-      ...this.#monitors.record(record, placeOfCall(record, this.#surroundings())),
-    ]);
-    for (const window of this.#windows.add(record)) this.#closeWindow(window);
+    // Alerts of a version that ended are settled by the passing of time, which findings bring as well.
+    if (ended.length > 0) this.#evaluate(record.at, []);
+    this.#found(record.at, this.#blocks.observe(rowsBefore, record), this.#epochs.current);
+    this.#found(record.at, this.#epochs.stream(epoch, record, placeOfCall(record, this.#surroundings())), epoch.version);
+    for (const ended of this.#epochs.fill(epoch, record, this.#timeOf(record))) this.#closeWindow(ended);
     const now = this.#options.now();
-    this.#judgeTraffic(now, this.#monitors.came(record, now));
+    this.#judgeTraffic(now, this.#epochs.data.came(record, now));
     for (const early of this.#join.add(record)) this.#settleEarly(early);
   }
 
@@ -173,19 +192,28 @@ export class Analysis {
     if (joined === null || record === null) return fate;
     this.#batch.joined.push(joined);
     const place = placeOfFeedback(feedback, this.#surroundings());
-    const watch = (signal: string, value: number | null) => this.#monitors.feedback(signal, value, place, record, joined.row);
-    const findings = joined.error === null ? [] : watch('feedback.error', Number(joined.error));
-    if (feedback.kind === 'reward') findings.push(...watch('feedback.reward', numberOf(feedback.value as Cell)));
-    this.#judge(feedback.receivedAt, findings);
+    const observe = (signal: string, value: number | null) => this.#observeFeedback(record, joined.row, signal, value, place);
+    if (joined.error !== null) observe('feedback.error', Number(joined.error));
+    if (feedback.kind === 'reward') observe('feedback.reward', numberOf(feedback.value as Cell));
     return fate;
+  }
+
+  /** Labels of a version that no longer answers say nothing of the one that does. */
+  #observeFeedback(record: DriftlineRecord, row: number, signal: string, value: number | null, place: Place): void {
+    const version = versionOf(record);
+    const epoch = this.#epochs.get(version);
+    if (epoch === undefined) this.#accounting.skippedValue(signal);
+    else this.#found(place.at, epoch.monitors.feedback(signal, value, place, record, row), version);
   }
 
   /** Lets time pass: alerts that wait for it, feedback that waited in vain. */
   tick(): void {
+    this.#heedClock();
     const now = this.#options.now();
+    for (const ended of this.#isTimed ? this.#epochs.advance(now - SETTLING_MS) : []) this.#closeWindow(ended);
     if (this.#passed) this.#touched = true;
     this.#passed = false;
-    const findings = this.#monitors.tick(now);
+    const findings = this.#epochs.data.tick(now);
     this.#judgeTraffic(now, findings);
     if (findings.length === 0) this.#evaluate(now, []);
     // Asked of the store, so not again before the last answer is committed.
@@ -200,20 +228,22 @@ export class Analysis {
   /**
    * What is to be committed, or null when nothing happened. `committed` must follow once it is.
    *
-   * @param ringFull exchanges that found no room in the rings since the process began
+   * @param leftOut exchanges that never came into the rings since the process began, by reason
    */
-  take(ringFull: number): Batch | null {
-    if (this.#accounting.ring(ringFull)) this.#touched = true;
+  take(leftOut: { readonly [reason: string]: number } = {}): Batch | null {
+    if (this.#accounting.leftOut(leftOut)) this.#touched = true;
     if (!this.#touched) return null;
-    const { state, monitors } = this.#batch;
-    for (const row of this.#monitors.take()) monitors.set(row.key, row);
-    const progress: Progress = { observedRows: this.#observedRows, windows: this.#closedWindows, windowFromRow: this.#windows.fromRow };
+    const { state, monitors, endedMonitors } = this.#batch;
+    const { rows, ended } = this.#epochs.take();
+    for (const row of rows) monitors.set(row.key, row);
+    endedMonitors.push(...ended);
+    const progress: Progress = { observedRows: this.#observedRows, windows: this.#closedWindows, epochs: this.#epochs.snapshot() };
     // Plain data throughout: it was made to survive a JSON round trip.
     state.set('progress', progress as unknown as Json);
-    state.set('alerts', this.#alerts as unknown as Json);
+    state.set('alerts', this.#alerting.snapshot());
     state.set('accounting', this.#accounting.snapshot());
     state.set('schemaBlocks', this.#blocks.snapshot());
-    state.set('modelVersion', this.#modelVersion);
+    state.set('modelVersion', this.#epochs.current);
     return this.#batch;
   }
 
@@ -221,67 +251,89 @@ export class Analysis {
     this.#batch = emptyBatch();
     this.#touched = false;
     this.#join.committed();
+    this.#judge.committed();
   }
 
-  #closeWindow(window: ClosedWindow): void {
+  #closeWindow(ended: EndedWindow): void {
+    this.#touched = true;
     this.#closedWindows++;
-    const findings = this.#monitors.window(window);
-    this.#tellJudgements(findings, String(window.range.fromRow));
-    this.#batch.state.set('slices', this.#monitors.sliced);
-    this.#evaluate(window.range.toAt, findings);
+    const { epoch, window } = ended;
+    const { version } = epoch;
+    const findings = this.#judge.judge(ended);
+    for (const [key, value] of this.#judge.remember(ended, findings, this.#alerting.open)) this.#batch.state.set(key, value);
+    this.#tellJudgements(findings, String(window.range.toRow), version);
+    this.#batch.state.set('slices', epoch.monitors.sliced);
+    this.#evaluate(window.range.toAt, findings, version);
     const { fromAt, toAt } = window.range;
-    if (this.#levels.wantsRate && toAt > fromAt) this.#askForLevels(this.#options.policy.window.rows / (toAt - fromAt));
+    if (this.#levels.wantsRate && toAt > fromAt) this.#askForLevels(epoch, window.rows / (toAt - fromAt));
   }
 
   /** Judgements of the clock and not of rows. */
   #judgeTraffic(at: number, findings: readonly Finding[]): void {
     if (findings.length === 0) return;
     this.#touched = true;
-    this.#tellJudgements(findings, `at ${at}`);
+    this.#tellJudgements(findings, `at ${at}`, this.#epochs.current);
     this.#evaluate(at, findings);
   }
 
   /** @param place what tells this judgement of a signal from the ones before; the same when it is made again after a crash */
-  #tellJudgements(findings: readonly Finding[], place: string): void {
+  #tellJudgements(findings: readonly Finding[], place: string, version: Version): void {
     const { policy } = this.#options;
     this.#batch.windows.push(...findings);
     for (const finding of findings) {
       const slice = finding.slice === null ? '' : `:${finding.slice}`;
       const id = `${policy.name}:${finding.monitor}:${finding.signal}${slice}:${finding.detector}:${place}`;
-      this.#batch.events.push({ kind: 'window', id, at: finding.at, finding, model: policy.model.name, modelVersion: this.#modelVersion });
+      this.#batch.events.push({ kind: 'window', id, at: finding.at, finding, model: policy.model.name, modelVersion: version });
     }
   }
 
-  #askForLevels(rowsPerMs: number | null): void {
+  /** @param epoch whose reference the levels come from; null before the first call, when there may be a file */
+  #askForLevels(epoch: Epoch | null, rowsPerMs: number | null): void {
     if ((this.#options.policy.falseAlarms ?? null) === null) return;
-    this.#levels.ask({ ...this.#monitors.task, rowsPerMs });
+    this.#levels.ask({ ...(epoch?.monitors ?? this.#epochs.data).task, rowsPerMs });
   }
 
   #useLevels(): void {
     this.#touched = true;
     this.#batch.state.set('calibration', this.#levels.snapshot());
-    this.#monitors.resolve(storedMonitors(this.#options.reader));
+    this.#epochs.resolve();
   }
 
-  #judge(at: number, findings: readonly Finding[]): void {
-    if (findings.length > 0) this.#evaluate(at, findings);
+  #timeOf(record: DriftlineRecord): number {
+    if (!this.#isTimed) return timeOf(record);
+    const { time, clamped } = this.#clock.timeOf(record);
+    if (clamped) this.#accounting.irregular('time-clamped');
+    return time;
   }
 
-  /** Findings become alerts, alerts become decisions; both go into the batch. Without findings it lets time and windows pass. */
-  #evaluate(at: number, findings: readonly Finding[]): void {
-    const { policy, reader } = this.#options;
-    const moment = { at, observedRows: this.#observedRows, windows: this.#closedWindows, modelVersion: this.#modelVersion, findings };
-    const { state, changes, retriggered } = evaluate(policy, this.#alerts, moment);
-    this.#alerts = state;
-    if (changes.length === 0 && retriggered.length === 0) return;
+  /** What lasts is measured by a clock that is never set: no alert fires or ends because the wall clock was. */
+  #heedClock(): void {
+    const step = this.#clock.step();
+    if (step === 0) return;
     this.#touched = true;
-    const batch = this.#batch;
-    const previous = this.#lastDecision;
-    const told = decideAndTell({ policy, state, changes, retriggered, at, previous, reader, batch, observedRows: this.#observedRows });
-    this.#lastDecision = told.last;
-    batch.alerts.push(...changes, ...retriggered);
-    batch.decisions.push(...told.decisions);
-    batch.events.push(...told.events);
+    this.#accounting.irregular('clock-set');
+    this.#options.log(`analysis: the clock was set by ${step} ms; alerts count on as if it had not been`);
+    this.#alerting.clockSet(step);
+  }
+
+  #found(at: number, findings: readonly Finding[], version: Version): void {
+    if (findings.length > 0) this.#evaluate(at, findings, version);
+  }
+
+  /** Without findings it lets time and windows pass. */
+  #evaluate(foundAt: number, findings: readonly Finding[], modelVersion: Version = this.#epochs.current): void {
+    const at = this.#clock.notAhead(foundAt);
+    const { live } = this.#epochs;
+    const moment = {
+      at,
+      observedRows: this.#observedRows,
+      windows: this.#closedWindows,
+      modelVersion,
+      // Before the first call nothing is known to have ended.
+      ...(live.length === 0 ? {} : { live }),
+      findings,
+    };
+    if (this.#alerting.evaluate(moment, this.#batch)) this.#touched = true;
   }
 
   #surroundings(): Surroundings {
@@ -298,22 +350,5 @@ export class Analysis {
     this.#accounting.feedback(fate);
     const id = `${feedback.id}:${feedback.row ?? ''}:${feedback.kind}:${feedback.receivedAt}:${fate}`;
     this.#batch.events.push({ kind: 'feedback', id, at: feedback.receivedAt, feedback, fate, error });
-  }
-}
-
-function storedMonitors(reader: StoreReader) {
-  return new Map(reader.monitors().map((row) => [row.key, row]));
-}
-
-/** State never stops a start: what does not fit is said and begun anew. */
-function storedAlerts(reader: StoreReader, log: (line: string) => void): AlertsState {
-  const stored = reader.state('alerts');
-  if (stored === undefined) return noAlerts;
-  try {
-    return readAlertsState(stored);
-  } catch (error) {
-    if (!(error instanceof SnapshotError)) throw error;
-    log(error.message);
-    return noAlerts;
   }
 }

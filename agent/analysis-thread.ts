@@ -8,8 +8,8 @@ import { RingReader } from '../proxy/ring.ts';
 import { Analysis } from './analyse.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 import { calibrateApart } from './calibration/calibration-thread.ts';
-import { readReference } from './reference.ts';
-import { readSketches } from './reference-sketch.ts';
+import { readReferences } from './reference.ts';
+import { returnMemory } from './return-memory.ts';
 import { Committer } from './store/commit.ts';
 import { openState } from './store/open.ts';
 import { StoreReader } from './store/read.ts';
@@ -17,7 +17,7 @@ import { StoreReader } from './store/read.ts';
 /** A record waits at most so long before it is on disk. */
 const COMMIT_MS = 100;
 const TICK_MS = 1_000;
-/** Exchanges taken in one go, so that messages are not kept waiting. */
+/** Exchanges taken of each ring in one go, so that messages are not kept waiting. */
 const AT_ONCE = 256;
 const EXPIRE_AT_ONCE = 2_000;
 /** Waits after a commit that failed (disk full …): the ring fills meanwhile, and drops are counted there. */
@@ -38,10 +38,11 @@ port.on('message', (message: ToAnalysis) => {
   wake?.();
 });
 let wake: (() => void) | null = null;
-let waiting: Promise<void> | null = null;
+const waits = new Map<RingReader, Promise<void>>();
 
 let policy = start.policy;
 let analysis = await open(policy);
+returnMemory();
 let lastCommit = Date.now();
 let lastTick = Date.now();
 say({ kind: 'ready', setAside });
@@ -50,7 +51,7 @@ for (let closing = false; !closing; ) {
   let taken = 0;
   for (const ring of rings) {
     // What was read has left the ring, so the limit is asked first.
-    while (taken < AT_ONCE) {
+    for (let ofThis = 0; ofThis < AT_ONCE; ofThis++) {
       const exchange = ring.read();
       if (exchange === null) break;
       taken++;
@@ -80,7 +81,7 @@ for (let closing = false; !closing; ) {
   if (closing || done.length > 0 || now - lastCommit >= COMMIT_MS) await commit();
   for (const { token, error } of done) say({ kind: 'done', token, error });
   if (taken === 0 && inbox.length === 0 && !closing) await pause();
-  else if (taken === AT_ONCE) await sleep(0);
+  else if (taken >= AT_ONCE) await sleep(0);
 }
 db.close();
 process.exit(0);
@@ -88,10 +89,10 @@ process.exit(0);
 async function open(policy: Policy): Promise<Analysis> {
   return new Analysis({
     policy,
-    referenceFile: await readReference(policy),
-    referenceSketches: await readSketches(policy),
+    referenceFiles: await readReferences(policy),
     reader,
     now: Date.now,
+    monotonic: () => performance.now(),
     log: (line) => say({ kind: 'log', line }),
     calibrate: calibrateApart,
   });
@@ -115,8 +116,9 @@ async function handle(message: Exclude<ToAnalysis, { kind: 'close' }>): Promise<
 
 async function commit(): Promise<void> {
   for (;;) {
-    const ringFull = rings.reduce((sum, ring) => sum + ring.dropped, 0);
-    const batch = analysis.take(ringFull);
+    const leftOut: { [reason: string]: number } = {};
+    for (const ring of rings) for (const [why, count] of Object.entries(ring.leftOut)) leftOut[why] = (leftOut[why] ?? 0) + count;
+    const batch = analysis.take(leftOut);
     lastCommit = Date.now();
     if (batch === null) return;
     try {
@@ -140,9 +142,13 @@ async function pause(): Promise<void> {
     wake = resolve;
   });
   // A wait that a message cut short goes on; a second one beside it would only confuse the writer.
-  waiting ??= Promise.race(rings.map((ring) => ring.waitForMore(COMMIT_MS))).finally(() => {
-    waiting = null;
-  });
-  await Promise.race([message, waiting]);
+  for (const ring of rings) {
+    if (!waits.has(ring))
+      waits.set(
+        ring,
+        ring.waitForMore(COMMIT_MS).finally(() => waits.delete(ring)),
+      );
+  }
+  await Promise.race([message, ...waits.values()]);
   wake = null;
 }

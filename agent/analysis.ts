@@ -9,6 +9,9 @@ import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-message
 
 type Body = { kind: 'feedback'; lines: readonly Feedback[] } | { kind: 'policy'; policy: Policy };
 
+/** Of V8's young generation, which by default grows to 48 MB in each thread; records are old or gone soon. */
+const YOUNG_MB = 12;
+
 /** Emits `committed` whenever the store holds more, `log` with a line, and `died` when the thread ended by itself. */
 export class AnalysisThread extends EventEmitter<{ committed: []; log: [string]; died: [string] }> {
   readonly #worker: Worker;
@@ -25,7 +28,7 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
   static async start(start: AnalysisStart): Promise<{ thread: AnalysisThread; setAside: string | null }> {
     // A checkout runs its sources, a published package compiled code.
     const entry = new URL(import.meta.url.endsWith('.ts') ? './analysis-thread.ts' : './analysis-thread.js', import.meta.url);
-    const worker = new Worker(entry, { name: 'analysis', workerData: start });
+    const worker = new Worker(entry, { name: 'analysis', workerData: start, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     const thread = new AnalysisThread(worker);
     const setAside = await new Promise<string | null>((resolve, reject) => {
       worker.on('message', (message: FromAnalysis) => {

@@ -5,8 +5,9 @@
  *
  * The store is the only way from the analysis to the rest: a message says "there is more", what there is stands in the store.
  */
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../contracts/clock.ts';
 import type { Policy } from '../contracts/policy.ts';
 import { openExporters } from '../exporters/catalogue.ts';
@@ -21,18 +22,28 @@ import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
 import { Certificates } from './certificates.ts';
 import { mappingOf } from './mapping.ts';
+import { memoryShare } from './memory-limit.ts';
 import { neverReloaded, reloadPolicy } from './reload.ts';
 import type { ScorerProcess } from './scorer.ts';
 import { startScorer } from './scorer.ts';
 import type { Status } from './status.ts';
 import { readStatus, settledCalls } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
+import { AT_EASE, climb } from './shedding.ts';
+import { returnMemory } from './return-memory.ts';
 import { StoredEventLog, StoredOutbox } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
+import { UpstreamProbe } from './upstream-probe.ts';
 import { VERSION } from './version.ts';
 
 const DRAIN_MS = 10_000;
 const FLUSH_MS = 5_000;
+/** How often pressure is looked at. */
+const LOOK_MS = 1_000;
+/** How often it is asked, before draining, whether there is still a model server to answer. */
+const STILL_THERE_MS = 100;
+/** Longest wait of a hasty end for what was analysed to be on disk. */
+const SYNC_MS = 250;
 const NOTICES_KEPT = 50;
 
 export interface DriftlineOptions {
@@ -42,6 +53,8 @@ export interface DriftlineOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly admin: { readonly host: string; readonly port: number };
   readonly stateDirectory: string;
+  /** Data threads; 1 when not given. */
+  readonly dataThreads?: number;
   /** For people: alert texts. */
   readonly print: (text: string) => void;
   /** For operators: one line each. */
@@ -57,8 +70,13 @@ export interface Driftline {
   /** Emits `committed` whenever the store holds more. */
   readonly changes: EventEmitter<{ committed: [] }>;
   status(): Status;
-  /** Drains the data port, analyses and commits what came, tells the exporters, and ends. Safe twice. */
-  close(): Promise<void>;
+  /**
+   * Says not ready, serves on for `delayMs` (whoever shares calls out needs time to see it) unless nothing is left to answer, drains the data
+   * port, analyses and commits what came, tells the exporters, and ends. Safe twice.
+   */
+  close(delayMs?: number): Promise<void>;
+  /** For a hasty end: resolves when what was analysed so far is on disk, at the latest after a quarter of a second. */
+  sync(): Promise<void>;
 }
 
 /** @throws ConfigError when a port, the state directory, the model or the policy cannot be used; whatever was opened is closed again. */
@@ -101,12 +119,13 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     ...certificates.inUse,
     fallback: addressOf(scorer),
     active: policy.traffic.upstreams[0]?.name ?? 'fallback',
+    threads: options.dataThreads ?? 1,
   });
   opened.push(proxy);
   certificates.watch();
   opened.push({ close: () => stopping.abort() });
 
-  const { thread, setAside } = await AnalysisThread.start({ stateDirectory: options.stateDirectory, policy, rings: [proxy.ring] });
+  const { thread, setAside } = await AnalysisThread.start({ stateDirectory: options.stateDirectory, policy, rings: proxy.rings });
   opened.push(thread);
   if (setAside !== null) log(setAside);
   thread.on('log', log);
@@ -178,7 +197,34 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
       ? neverReloaded
       : reloadPolicy({ ...options.reload, hash: policy.hash, use: usePolicy, log, signal: stopping.signal });
 
+  const share = memoryShare();
+  let ladder = AT_EASE;
+  const looks = setInterval(() => {
+    const before = ladder.rung;
+    const reading = { memory: share(), loopDelayMs: proxy.loopDelayMs() };
+    ladder = climb(ladder, reading);
+    if (ladder.rung === before) return;
+    proxy.shed(ladder.rung);
+    const memory = reading.memory === null ? 'no memory limit' : `${Math.round(100 * reading.memory)} % of the memory limit`;
+    log(`shedding: ${before} → ${ladder.rung} (${memory}, event loop ${Math.round(reading.loopDelayMs)} ms late)`);
+  }, LOOK_MS);
+  looks.unref();
+  opened.push({ close: () => clearInterval(looks) });
+  const active = () => policy.traffic.upstreams.find(({ name }) => name === proxy.route()) ?? null;
+  const probe = new UpstreamProbe(active);
+  opened.push(probe);
+  await probe.look();
   let draining = false;
+  const readiness = (): { ready: boolean; why: string } => {
+    if (draining) return { ready: false, why: 'draining' };
+    if (probe.reachable) return { ready: true, why: 'serving' };
+    if (scorer?.ready === true) return { ready: true, why: 'the fallback answers' };
+    const to = active();
+    return {
+      ready: false,
+      why: to === null ? 'the fallback is starting' : `the model server ${to.name} (${to.host}:${to.port}) accepts no connection`,
+    };
+  };
   const status = () =>
     readStatus(reader, {
       version: VERSION,
@@ -192,6 +238,9 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
         upstreams: policy.traffic.upstreams.map((upstream) => upstream.name),
         fallback: scorer === null ? 'none' : scorer.ready ? 'ready' : 'starting',
         counters: flat(proxy.counters()),
+        shedding: ladder.rung,
+        loopDelayMs: proxy.loopDelayMs(),
+        memoryShare: share(),
       },
       certificates: certificates.status(),
       exporters: deliveries.map((delivery) => delivery.status()),
@@ -205,7 +254,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     token: process.env.DRIFTLINE_ADMIN_TOKEN?.trim() || null,
     reader,
     status,
-    ready: () => (draining ? { ready: false, why: 'draining' } : { ready: true, why: 'serving' }),
+    ready: readiness,
     feedback: (lines) => thread.feedback(lines),
     route,
     policyText: () => policyText,
@@ -219,11 +268,18 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   });
   opened.push(admin);
   wakeAll();
+  returnMemory();
 
   let closed: Promise<void> | null = null;
-  const close = async () => {
+  const close = async (delayMs: number) => {
     draining = true;
     stopping.abort();
+    // A native sidecar outlives its model server: there is nobody left to drain for.
+    for (const until = performance.now() + delayMs; performance.now() < until; ) {
+      await sleep(STILL_THERE_MS);
+      await probe.look();
+      if (!probe.reachable && scorer?.ready !== true) break;
+    }
     await proxy.drain(DRAIN_MS);
     await thread.close();
     wakeAll();
@@ -237,10 +293,11 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     events,
     changes,
     status,
-    close: () => {
-      closed ??= close();
+    close: (delayMs = 0) => {
+      closed ??= close(delayMs);
       return closed;
     },
+    sync: () => Promise.race([once(changes, 'committed').then(() => {}), sleep(SYNC_MS)]),
   };
 }
 

@@ -14,7 +14,7 @@ const MOST_EARLY = 100_000;
 export interface Joining {
   readonly fate: FeedbackFate;
   readonly joined: JoinedFeedback | null;
-  /** The record it is about; null where it was not joined. */
+  /** The record that it is about; null where it was not joined. */
   readonly record: DriftlineRecord | null;
 }
 
@@ -90,8 +90,8 @@ export class FeedbackJoin {
     }
     this.#recentFeedback.set(key, feedback.value);
     const dataRow = found.firstRow === null ? null : found.firstRow + row;
-    const joined = { recordId: found.id, row, dataRow, feedback, error: this.#judge(found, row, feedback) };
-    return { fate: 'joined', joined, record: found };
+    const error = this.#judge(found, row, feedback);
+    return { fate: 'joined', joined: { recordId: found.id, row, dataRow, feedback, error }, record: found };
   }
 
   /** To be called when the open batch was committed: from here on the store knows. */

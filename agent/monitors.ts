@@ -8,13 +8,14 @@ import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import type { Calibration, CalibrationTask } from './calibration/calibration.ts';
 import { withLevels } from './calibration/levels.ts';
 import { PerformanceMonitor } from './performance-monitor.ts';
-import type { Reference } from './reference.ts';
+import type { Comparison, Reference } from './reference.ts';
 import { numberOf, requestFailed } from './signals.ts';
 import { RowPlace } from './row-place.ts';
 import type { MonitorRow } from './store/commit.ts';
 import type { Place } from './streaming-monitor.ts';
 import { keyOf, StreamingMonitor } from './streaming-monitor.ts';
 import { TrafficMonitor } from './traffic-monitor.ts';
+import type { Watch } from './watch-list.ts';
 import { WatchedSignals } from './watched-signals.ts';
 import { WindowMonitor } from './window-monitor.ts';
 import type { ClosedWindow } from './windows.ts';
@@ -22,6 +23,11 @@ import { cellsBySignal } from './windows.ts';
 
 /** Monitors as they were stored, by key. */
 export type StoredMonitors = ReadonlyMap<string, { readonly fingerprint: string; readonly state: Json }>;
+
+/** Streams of what the model is asked, as against what it does: another version begins the others anew. */
+function isOfData(watch: Watch): boolean {
+  return watch.kind === 'traffic' || (watch.kind === 'streaming' && !/^(outputs|feedback|request)\./.test(watch.signal));
+}
 
 /** Remembers by signal; hands rows for the store to whoever asks. */
 export class Monitors {
@@ -31,6 +37,7 @@ export class Monitors {
   /** Told of a missing or non-finite value that a streaming detector was spared. */
   readonly #skipped: (signal: string) => void;
   readonly #levels: () => Calibration | null;
+  readonly #part: 'data' | 'model';
   #streaming = new Map<string, StreamingMonitor[]>();
   /** Those of its signals that are derived from columns. */
   #derived: readonly string[] = [];
@@ -42,19 +49,24 @@ export class Monitors {
   /** How the newest window's rows fell to the slices. */
   #sliced: Json = null;
 
-  /** @param options.levels those that the budget of false alarms sets, when they are there */
+  /**
+   * @param options.levels those that the budget of false alarms sets, when they are there
+   * @param options.part `data`: streams that go on when the model changes; `model`: the others, and what is judged window by window
+   */
   constructor(options: {
     policy: Policy;
     reference: Reference;
     log: (line: string) => void;
     skipped: (signal: string) => void;
     levels: () => Calibration | null;
+    part: 'data' | 'model';
   }) {
     this.#policy = options.policy;
     this.#reference = options.reference;
     this.#log = options.log;
     this.#skipped = options.skipped;
     this.#levels = options.levels;
+    this.#part = options.part;
     this.#watched = new WatchedSignals(options.policy, this.columns, options.reference);
   }
 
@@ -86,7 +98,9 @@ export class Monitors {
    */
   resolve(stored: StoredMonitors): void {
     this.#watched = new WatchedSignals(this.#policy, this.columns, this.#reference);
-    const watches = withLevels(this.#policy, this.#watched.watches, this.#levels());
+    const watches = withLevels(this.#policy, this.#watched.watches, this.#levels()).filter(
+      (watch) => isOfData(watch) === (this.#part === 'data'),
+    );
     const running = new Map([...this.#streaming.values()].flat().map((monitor) => [monitor.key, monitor]));
     this.#streaming = new Map();
     for (const watch of watches) {
@@ -107,6 +121,7 @@ export class Monitors {
 
   /** A record's values, to the streaming detectors. `byCall` places the signals that have one value a call. */
   record(record: DriftlineRecord, byCall: Place): Finding[] {
+    if (this.#streaming.size === 0) return [];
     const failed = requestFailed(record);
     const findings = [
       ...(failed === null ? [] : this.value('request.failed', Number(failed), byCall)),
@@ -152,9 +167,9 @@ export class Monitors {
     return this.#traffic.flatMap((monitor) => monitor.tick(now));
   }
 
-  /** A full window, to the windowed tests and the performance estimates. */
-  window(window: ClosedWindow): Finding[] {
-    const judged = this.#windowed?.judge(window);
+  /** A full window, to the windowed tests and the performance estimates. `against`: where it is not compared with the reference. */
+  window(window: ClosedWindow, against?: Comparison): Finding[] {
+    const judged = this.#windowed?.judge(window, against);
     const findings = [...(judged?.findings ?? [])];
     for (const row of judged?.rows ?? []) this.#rows.set(row.key, row);
     if (judged !== undefined) this.#sliced = Object.fromEntries(judged.sliced.others);

@@ -57,17 +57,15 @@ export async function readSketchFile(path: string): Promise<TableSketch> {
 }
 
 /**
- * The columns of the policy's sketch file by signal; none where its reference is no sketch.
+ * The schema's columns of a sketch file by signal.
  *
  * @throws ConfigError when the file cannot be used, or keeps a column as another type than the schema's
  */
-export async function readSketches(policy: Policy): Promise<ReadonlyMap<string, SketchedColumn>> {
+export async function readSketchedColumns(path: string, schema: Policy['schema']): Promise<ReadonlyMap<string, SketchedColumn>> {
   const found = new Map<string, SketchedColumn>();
-  if (policy.reference.source !== 'file' || !isSketchFile(policy.reference.path)) return found;
-  const { path } = policy.reference;
   const table = await readSketchFile(path);
   for (const side of ['inputs', 'outputs'] as const) {
-    for (const { name, type } of policy.schema[side]) {
+    for (const { name, type } of schema[side]) {
       const column = table.columns.get(name);
       const watched = signalType(type);
       if (column === undefined || watched === 'unwatched') continue;

@@ -8,7 +8,9 @@ import type { Policy } from '../contracts/policy.ts';
 import type { DeliveryStatus } from '../exporters/delivery.ts';
 import type { Counts } from './accounting.ts';
 import type { CertificatesStatus } from './certificates.ts';
-import { readCounts } from './accounting.ts';
+import { neverSeen, readCounts } from './accounting.ts';
+import type { Rung } from '../proxy/pressure.ts';
+import type { ReferenceFileShown } from './reference.ts';
 import type { StoreReader } from './store/read.ts';
 
 /** How a model as a whole is doing; `insufficient` before anything could be judged. */
@@ -42,13 +44,25 @@ export interface Status {
     readonly upstreams: readonly string[];
     readonly fallback: string;
     readonly counters: { readonly [event: string]: number };
+    /** What is given up at present so that calls are served (`nothing`, `payloads`, `records`, `connections`), and why. */
+    readonly shedding: Rung;
+    /** By how many milliseconds nine of ten turns of the data threads' event loops were late at most, over five seconds. */
+    readonly loopDelayMs: number;
+    /** Share of the container's memory limit in use; null = no limit. */
+    readonly memoryShare: number | null;
   };
   /** Our own certificates: on the data port, and toward upstreams that ask for one. */
   readonly certificates: CertificatesStatus;
   /** `accepted = stored + dropped + queued`. */
   readonly accounting: Counts & { readonly queued: number };
   readonly rows: { readonly observed: number; readonly windows: number };
-  readonly reference: { readonly source: string; readonly kind: string | null; readonly ready: boolean };
+  readonly reference: {
+    readonly source: string;
+    readonly kind: string | null;
+    readonly ready: boolean;
+    /** Files it was read from, the one for all versions first. */
+    readonly files: readonly ReferenceFileShown[];
+  };
   /** Newest performance estimate and what labels say of the newest window, each null before it is known. */
   readonly quality: {
     readonly estimate: Finding['estimate'];
@@ -82,12 +96,12 @@ export interface LiveFacts {
 /** Calls that came out of the ring and were decided on, over the state's whole life. */
 export function settledCalls(reader: StoreReader): number {
   const counts = readCounts(reader.state('accounting'));
-  return counts.accepted - (counts.dropped['ring-full'] ?? 0) + counts.notPredictions;
+  return counts.accepted - neverSeen(counts) + counts.notPredictions;
 }
 
 /** Calls in the ring or in the batch that is not committed yet are accepted, and wait. */
 function withQueued(counts: Counts, { captured, settledAtStart }: LiveFacts): Counts & { readonly queued: number } {
-  const settled = counts.accepted - (counts.dropped['ring-full'] ?? 0) + counts.notPredictions - settledAtStart;
+  const settled = counts.accepted - neverSeen(counts) + counts.notPredictions - settledAtStart;
   const queued = Math.max(0, captured - settled);
   return { ...counts, accepted: counts.accepted + queued, queued };
 }
@@ -95,12 +109,13 @@ function withQueued(counts: Counts, { captured, settledAtStart }: LiveFacts): Co
 /** Puts the status together from the store and the live facts. */
 export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
   const { policy } = facts;
-  const progress = (reader.state('progress') ?? {}) as { observedRows?: number; windows?: number; windowFromRow?: number };
+  const progress = (reader.state('progress') ?? {}) as { observedRows?: number; windows?: number };
   const alerts = reader.openAlerts();
   const reference = (reader.state('reference') ?? {}) as { frozen?: boolean };
   const windows = reader.recentWindows(200);
   const estimate = windows.findLast((finding) => finding.kind === 'performance' && finding.estimate !== null)?.estimate ?? null;
-  const ready = policy.reference.source === 'file' || reference.frozen === true;
+  const ready = policy.reference.source !== 'traffic' || reference.frozen === true;
+  const files = (reader.state('referenceFiles') ?? []) as unknown as readonly ReferenceFileShown[];
   return {
     version: facts.version,
     startedAt: facts.startedAt,
@@ -119,7 +134,7 @@ export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
     certificates: facts.certificates,
     accounting: withQueued(readCounts(reader.state('accounting')), facts),
     rows: { observed: progress.observedRows ?? 0, windows: progress.windows ?? 0 },
-    reference: { source: policy.reference.source, kind: policy.reference.kind ?? null, ready },
+    reference: { source: policy.reference.source, kind: policy.reference.kind ?? null, ready, files },
     quality: { estimate, measured: measured(reader, windows) },
     alerts: alerts.map(({ id, monitor, signal, slice, kind, severity, state }) => ({ id, monitor, signal, slice, kind, severity, state })),
     slices: reader.state('slices') ?? null,

@@ -5,20 +5,37 @@
  */
 import type { Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
+import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { ROW_SIGNALS } from '../contracts/quality.ts';
 import { detectorOf } from '../detectors/catalogue.ts';
 import type { CalibrationTask } from './calibration/calibration.ts';
 import { type BothSides, type CellsOf, QualitySignals } from './quality-signals.ts';
-import type { Reference } from './reference.ts';
+import type { Comparison, Reference } from './reference.ts';
 import { Slices } from './slices.ts';
 import { type Watch, type WindowedWatch, watchList, withSlices } from './watch-list.ts';
 import { cellsOf, signalsOf, type WatchedCell } from './watched-cells.ts';
 
 /** What is asked of a reference. */
-export type ReferenceTable = Pick<Reference, 'cells' | 'beside' | 'hash' | 'sketch'>;
+export type ReferenceTable = Comparison & Pick<Reference, 'beside' | 'hash'>;
+
+/** What windows are compared with, derived signals and slices included. */
+export interface ComparedSignals {
+  /** Values that there must be at least of a signal in all rows. */
+  readonly minSamples: number;
+  /** Null while there is nothing to compare with. */
+  cells(signal: string): readonly Cell[] | null;
+  /** What a watch is compared with: inside its slice, or rows across the signals that it watches together; null while there is nothing. */
+  cellsOf(watch: WindowedWatch): readonly WatchedCell[] | null;
+  /** What is left of a signal, or of the column it is about, where rows were not kept; null elsewhere. */
+  sketch(signal: string): ReferenceSketch | null;
+  /** The same object as long as the signal's cells are the same. */
+  identity(signal: string): object | null;
+}
 
 /** The watches of a policy with these columns. */
-export class WatchedSignals {
+export class WatchedSignals implements ComparedSignals {
+  readonly minSamples = 0;
+  readonly #policy: Policy;
   readonly columns: BothSides;
   readonly watches: readonly Watch[];
   readonly quality: QualitySignals;
@@ -28,6 +45,7 @@ export class WatchedSignals {
   readonly #cut = new Map<ReadonlyMap<string, readonly Cell[]>, ReadonlyMap<string, readonly number[]>>();
 
   constructor(policy: Policy, columns: BothSides, reference: ReferenceTable) {
+    this.#policy = policy;
     this.columns = columns;
     this.#reference = reference;
     this.quality = new QualitySignals(policy, columns, (signal) => reference.cells(signal));
@@ -56,7 +74,6 @@ export class WatchedSignals {
     return cut.get(slice) ?? [];
   }
 
-  /** The reference of a watch: inside its slice, or rows across the signals that it watches together; null while there is none. */
   cellsOf(watch: WindowedWatch): readonly WatchedCell[] | null {
     return watch.members === undefined
       ? this.cellsIn(watch.slice?.name ?? null, watch.signal)
@@ -71,9 +88,19 @@ export class WatchedSignals {
     return rows === null ? null : cellsAt(cells, rows);
   }
 
-  /** The sketch that is left of the reference of a signal, or of the column it is about; null where there are rows, or nothing. */
-  sketch(signal: string): ReturnType<Reference['sketch']> {
+  sketch(signal: string): ReferenceSketch | null {
     return this.#reference.sketch(this.quality.columnOf(signal) ?? signal);
+  }
+
+  identity(signal: string): object | null {
+    const column = this.quality.columnOf(signal) ?? signal;
+    const isOfRows = this.quality.has(signal) && column === signal;
+    return isOfRows ? this : (this.#reference.sketch(column) ?? this.#reference.cells(column));
+  }
+
+  /** The same against something else; null, or the reference itself = the reference. */
+  against(comparison: Comparison | null): ComparedSignals {
+    return comparison === null || comparison === this.#reference ? this : new SignalsBeside(this, this.#policy, comparison);
   }
 
   hash(signal: string): string {
@@ -118,6 +145,54 @@ export class WatchedSignals {
     if (signal !== ROW_SIGNALS.duplicates && signal !== ROW_SIGNALS.violations) return this.#reference.beside(signal);
     const input = this.columns.inputs[0];
     return input === undefined ? null : this.#reference.beside(`inputs.${input.name}`);
+  }
+}
+
+/** Signals of a comparison that is not the reference: a control, a season. Columns of equal length lie row by row beside each other. */
+class SignalsBeside implements ComparedSignals {
+  readonly minSamples: number;
+  readonly #slices: Slices;
+  readonly #comparison: Comparison;
+  readonly #quality: QualitySignals;
+  /** Rows by slice, by the number of rows. */
+  readonly #cut = new Map<number, ReadonlyMap<string, readonly number[]>>();
+
+  constructor({ columns, slices }: WatchedSignals, policy: Policy, comparison: Comparison) {
+    this.minSamples = comparison.minSamples;
+    this.#slices = slices;
+    this.#comparison = comparison;
+    this.#quality = new QualitySignals(policy, columns, (signal) => comparison.cells(signal));
+  }
+
+  cells(signal: string): readonly Cell[] | null {
+    return this.#quality.has(signal) ? this.#quality.reference(signal) : this.#comparison.cells(signal);
+  }
+
+  cellsOf(watch: WindowedWatch): readonly WatchedCell[] | null {
+    if (watch.members !== undefined) return cellsOf(watch, (signal) => this.cells(signal));
+    const cells = this.cells(watch.signal);
+    return cells === null || watch.slice === null ? cells : cellsAt(cells, this.#rowsOf(watch.slice.name, cells.length));
+  }
+
+  sketch(signal: string): ReferenceSketch | null {
+    return this.#comparison.sketch(this.#quality.columnOf(signal) ?? signal);
+  }
+
+  identity(signal: string): object | null {
+    return this.#quality.has(signal) ? this : (this.#comparison.sketch(signal) ?? this.#comparison.cells(signal));
+  }
+
+  #rowsOf(slice: string, rows: number): readonly number[] {
+    let cut = this.#cut.get(rows);
+    if (cut === undefined) {
+      const table: CellsOf = (signal) => {
+        const cells = this.#comparison.cells(signal);
+        return cells?.length === rows ? cells : null;
+      };
+      cut = this.#slices.cut(table, rows).rows;
+      this.#cut.set(rows, cut);
+    }
+    return cut.get(slice) ?? [];
   }
 }
 

@@ -12,12 +12,13 @@ import { correct } from './correction.ts';
 import type { Calibration, MonitorLevel } from './calibration/calibration.ts';
 import { lawKey, windowedLevel } from './calibration/levels.ts';
 import type { CellsOf } from './quality-signals.ts';
+import type { Comparison } from './reference.ts';
 import type { Sliced } from './slices.ts';
 import type { MonitorRow } from './store/commit.ts';
 import { keyOf } from './streaming-monitor.ts';
 import type { WindowedWatch } from './watch-list.ts';
 import { cellsOf, signalsOf, type WatchedCell, valuesOf } from './watched-cells.ts';
-import { cellsAt, type WatchedSignals } from './watched-signals.ts';
+import { cellsAt, type ComparedSignals, type WatchedSignals } from './watched-signals.ts';
 import { openWords, percent, type Summary, summarise, summariseSketch } from './window-words.ts';
 import type { ClosedWindow } from './windows.ts';
 
@@ -25,6 +26,8 @@ interface Prepared {
   readonly watch: WindowedWatch;
   readonly key: string;
   readonly fingerprint: string;
+  /** What it was prepared from, column by column. */
+  readonly basis: readonly (object | null)[];
   readonly test: WindowedTest;
   readonly reference: Summary;
   observed: number;
@@ -56,9 +59,13 @@ export class WindowMonitor {
     }
   }
 
-  /** Findings of the window, one a watched signal and slice, how its rows were cut, and the monitors' new rows for the store. */
-  judge(window: ClosedWindow): { findings: Finding[]; sliced: Sliced; rows: MonitorRow[] } {
-    const rows = window.range.toRow - window.range.fromRow + 1;
+  /**
+   * Findings of the window, one a watched signal and slice, how its rows were cut, and the monitors' new rows for the store.
+   *
+   * @param against what it is compared with, where that is not the reference
+   */
+  judge(window: ClosedWindow, against: Comparison | null = null): { findings: Finding[]; sliced: Sliced; rows: MonitorRow[] } {
+    const rows = window.times.length;
     const table: CellsOf = (signal) => window.columns.get(signal) ?? null;
     const sliced = this.#watched.slices.cut(table, rows);
     const derived = this.#watched.derived(new Set(this.#watches.map(({ signal }) => signal)), table, rows);
@@ -68,9 +75,10 @@ export class WindowMonitor {
       const cells = derived.get(watch.signal) ?? table(watch.signal) ?? [];
       return watch.slice === null ? cells : cellsAt(cells, sliced.rows.get(watch.slice.name) ?? []);
     };
+    const compared = this.#watched.against(against);
     const findings: Finding[] = [];
     const byMonitor = Map.groupBy(this.#watches, (watch) => watch.monitor);
-    for (const [monitor, watches] of byMonitor) findings.push(...this.#judgeTogether(monitor, watches, window, inWindow));
+    for (const [monitor, watches] of byMonitor) findings.push(...this.#judgeTogether(monitor, watches, window, inWindow, compared));
     const byKey = new Map(this.#watches.map((watch) => [keyOf(watch), watch]));
     const found = new Map(findings.map((finding) => [keyOfFinding(finding), finding]));
     return { findings, sliced, rows: [...byKey].map(([key, watch]) => this.#row(watch, found.get(key))) };
@@ -81,9 +89,10 @@ export class WindowMonitor {
     watches: readonly WindowedWatch[],
     window: ClosedWindow,
     inWindow: (watch: WindowedWatch) => readonly WatchedCell[],
+    compared: ComparedSignals,
   ): Finding[] {
     const level = windowedLevel(this.#policy, monitor, this.#calibration);
-    const tested = watches.map((watch) => atLevel(this.#test(watch, inWindow(watch)), level));
+    const tested = watches.map((watch) => atLevel(this.#test(watch, inWindow(watch), compared), level));
     const { method } = monitor.correction;
     const q = level === null || level === 'pending' ? monitor.correction.q : (level.value ?? monitor.correction.q);
     const correctAll = (pOf: (result: NonNullable<(typeof tested)[number]['result']>) => number) =>
@@ -128,10 +137,10 @@ export class WindowMonitor {
     });
   }
 
-  #test(watch: WindowedWatch, cells: readonly WatchedCell[]): Tested {
+  #test(watch: WindowedWatch, cells: readonly WatchedCell[], compared: ComparedSignals): Tested {
     const values = valuesOf(watch, cells);
     this.#observed.set(keyOf(watch), (this.#observed.get(keyOf(watch)) ?? 0) + values.length);
-    const prepared = this.#prepare(watch);
+    const prepared = this.#prepare(watch, compared);
     if (typeof prepared === 'string') return { watch, result: null, n: values.length, note: prepared };
     const minSamples = minSamplesOf(this.#policy, watch);
     if (watch.slice !== null && prepared.reference.values < minSamples) {
@@ -155,23 +164,24 @@ export class WindowMonitor {
     return { watch, result, n: values.length, note: parts.join(', ') };
   }
 
-  /** Words where there is none. */
-  #prepare(watch: WindowedWatch): Prepared | string {
+  /** Words where there is none. The reference is the same from window to window, what else there is to compare with is prepared each time. */
+  #prepare(watch: WindowedWatch, compared: ComparedSignals): Prepared | string {
     const key = keyOf(watch);
     const ready = this.#prepared.get(key);
-    if (ready !== undefined) return ready;
-    const against = this.#against(watch);
+    const basis = signalsOf(watch).map((signal) => compared.identity(signal));
+    if (ready?.basis.every((one, place) => one === basis[place]) === true) return ready;
+    const against = this.#against(watch, compared);
     if (typeof against === 'string') return against;
-    const prepared: Prepared = { watch, key, fingerprint: this.#hash(watch), observed: 0, ...against };
+    const prepared: Prepared = { watch, key, fingerprint: this.#hash(watch), basis, observed: 0, ...against };
     this.#prepared.set(key, prepared);
     return prepared;
   }
 
-  #against(watch: WindowedWatch): Pick<Prepared, 'test' | 'reference'> | string {
+  #against(watch: WindowedWatch, compared: ComparedSignals): Pick<Prepared, 'test' | 'reference'> | string {
     const { slice, choice, definition } = watch;
     const sketch =
       signalsOf(watch)
-        .map((signal) => this.#watched.sketch(signal))
+        .map((signal) => compared.sketch(signal))
         .find((one) => one !== null) ?? null;
     if (sketch !== null) {
       const options = withDefaults(definition.options, choice.options);
@@ -180,19 +190,14 @@ export class WindowMonitor {
       if (test !== null) return { test, reference: summariseSketch(sketch) };
       return `${slice === null ? choice.type : 'a slice'} needs the rows of its reference, of which there is a sketch`;
     }
-    const cells = this.#watched.cellsOf(watch);
+    const cells = compared.cellsOf(watch);
     const values = cells === null ? [] : valuesOf(watch, cells);
+    if (slice === null && values.length < compared.minSamples)
+      return `${values.length} values to compare with, ${compared.minSamples} are needed`;
     // A slice that the reference does not have is known to be too small; a signal without values may be one still being learned.
-    if (cells === null || (values.length === 0 && slice === null)) return this.#whyNone(watch);
+    if (cells === null || (values.length === 0 && slice === null)) return whyNone(watch, compared);
     const isFew = slice !== null && values.length < minSamplesOf(this.#policy, watch);
     return { test: isFew ? NOTHING_TO_TEST : prepareTest(watch, values), reference: summarise(watch, cells, values) };
-  }
-
-  #whyNone(watch: WindowedWatch): string {
-    const isKnown = signalsOf(watch).every((signal) => this.#watched.cells(signal) !== null);
-    return isKnown && watch.members !== undefined
-      ? 'the references of its columns stand in different rows: watch those of the file and those learned from traffic apart'
-      : 'the reference is still being learned';
   }
 
   #hash(watch: WindowedWatch): string {
@@ -225,6 +230,13 @@ export class WindowMonitor {
 
 /** Stands for a test whose reference is too small. */
 const NOTHING_TO_TEST: WindowedTest = { test: () => null };
+
+function whyNone(watch: WindowedWatch, compared: ComparedSignals): string {
+  const isKnown = signalsOf(watch).every((signal) => compared.cells(signal) !== null);
+  return isKnown && watch.members !== undefined
+    ? 'the references of its columns stand in different rows: watch those of the file and those learned from traffic apart'
+    : 'the reference is still being learned';
+}
 
 interface Tested {
   readonly watch: WindowedWatch;

@@ -13,6 +13,7 @@ import { readStream } from '../agent/demo/stream.ts';
 import { Reference } from '../agent/reference.ts';
 import { WatchedSignals } from '../agent/watched-signals.ts';
 import { WindowMonitor } from '../agent/window-monitor.ts';
+import { windowOf } from '../agent/windows.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
@@ -165,11 +166,11 @@ spec:
 /** What the analysis would have: the reference, its levels and the tests. */
 function monitorOf(policy: Policy, reference: Columns, seed: number): { judge: (columns: Columns) => Finding[]; calibration: Calibration } {
   const { schema } = policy;
-  const watched = new WatchedSignals(policy, schema, new Reference(policy, reference));
+  const watched = new WatchedSignals(policy, schema, new Reference(policy, [{ columns: reference, sketches: new Map(), sha256: '' }]));
   const calibration = calibrate({ policy, ...watched.task(), rowsPerMs: null, seed });
   const monitor = new WindowMonitor(policy, watched, new Map(), calibration);
   const range = { fromRow: 0, toRow: WINDOW_ROWS - 1, fromAt: 0, toAt: 0 };
-  return { judge: (columns) => monitor.judge({ range, columns }).findings, calibration };
+  return { judge: (columns) => monitor.judge(windowOf(range, columns)).findings, calibration };
 }
 
 function drifts(findings: readonly Finding[]): Finding[] {

@@ -69,18 +69,24 @@ function recordOf(columns: ReadonlyMap<string, readonly Cell[]>, row: number): M
 function microsecondsPerRecord(isNumber: (column: number) => boolean): number[] {
   const policy = policyOf(isNumber);
   const file = new Map([...columnsOf(isNumber, REFERENCE, 100)].map(([column, cells]) => [`inputs.${column}`, cells]));
-  const reference = new Reference(policy, file);
-  const monitors = new Monitors({ policy, reference, log: () => {}, skipped: () => {}, levels: () => null });
-  monitors.resolve(new Map());
-  const windows = new Windows(WINDOW, 0);
+  const reference = new Reference(policy, [{ columns: file, sketches: new Map(), sha256: '' }]);
+  const part = (name: 'data' | 'model') => {
+    const monitors = new Monitors({ policy, reference, log: () => {}, skipped: () => {}, levels: () => null, part: name });
+    monitors.resolve(new Map());
+    return monitors;
+  };
+  const [data, model] = [part('data'), part('model')];
+  const windows = new Windows({ policy: policy.window, fromRow: 0 });
   const columns = columnsOf(isNumber, WINDOW, 500);
   const records = Array.from({ length: WINDOW }, (_, row) => recordOf(columns, row));
   let fromRow = 0;
   const oneWindow = () => {
     for (const record of records) {
       record.firstRow = fromRow++;
-      monitors.record(record, { at: record.at, observedRows: fromRow, back: () => null });
-      for (const window of windows.add(record)) monitors.window(window);
+      const place = { at: record.at, observedRows: fromRow, back: () => null };
+      data.record(record, place);
+      model.record(record, place);
+      for (const window of windows.add(record)) model.window(window);
     }
   };
   // The first windows prepare the tests and warm the compiler.

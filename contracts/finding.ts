@@ -49,6 +49,10 @@ export interface Finding {
   readonly changeAt: number | null;
   /** One clause for people: what came and what was normal. */
   readonly note: string | null;
+  /** Model version whose rows were judged; absent on findings of single rows. */
+  readonly modelVersion?: string | null;
+  /** What a window was compared with: `traffic`, `file` and the begin of its SHA-256, `upstream` and its name, `same-hour-of-week`. */
+  readonly reference?: string | null;
   /** Estimate of a performance monitor, or measured accuracy; null elsewhere. */
   readonly estimate: Estimate | null;
 }

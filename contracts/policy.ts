@@ -233,6 +233,49 @@ export interface Route {
   readonly actions: readonly string[];
 }
 
+/** The stretch of rows that windowed tests judge together. */
+export interface WindowPolicy {
+  /** Rows of a window; of a window by time there may be any number, and this is a limit that no test reaches. */
+  readonly rows: number;
+  /** Length of a window by time, whose ends lie on multiples of it since the Unix epoch; null or absent = by rows. */
+  readonly spanMs?: number | null;
+  /** A window by rows ends earlier when its first row is so old; null or absent = never. */
+  readonly maxAgeMs?: number | null;
+  /** Sliding: from one window's end to the next, in the unit of its length, which is a multiple of it; both null or absent = tumbling. */
+  readonly stepRows?: number | null;
+  readonly stepMs?: number | null;
+}
+
+/** What counts as normal. `path`, `versions`: absolute. */
+export type ReferencePolicy = (
+  | {
+      readonly source: 'traffic';
+      readonly rows: number;
+      /** Learning lasts at least so long; the rows are spread over it. */
+      readonly minAgeMs?: number | null;
+    }
+  | {
+      readonly source: 'file';
+      readonly path: string;
+      /** Files of model versions that have one of their own. */
+      readonly versions?: { readonly [version: string]: string };
+    }
+  | {
+      /** A concurrent control: rows that this upstream serves in the same window. */
+      readonly source: 'upstream';
+      readonly of: string;
+    }
+) & {
+  /** Says where the rows come from; for people. */
+  readonly kind?: 'training' | 'production' | null;
+};
+
+/** Compares a window with the same hours of the week before. */
+export interface Seasonality {
+  /** From so many weeks on; before, the plain reference serves. */
+  readonly fromWeeks: number;
+}
+
 /** How many false alarms are acceptable; sets every level that is not written out. */
 export interface FalseAlarms {
   readonly atMost: number;
@@ -281,11 +324,10 @@ export interface Policy {
     readonly outputs: readonly Column[];
     readonly onViolation: { readonly severity: Severity; readonly minFraction: number; readonly for: Span };
   };
-  /** `kind` says where the rows come from; for people. */
-  readonly reference: ({ readonly source: 'traffic'; readonly rows: number } | { readonly source: 'file'; readonly path: string }) & {
-    readonly kind?: 'training' | 'production' | null;
-  };
-  readonly window: { readonly rows: number };
+  readonly reference: ReferencePolicy;
+  readonly window: WindowPolicy;
+  /** Absent or null: windows are compared with the reference alone. */
+  readonly seasonality?: Seasonality | null;
   readonly minSamples: number;
   readonly slices: readonly SlicePolicy[];
   /** Absent or null: every level is as written or its default. */

@@ -44,6 +44,8 @@ export interface DriftlineRecord {
   readonly at: number;
   readonly model: string | null;
   readonly version: string | null;
+  /** Model version whose monitors it counts for, where that is not `version`: a failed call that names an unknown one, or none. */
+  readonly countedFor?: string | null;
   readonly servedBy: string;
   /** HTTP status; of a gRPC call the one that its code maps to. */
   readonly status: number;

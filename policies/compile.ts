@@ -13,9 +13,11 @@ import type {
   MonitorPolicy,
   Policy,
   QualityChoice,
+  Seasonality,
   TlsFiles,
   TrafficLimits,
   Upstream,
+  WindowPolicy,
 } from '../contracts/policy.ts';
 import { upstreamAddress } from './addresses.ts';
 import type {
@@ -39,11 +41,13 @@ export interface Origin {
   readonly written?: unknown;
 }
 
+/** Rows of a window by time, which has no limit by rows. */
+const NO_LIMIT = 1_000_000;
+
 /** Compiles a document without mistakes. */
 export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, folder, written }: Origin): Policy {
   const locate = (relative: string) => path.resolve(folder, relative);
   const { fallback } = spec.traffic.upstreams;
-  const { source, path: table, learn, kind = null } = spec.reference;
   return {
     name: metadata.name,
     hash,
@@ -69,10 +73,10 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
       outputs: spec.schema.outputs.map(column),
       onViolation: { ...spec.schema.onViolation, for: parseSpan(spec.schema.onViolation.for) },
     },
-    // The schema asks for `path` with `file` and fills in `learn` with `traffic`.
-    reference: source === 'file' ? { source, path: locate(table!), kind } : { source, rows: learn!.rows, kind },
-    window: { rows: spec.window.rows },
-    minSamples: spec.minSamples ?? Math.min(100, spec.window.rows),
+    reference: reference(spec.reference, locate),
+    window: window(spec.window),
+    seasonality: seasonality(spec.seasonality),
+    minSamples: spec.minSamples ?? Math.min(100, spec.window.rows ?? 100),
     slices: spec.slices.map(({ name, by, where, minSamples, maxValues }) => ({
       name,
       by: [...(by ?? [])],
@@ -99,6 +103,39 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
     },
     retention: { eventsMs: parseDuration(spec.retention.events) },
   };
+}
+
+/** The schema asks for `path` with `file`, for `of` with `upstream`, and fills in `learn` with `traffic`. */
+function reference(document: PolicyDocument['spec']['reference'], locate: (relative: string) => string): Policy['reference'] {
+  const { source, path: table, versions, learn, of, kind = null } = document;
+  switch (source) {
+    case 'file':
+      return {
+        source,
+        path: locate(table!),
+        versions: Object.fromEntries(Object.entries(versions ?? {}).map(([version, file]) => [version, locate(file)])),
+        kind,
+      };
+    case 'upstream':
+      return { source, of: of!, kind };
+    case 'traffic':
+      return { source, rows: learn!.rows, minAgeMs: learn!.minAge === undefined ? null : parseDuration(learn!.minAge), kind };
+  }
+}
+
+/** The schema gives a window by rows its rows, and a sliding one asks for its step. */
+function window({ rows, span, maxAge, step }: PolicyDocument['spec']['window']): WindowPolicy {
+  return {
+    rows: rows ?? NO_LIMIT,
+    spanMs: span === undefined ? null : parseDuration(span),
+    maxAgeMs: maxAge === undefined ? null : parseDuration(maxAge),
+    stepRows: typeof step === 'number' ? step : null,
+    stepMs: typeof step === 'string' ? parseDuration(step) : null,
+  };
+}
+
+function seasonality(document: PolicyDocument['spec']['seasonality']): Seasonality | null {
+  return document === undefined ? null : { fromWeeks: Number(/\d+$/.exec(document.when)![0]) };
 }
 
 function falseAlarms(document: PolicyDocument['spec']['falseAlarms']): FalseAlarms | null {

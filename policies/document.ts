@@ -34,12 +34,21 @@ export interface PolicyDocument {
       readonly onViolation: { readonly severity: Severity; readonly minFraction: number; readonly for: string };
     };
     readonly reference: {
-      readonly source: 'traffic' | 'file';
-      readonly learn?: { readonly rows: number };
+      readonly source: 'traffic' | 'file' | 'upstream';
+      readonly learn?: { readonly rows: number; readonly minAge?: string };
       readonly path?: string;
+      readonly versions?: Words;
+      readonly of?: string;
       readonly kind?: 'training' | 'production';
     };
-    readonly window: { readonly rows: number };
+    readonly window: {
+      readonly type: 'tumbling' | 'sliding';
+      readonly rows?: number;
+      readonly span?: string;
+      readonly maxAge?: string;
+      readonly step?: number | string;
+    };
+    readonly seasonality?: { readonly compareTo: 'same-hour-of-week'; readonly when: string };
     readonly minSamples?: number;
     readonly slices: readonly SliceDocument[];
     readonly monitors: readonly MonitorDocument[];

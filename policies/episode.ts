@@ -96,7 +96,7 @@ function observeDrift(episode: Episode, finding: Finding, mark: Mark, clean: boo
 /**
  * The state that follows. `inactive` ends an episode that never fired or was inhibited, `resolved` one that was.
  *
- * @param stale the model has another version by now, so no more findings will come for this one
+ * @param stale its model version no longer answers, so no more findings will come for this one
  * @param inhibited a firing alert stands above this one
  */
 export function nextState(
@@ -108,7 +108,7 @@ export function nextState(
 ): OpenState | 'inactive' | 'resolved' {
   const acute = episode.state === 'firing' || episode.state === 'inhibited';
   const ended = acute ? 'resolved' : 'inactive';
-  if (terms === null || isCleared(episode, terms, mark, stale)) return ended;
+  if (terms === null || stale || isCleared(episode, terms, mark)) return ended;
   if (episode.state === 'firing') return inhibited ? 'inhibited' : 'firing';
   if (inhibited) return episode.state === 'inhibited' || episode.streak > 0 ? 'inhibited' : ended;
   if (episode.state === 'inhibited') {
@@ -119,7 +119,7 @@ export function nextState(
     return 'inactive';
   }
   if (episode.thin) return episode.state === 'inhibited' ? 'inhibited' : 'insufficient';
-  return !stale && isServed(episode, terms.for, mark) ? 'firing' : 'pending';
+  return isServed(episode, terms.for, mark) ? 'firing' : 'pending';
 }
 
 /** A streaming detector judges no window. */
@@ -135,9 +135,9 @@ function isServed(episode: Episode, held: Span, mark: Mark): boolean {
   return episode.streak >= held.count;
 }
 
-function isCleared(episode: Episode, terms: Terms, mark: Mark, stale: boolean): boolean {
+function isCleared(episode: Episode, terms: Terms, mark: Mark): boolean {
   const { unit, count } = terms.clear.for;
-  if (isStreaming(episode) || stale) {
+  if (isStreaming(episode)) {
     return unit === 'ms' ? mark.at - episode.last.at >= count && mark.at > episode.last.at : mark.windows - episode.last.windows >= count;
   }
   const spans = quietSpans(episode, mark);

@@ -43,7 +43,10 @@ export interface Moment {
   readonly observedRows: number;
   /** Windows closed so far. */
   readonly windows: number;
+  /** Version that the findings are about. */
   readonly modelVersion: string | null;
+  /** All versions that answer at present; absent = that one alone. Alerts of others resolve. */
+  readonly live?: readonly (string | null)[];
   readonly findings: readonly Finding[];
 }
 
@@ -72,6 +75,21 @@ export function evaluate(policy: Policy, state: AlertsState, moment: Moment): Ev
 export function openAlerts(state: AlertsState): Alert[] {
   const shown = Object.values(state.open).filter((episode) => episode.alert.revision > 0);
   return [...shown.map((episode) => episode.alert), ...Object.values(state.summaries)];
+}
+
+/** The same alerts after the clock was set by so much: how long they have lasted does not change. */
+export function withClockSet(state: AlertsState, byMs: number): AlertsState {
+  const moved = (mark: Mark): Mark => ({ ...mark, at: mark.at + byMs });
+  const open = Object.entries(state.open).map(([fingerprint, episode]): [string, Episode] => [
+    fingerprint,
+    {
+      ...episode,
+      first: moved(episode.first),
+      last: moved(episode.last),
+      quietFrom: episode.quietFrom === null ? null : moved(episode.quietFrom),
+    },
+  ]);
+  return { ...state, open: Object.fromEntries(open) };
 }
 
 /** @throws SnapshotError when the stored state is not one of this version. */
@@ -193,12 +211,13 @@ class Evaluator {
   #settle(fingerprint: string, episode: Episode, firedAgain: boolean): void {
     const { alert } = episode;
     const terms = alert.policy === this.#policy.name ? termsFor(this.#policy, alert.monitor, alert.kind) : null;
-    const stale = alert.modelVersion !== this.#moment.modelVersion;
+    const stale = !(this.#moment.live ?? [this.#moment.modelVersion]).includes(alert.modelVersion);
     const inhibitor = (isOfData(alert.kind) ? breachOf(this.#open, alert.signal) : null) ?? wholeOf(this.#open, alert);
     const next = nextState(episode, terms, this.#mark, stale, inhibitor !== null);
     if (next === 'inactive' || next === 'resolved') {
       this.#open.delete(fingerprint);
-      if (alert.revision > 0) this.#show({ ...alert, state: next, endsAt: this.#moment.at, because: null });
+      const because = stale ? `model version ${alert.modelVersion ?? 'without a name'} no longer answers` : null;
+      if (alert.revision > 0) this.#show({ ...alert, state: next, endsAt: this.#moment.at, because });
     } else if (next !== episode.state) {
       this.#enter(fingerprint, episode, next, inhibitor);
     } else if (firedAgain && next === 'firing' && !episode.folded) {

@@ -6,9 +6,10 @@
 import { actionsSchema, alertsSchema, exportersSchema, metadataSchema } from './schema-actions.ts';
 import { type Detectors, monitorsSchema, severities } from './schema-monitors.ts';
 import { slicesSchema } from './schema-quality.ts';
+import { referenceSchema, seasonalitySchema, windowSchema } from './schema-reference.ts';
 import { dataPathSchema } from './schema-traffic.ts';
 import { dataPortTlsSchema, upstreamTlsSchema } from './schema-tls.ts';
-import { choice, count, duration, flag, type JsonSchema, list, map, number, share, size, span, text, url, when } from './schema-words.ts';
+import { choice, count, duration, flag, type JsonSchema, list, map, number, share, size, span, text, url } from './schema-words.ts';
 
 /** Protocols a policy may name. */
 export const protocols = ['auto', 'kserve-v1', 'kserve-v2', 'tfserving', 'mlflow', 'torchserve', 'openai', 'raw-json'] as const;
@@ -60,14 +61,8 @@ export function policySchema(detectors: Detectors): JsonSchema {
           traffic: trafficSchema(),
           schema: columnsSchema(),
           reference: referenceSchema(),
-          window: map(
-            'The stretch of recent rows that windowed tests compare with the reference.',
-            {
-              type: choice('`tumbling`: one after another, without overlap.', ['tumbling'], { default: 'tumbling' }),
-              rows: count('Rows a window.', { minimum: 10, maximum: 1_000_000, default: 500 }),
-            },
-            { default: {} },
-          ),
+          window: windowSchema(),
+          seasonality: seasonalitySchema(),
           minSamples: count(
             'Values a window must have of a signal to be judged; with fewer it is `insufficient`. Default: 100, or the window’s rows where that is less.',
           ),
@@ -245,33 +240,5 @@ function columnsSchema(): JsonSchema {
       ),
     },
     { default: {} },
-  );
-}
-
-function referenceSchema(): JsonSchema {
-  return map(
-    'What counts as normal.',
-    {
-      source: choice('`traffic`: learned from the first rows and then frozen; `file`: read from a table.', ['traffic', 'file'], {
-        default: 'traffic',
-      }),
-      learn: map('traffic: how much is learned.', { rows: count('The first rows.', { minimum: 50, maximum: 1_000_000, default: 1000 }) }),
-      path: text(
-        'file: a CSV with a header, `.gz` is read too, or a sketch without rows that `driftline init --sketch` wrote; relative to the policy.',
-        {
-          title: 'a CSV file or a sketch',
-          examples: ['reference.csv', 'reference.csv.gz', 'reference.sketch.json'],
-          pattern: '\\.(csv(\\.gz)?|sketch\\.json)$',
-        },
-      ),
-      kind: choice('Where the rows come from.', ['training', 'production']),
-    },
-    {
-      default: {},
-      allOf: [
-        when('source', 'file', { required: ['path'], properties: { learn: false } }),
-        when('source', 'traffic', { properties: { path: false, learn: { default: { rows: 1000 } } } }, true),
-      ],
-    },
   );
 }

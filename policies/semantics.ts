@@ -12,6 +12,7 @@ import { checkActions } from './semantics-actions.ts';
 import { checkFile } from './semantics-files.ts';
 import { checkMonitors } from './semantics-monitors.ts';
 import { checkSlices } from './semantics-quality.ts';
+import { checkReference, checkWindow } from './semantics-reference.ts';
 import { checkTls } from './semantics-tls.ts';
 import { remedyFor } from './suggest.ts';
 import type { Part, Path } from './yaml.ts';
@@ -38,6 +39,7 @@ export function inspect(inspection: Inspection): void {
   checkLimits(inspection);
   checkColumns(inspection);
   checkReference(inspection);
+  checkWindow(inspection);
   checkFalseAlarms(inspection);
   checkMonitors(inspection);
   checkSlices(inspection);
@@ -201,20 +203,6 @@ function checkSource(inspection: Inspection, here: Path, column: Partly<ColumnDo
     for (const key of ['path', 'of'] as const) {
       if (column[key] !== undefined) wrong(key, `\`${key}\` does not go with protocol ${protocol} — use \`tensor\` and \`index\``);
     }
-  }
-}
-
-function checkReference(inspection: Inspection): void {
-  const spec = inspection.document.spec;
-  const reference = spec?.reference;
-  if (reference?.path !== undefined) checkFile(inspection, ['spec', 'reference', 'path'], reference.path);
-  // A window by time has no number of rows yet.
-  if (at(inspection.written, ['spec', 'window', 'span']) !== undefined) return;
-  if (spec?.minSamples !== undefined && spec.window?.rows !== undefined && spec.minSamples > spec.window.rows) {
-    inspection.mistake(
-      ['spec', 'minSamples'],
-      `is ${spec.minSamples}, more than the window’s ${spec.window.rows} rows: nothing would ever be judged — lower it`,
-    );
   }
 }
 

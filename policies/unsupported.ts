@@ -18,7 +18,6 @@ const remove = 'remove it';
 /** Everything that is refused as `not supported yet`. */
 export const unsupported: readonly Unsupported[] = [
   { position: 'spec.owner.escalation', instead: remove },
-  { position: 'spec.seasonality', instead: remove },
   { position: 'spec.shadow', instead: remove },
   { position: 'spec.privacy', instead: 'remove it, and leave columns that must not be stored out of `schema`' },
 
@@ -29,17 +28,9 @@ export const unsupported: readonly Unsupported[] = [
   { position: 'spec.schema.file', instead: 'write the columns under `inputs` and `outputs`' },
   { position: 'spec.schema.feedback', instead: remove },
 
-  { position: 'spec.reference.source', value: 'upstream', instead: 'use traffic or file' },
-  { position: 'spec.reference.of', instead: remove },
-  { position: 'spec.reference.learn.minAge', instead: remove },
   { position: 'spec.reference.learn.freezeAfter', instead: 'remove it; the reference freezes when its rows are learned' },
 
   { position: 'spec.slices[].by[]', value: 'header:x-camera-id', instead: 'remove the slice; request headers are not kept with the rows' },
-
-  { position: 'spec.window.type', value: 'sliding', instead: 'use tumbling' },
-  { position: 'spec.window.span', instead: 'use `rows`' },
-  { position: 'spec.window.step', instead: remove },
-  { position: 'spec.window.maxAge', instead: remove },
 
   { position: 'spec.monitors[].on', instead: remove },
   { position: 'spec.monitors[].compare', instead: remove },

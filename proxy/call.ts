@@ -39,6 +39,8 @@ export class Call implements AttemptUser {
   readonly #pace = new AnswerPace();
   /** Whether the answer ends with its connection. */
   #untilClose = false;
+  /** Bytes of each body that are copied. */
+  readonly #maxBodyBytes: number;
   /** Status sent to the client; 0 before any. */
   #status = 0;
   #servedBy = 'none';
@@ -49,8 +51,9 @@ export class Call implements AttemptUser {
 
   // The two are one instant, since the Unix epoch and on `performance.now()`, in milliseconds.
   constructor(path: DataPath, caller: Caller, out: AnswerOut, request: OutgoingRequest, startedAt: number, startedMono: number) {
-    const { maxBodyBytes, maxAnswerBytes } = path.traffic;
+    const { maxBodyBytes, maxAnswerBytes } = path.recorder.limits;
     this.#path = path;
+    this.#maxBodyBytes = maxBodyBytes;
     this.#caller = caller;
     this.#out = out;
     this.#request = request;
@@ -271,7 +274,7 @@ export class Call implements AttemptUser {
   #end(outcome: Outcome, now = performance.now()): void {
     if (this.#ended) return;
     this.#ended = true;
-    const { counters, ring, traffic } = this.#path;
+    const { counters, recorder } = this.#path;
     const reason = this.#reason;
     counters.add(outcome);
     if (outcome === 'failed' && reason !== null) counters.failedBy(reason);
@@ -280,7 +283,7 @@ export class Call implements AttemptUser {
       if (reason !== null) counters.fallbackBy(reason);
     }
     const held = this.#body.bytes;
-    const kept = ring.write({
+    recorder.record({
       id: this.#id,
       startedAt: this.#startedAt,
       latencyMs: now - this.#startedMono,
@@ -293,12 +296,11 @@ export class Call implements AttemptUser {
       traceparent: this.#traceparent,
       requestFields: this.#request.capturedFields,
       answerFields: this.#answer === null ? '' : this.#answer.capturedFields,
-      requestBytes: held.length > traffic.maxBodyBytes ? held.subarray(0, traffic.maxBodyBytes) : held,
+      requestBytes: held.length > this.#maxBodyBytes ? held.subarray(0, this.#maxBodyBytes) : held,
       requestTotalBytes: this.#body.totalBytes,
       answerBytes: this.#answerBody.bytes,
       answerTotalBytes: this.#answerBody.totalBytes,
       pace: this.#pace,
     });
-    counters.add(kept ? 'exchanges' : 'ringFull');
   }
 }

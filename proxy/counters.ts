@@ -19,6 +19,7 @@ const NAMES = [
   'ringFull',
   'sessions',
   'handshakesFailed',
+  'shed',
 ] as const;
 
 /** The name of a single counter. */
@@ -26,7 +27,7 @@ export type Counter = (typeof NAMES)[number];
 
 /**
  * A reading of the counters. `requests` = `answered` + `failed` + `aborted` + calls now running, and the ended ones are
- * `exchanges` + `ringFull` (within what changes while the reading is taken).
+ * `exchanges` + `ringFull` + `shed` (within what changes while the reading is taken).
  */
 export interface ProxyCounters {
   /** Client connections open now. */
@@ -55,12 +56,29 @@ export interface ProxyCounters {
   readonly sessions: number;
   /** TLS handshakes that came to nothing. */
   readonly handshakesFailed: number;
+  /** Those of which no record was made, given up under pressure. */
+  readonly shed: number;
   /** Failed calls by reason; zero ones included. */
   readonly failedBy: { readonly [R in Reason]: number };
   /** Calls answered by the fallback, by the reason why the primary did not. */
   readonly fallbackBy: { readonly [R in Reason]: number };
   /** Ended HTTP/2 sessions of clients by reason. */
   readonly sessionsEndedBy: { readonly [R in SessionEnd]: number };
+}
+
+/** Several threads' readings as one. At least one. */
+export function sumOf(readings: readonly ProxyCounters[]): ProxyCounters {
+  return readings.reduce((left, right) => sumOfTwo(left, right));
+}
+
+/** Every number, at any depth, added to the one of the same name. */
+function sumOfTwo<T extends object>(left: T, right: T): T {
+  const sum = Object.entries(left).map(([name, value]) => {
+    const other = right[name as keyof T];
+    return [name, typeof value === 'number' ? value + Number(other) : sumOfTwo(value as object, other as object)];
+  });
+  // The names are those of both.
+  return Object.fromEntries(sum) as T;
 }
 
 const INDEX: ReadonlyMap<Counter, number> = new Map(NAMES.map((name, i) => [name, i]));

@@ -7,7 +7,8 @@ import type { OutgoingRequest } from './forward.ts';
 import type { Refusal } from './framing.ts';
 import type { Limits } from './limits.ts';
 import type { Memo } from './memo.ts';
-import type { RingWriter } from './ring.ts';
+import type { Pressure } from './pressure.ts';
+import type { Recorder } from './recorder.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface DataPath {
@@ -16,7 +17,10 @@ export interface DataPath {
   limits: Limits;
   readonly deadlines: Deadlines;
   readonly counters: Counters;
-  readonly ring: RingWriter;
+  /** Takes calls that have ended. */
+  readonly recorder: Recorder;
+  /** What is given up at present. */
+  readonly pressure: Pressure;
   /** Request heads by their text, read and made ready to go on. */
   readonly requests: Memo<OutgoingRequest | Refusal>;
   /** Whether answers now end their connections. */

@@ -3,6 +3,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Counters } from './counters.ts';
+import { watchLoopDelay } from './loop-delay.ts';
+import { Pressure } from './pressure.ts';
 import { RingWriter } from './ring.ts';
 import { type Address, DataServer } from './server.ts';
 import type { TrafficOptions } from './traffic.ts';
@@ -10,10 +12,13 @@ import type { TrafficOptions } from './traffic.ts';
 /** What the thread starts with. */
 export interface ThreadData {
   readonly listen: Address;
+  /** Whether other threads listen there too. */
+  readonly reusePort: boolean;
   readonly traffic: TrafficOptions;
   readonly active: string;
   readonly ring: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  readonly pressure: SharedArrayBuffer;
 }
 
 /** What the main side asks; each is answered by a `Reply` with its number. */
@@ -37,11 +42,16 @@ if (parentPort !== null) {
   const reply = (message: Reply) => port.postMessage(message);
   // `openProxy` starts this thread with exactly that.
   const data = workerData as ThreadData;
+  const pressure = new Pressure(data.pressure);
+  watchLoopDelay((delayMs) => {
+    pressure.loopDelayMs = delayMs;
+  });
   const server = await DataServer.create({
     ...data.traffic,
     active: data.active,
     ring: new RingWriter(data.ring),
     counters: new Counters(data.counters),
+    pressure,
     report: (fault) => reply({ kind: 'fault', text: fault instanceof Error ? (fault.stack ?? fault.message) : String(fault) }),
   });
 
@@ -73,7 +83,7 @@ if (parentPort !== null) {
     );
   });
 
-  server.listen(data.listen).then(
+  server.listen(data.listen, data.reusePort).then(
     (address) => reply({ kind: 'listening', address }),
     (error: NodeJS.ErrnoException) => {
       reply({ kind: 'refused', code: error.code ?? '', message: error.message });

@@ -1,14 +1,15 @@
 /**
- * The proxy as the rest of the program sees it: a data thread, the ring it fills, its counters, and the route.
+ * The proxy as the rest of the program sees it: data threads, the rings they fill, their counters, and the route.
  */
-import { Worker } from 'node:worker_threads';
+import { createServer } from 'node:net';
 import { ConfigError } from '../contracts/errors.ts';
 import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/policy.ts';
-import { Counters, type ProxyCounters } from './counters.ts';
+import { Counters, type ProxyCounters, sumOf } from './counters.ts';
 import type { Pem } from './credentials.ts';
-import type { Order, Reply, ThreadData } from './data-thread.ts';
+import { cannotListen, DataWorker } from './data-worker.ts';
 import { DEFAULT_BREAKER, DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { openFileLimit, withinOpenFiles } from './open-files.ts';
+import { Pressure, type Rung } from './pressure.ts';
 import { createRing, DEFAULT_RING_BYTES } from './ring.ts';
 import { checkRoute, type TrafficOptions } from './traffic.ts';
 
@@ -37,17 +38,23 @@ export interface ProxyOptions extends TrafficChoice {
   readonly listen: { readonly host: string; readonly port: number };
   /** An upstream's name, or `fallback`. */
   readonly active: string;
-  /** A power of two; 16 MiB when not given. */
+  /** Data threads, which share the address by `SO_REUSEPORT`, each with pools, limits and a ring of its own; 1 when not given. */
+  readonly threads?: number;
+  /** Of each thread's ring; a power of two, 16 MiB when not given. */
   readonly ringBytes?: number;
-  /** Hears of faults of our own: kept inside a connection (`fatal` false), or the end of the data thread. Without it they are thrown or warned of. */
+  /** Hears of faults of our own: kept inside a connection (`fatal` false), or the end of a data thread. Without it they are thrown or warned of. */
   readonly onFault?: (fault: Error, fatal: boolean) => void;
 }
 
 export interface Proxy {
   readonly address: { readonly host: string; readonly port: number };
-  /** For `new RingReader(ring)` in the one thread that reads it. */
-  readonly ring: SharedArrayBuffer;
+  /** One a data thread, for `new RingReader(ring)` in the one thread that reads them. */
+  readonly rings: readonly SharedArrayBuffer[];
   counters(): ProxyCounters;
+  /** How late the event loops of the data threads run, the latest of them. */
+  loopDelayMs(): number;
+  /** Gives up what this rung and those below it name. */
+  shed(rung: Rung): void;
   /** An upstream's name, or `fallback`. */
   route(): string;
   /** @throws ConfigError `unknown-route`; nothing has changed then. */
@@ -60,116 +67,79 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** Our own suffix: TypeScript in the repository, JavaScript in the published package. */
-const THREAD = new URL(import.meta.url.endsWith('.ts') ? './data-thread.ts' : './data-thread.js', import.meta.url);
-
-const LISTEN_PROBLEMS: { readonly [code: string]: readonly [code: string, text: string] } = {
-  EADDRINUSE: ['port-in-use', 'is in use; stop what holds it or choose another address with --listen'],
-  EACCES: ['port-denied', 'may not be opened by this user; choose a port above 1024 with --listen'],
-  EADDRNOTAVAIL: ['no-such-address', 'is no address of this machine; choose another with --listen'],
-};
-
-/** Starts the data thread. @throws ConfigError when the address cannot be had (`port-in-use` …) or `active` is unknown. */
+/** Starts the data threads. @throws ConfigError when the address cannot be had (`port-in-use` …) or `active` is unknown. */
 export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   checkRoute(options.active, options);
-  const { listen } = options;
-  const ring = createRing(options.ringBytes ?? DEFAULT_RING_BYTES);
-  const counters = new Counters();
+  const { active, threads = 1 } = options;
+  const ringBytes = options.ringBytes ?? DEFAULT_RING_BYTES;
   const onFault = options.onFault ?? loud;
   let choice: TrafficChoice = options;
+  let route = active;
   const traffic = trafficOf(choice);
-  const workerData: ThreadData = {
-    listen,
-    traffic,
-    active: options.active,
-    ring,
-    counters: counters.memory,
-  };
-  const worker = new Worker(THREAD, { name: 'data-0', workerData });
-  const waiting = new Map<number, { done: (reply: Reply & { kind: 'done' }) => void; failed: (error: Error) => void }>();
-  let lastNumber = 0;
-  let route = options.active;
-  let closing: Promise<void> | null = null;
-  let ended = false;
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  const parts = Array.from({ length: threads }, () => ({
+    ring: createRing(ringBytes),
+    counters: new Counters(),
+    pressure: new Pressure(),
+  }));
+  // With `reusePort` the kernel would let a second Driftline on the same address, and share the calls out between the two.
+  if (threads > 1 && options.listen.port !== 0) await checkFree(options.listen);
+  let { listen } = options;
+  const workers: DataWorker[] = [];
+  const closeAll = () => Promise.all(workers.map((worker) => worker.close()));
+  try {
+    for (const [index, { ring, counters, pressure }] of parts.entries()) {
+      const data = { listen, reusePort: threads > 1, traffic, active, ring, counters: counters.memory, pressure: pressure.memory };
+      const { worker, address } = await DataWorker.start(`data-${index}`, data, onFault);
+      workers.push(worker);
+      listen = address;
+    }
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
 
-  const order = (what: DistributedOmit<Order>): Promise<Reply & { kind: 'done' }> =>
-    new Promise((done, failed) => {
-      if (ended) return failed(new Error('proxy: the data thread has ended'));
-      lastNumber++;
-      waiting.set(lastNumber, { done, failed });
-      worker.postMessage({ ...what, number: lastNumber });
-    });
-
-  const address = await new Promise<{ host: string; port: number }>((resolve, reject) => {
-    let started = false;
-    worker.on('message', (reply: Reply) => {
-      switch (reply.kind) {
-        case 'listening':
-          started = true;
-          resolve(reply.address);
-          break;
-        case 'refused': {
-          const [code, text] = LISTEN_PROBLEMS[reply.code] ?? ['cannot-listen', `cannot be opened: ${reply.message}`];
-          reject(new ConfigError(code, `proxy: ${listen.host}:${listen.port} ${text}`));
-          break;
-        }
-        case 'done':
-          waiting.get(reply.number)?.done(reply);
-          waiting.delete(reply.number);
-          break;
-        case 'failed':
-          waiting.get(reply.number)?.failed(new Error(reply.message));
-          waiting.delete(reply.number);
-          break;
-        case 'fault':
-          onFault(new Error(`proxy: a fault was kept inside its connection: ${reply.text}`), false);
-          break;
-      }
-    });
-    worker.on('error', (error) => {
-      if (started) onFault(error, true);
-      else reject(error);
-    });
-    worker.on('exit', () => {
-      ended = true;
-      for (const { failed } of waiting.values()) failed(new Error('proxy: the data thread has ended'));
-      waiting.clear();
-    });
-  });
-
+  let closing: Promise<unknown> | null = null;
   return {
-    address,
-    ring,
-    counters: () => counters.read(),
+    address: listen,
+    rings: parts.map(({ ring }) => ring),
+    counters: () => sumOf(parts.map(({ counters }) => counters.read())),
+    loopDelayMs: () => Math.max(...parts.map(({ pressure }) => pressure.loopDelayMs)),
+    shed(rung) {
+      for (const { pressure } of parts) pressure.shed(rung);
+    },
     route: () => route,
     async setRoute(to) {
       checkRoute(to, choice);
-      const reply = await order({ kind: 'route', to });
-      route = reply.route;
-      return { before: reply.before, after: reply.route };
+      const before = route;
+      const [reply] = await Promise.all(workers.map((worker) => worker.order({ kind: 'route', to })));
+      route = reply!.route;
+      return { before, after: route };
     },
     async configure(change) {
       const next = { ...choice, ...change };
-      const reply = await order({ kind: 'configure', traffic: trafficOf(next) });
+      const nextTraffic = trafficOf(next);
+      const [reply] = await Promise.all(workers.map((worker) => worker.order({ kind: 'configure', traffic: nextTraffic })));
       choice = next;
-      route = reply.route;
+      route = reply!.route;
     },
     async drain(timeoutMs) {
-      if (!ended && closing === null) await order({ kind: 'drain', timeoutMs });
+      if (closing === null) await Promise.all(workers.map((worker) => (worker.ended ? null : worker.order({ kind: 'drain', timeoutMs }))));
     },
-    close() {
-      closing ??= (async () => {
-        // A thread that ended by itself has closed everything already.
-        if (!ended) await order({ kind: 'close' }).catch(() => {});
-        await exited;
-      })();
-      return closing;
+    async close() {
+      closing ??= closeAll();
+      await closing;
     },
   };
 }
 
-type DistributedOmit<T> = T extends unknown ? Omit<T, 'number'> : never;
+/** @throws ConfigError `port-in-use` when somebody listens there. */
+function checkFree({ host, port }: ProxyOptions['listen']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen({ host, port }, error.code ?? '', error.message)));
+    server.listen(port, host, () => server.close(() => resolve()));
+  });
+}
 
 function trafficOf(choice: TrafficChoice): TrafficOptions {
   const { upstreams, fallback, maxBodyBytes, limits, parser = 'driftline', retry = 'all', breaker = DEFAULT_BREAKER } = choice;

@@ -15,10 +15,14 @@ export const DEFAULT_RING_BYTES = 16 * 1024 * 1024;
 const HEAD = 0;
 const TAIL = 1;
 const READER_WAITS = 2;
-const DROPPED = 3;
+/** Where the exchanges are counted that were left out, by reason. */
+const LEFT_OUT = { 'ring-full': 3, shed: 4 } as const;
 /** Control words ahead of the data, one cache line each for the two sides' own. */
 const CONTROL_BYTES = 128;
 const GAP = -1;
+/** Why an exchange is not in the ring: no room, or recording was given up under pressure. */
+export type LeftOut = keyof typeof LEFT_OUT;
+
 /** How often a reader looks while exchanges come, and for how long after the last one. */
 const POLL_MS = 4;
 const BUSY_MS = 100;
@@ -47,6 +51,11 @@ export class RingWriter {
     this.#head = Atomics.load(this.#control, HEAD);
   }
 
+  /** Counts an exchange that is not written. */
+  leaveOut(why: LeftOut): void {
+    Atomics.add(this.#control, LEFT_OUT[why], 1);
+  }
+
   /** Copies a call into the ring; false when there is no room for it. */
   write(call: CapturedCall): boolean {
     const size = sizeOf(call);
@@ -54,7 +63,7 @@ export class RingWriter {
     const index = this.#head & (this.#capacity - 1);
     const gap = index + size <= this.#capacity ? 0 : this.#capacity - index;
     if (gap + size > this.#capacity - used) {
-      Atomics.add(this.#control, DROPPED, 1);
+      this.leaveOut('ring-full');
       return false;
     }
     if (gap > 0) this.#view.setInt32(index, GAP, true);
@@ -102,9 +111,10 @@ export class RingReader {
     return decodeExchange(record);
   }
 
-  /** Exchanges that found no room since the ring was made; wraps after 2^32. */
-  get dropped(): number {
-    return Atomics.load(this.#control, DROPPED) >>> 0;
+  /** Exchanges that were left out since the ring was made; each count wraps after 2^32. */
+  get leftOut(): { readonly [W in LeftOut]: number } {
+    const count = (why: LeftOut) => Atomics.load(this.#control, LEFT_OUT[why]) >>> 0;
+    return { 'ring-full': count('ring-full'), shed: count('shed') };
   }
 
   /** Bytes written and not yet read. */

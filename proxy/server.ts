@@ -13,13 +13,16 @@ import { parseAnswerHead, parseRequestHead } from './framing.ts';
 import { Memo } from './memo.ts';
 import { NodeClients } from './node-clients.ts';
 import { writeOwnAnswer } from './own-answer.ts';
+import type { Pressure } from './pressure.ts';
 import { type Holder, Reception } from './reception.ts';
+import { Recorder } from './recorder.ts';
 import type { RingWriter } from './ring.ts';
 import { type MakeTransport, Traffic, type TrafficOptions, transportsOf } from './traffic.ts';
 
 export interface ServerOptions extends TrafficOptions {
   readonly active: string;
   readonly ring: RingWriter;
+  readonly pressure: Pressure;
   readonly counters: Counters;
   /** Hears of faults of our own that were kept inside one connection. */
   readonly report: (fault: unknown) => void;
@@ -48,7 +51,7 @@ export class DataServer {
   }
 
   private constructor(options: ServerOptions, makeTransport: MakeTransport) {
-    const { limits, counters, ring, parser } = options;
+    const { limits, counters, ring, pressure, parser } = options;
     const deadlines = new Deadlines();
     const report = (fault: unknown) => {
       counters.add('bugs');
@@ -59,12 +62,14 @@ export class DataServer {
       return head.kind === 'refused' ? head : prepareAnswer(head);
     });
     this.#parser = parser;
+    const traffic = new Traffic(options, options.active, { deadlines, answers, report }, makeTransport);
     this.#path = {
-      traffic: new Traffic(options, options.active, { deadlines, answers, report }, makeTransport),
+      traffic,
       limits,
       deadlines,
       counters,
-      ring,
+      recorder: new Recorder(ring, counters, pressure, traffic),
+      pressure,
       requests: new Memo((text) => {
         const head = parseRequestHead(text);
         return head.kind === 'refused' ? head : prepareRequest(head);
@@ -77,11 +82,11 @@ export class DataServer {
     this.#server = createServer({ noDelay: true }, (socket) => this.#safely(socket, () => this.#accept(socket)));
   }
 
-  /** Rejects with the system's error when the address cannot be had. */
-  listen(address: Address): Promise<Address> {
+  /** Rejects with the system's error when the address cannot be had. @param reusePort whether others may listen there as well */
+  listen({ host, port }: Address, reusePort = false): Promise<Address> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(address.port, address.host, () => {
+      this.#server.listen({ host, port, reusePort }, () => {
         this.#server.off('error', reject);
         // Running out of file descriptors ends no call; accepting goes on when some are free again.
         this.#server.on('error', () => this.#path.counters.add('refused'));
@@ -137,10 +142,14 @@ export class DataServer {
   }
 
   #accept(socket: Socket): void {
-    const { counters, limits } = this.#path;
+    const { counters, limits, pressure } = this.#path;
     const address = socket.remoteAddress ?? '';
+    if (pressure.gaveUp('connections')) {
+      this.#refuse(socket, 'out of memory or CPU time');
+      return;
+    }
     if (!this.#count.enter(address, limits)) {
-      this.#refuse(socket);
+      this.#refuse(socket, 'too many connections');
       return;
     }
     // First of all, so that whatever happens to the connection is seen.
@@ -175,7 +184,7 @@ export class DataServer {
     }
   }
 
-  #refuse(socket: Socket): void {
+  #refuse(socket: Socket, why: string): void {
     this.#path.counters.add('refused');
     // Whatever becomes of this socket, it was none of ours.
     socket.on('error', () => {});
@@ -184,7 +193,7 @@ export class DataServer {
       socket.destroy();
       return;
     }
-    const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: 'too many connections', id: null }, 'close');
+    const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: why, id: null }, 'close');
     socket.write(head + body, 'latin1');
     socket.destroySoon();
   }

@@ -1,41 +1,21 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { runTool, startServer } from './support/child.ts';
+import { startServer } from './support/child.ts';
+import { installPackage } from './support/install-package.ts';
 
 const root = path.join(import.meta.dirname, '..');
-const SOURCES = ['agent', 'bin', 'contracts', 'deploy', 'detectors', 'docs', 'exporters', 'policies', 'proxy', 'scorer'];
-const FILES = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /** The machine's own Node where it is older than ours: the one that a user's `npx driftline` would begin with. */
 const node = ['/usr/bin/node', '/usr/local/bin/node'].find((file) => existsSync(file)) ?? process.execPath;
 
-/** Builds and packs a copy, and unpacks it where `npm install` would put it. */
-async function installed(folder: string): Promise<string> {
-  const copy = path.join(folder, 'checkout');
-  mkdirSync(copy);
-  for (const name of [...SOURCES, ...FILES]) cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
-  symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
-  // tap gives every process its own loader, which the compiler does not bear.
-  const compiler = ['-u', 'NODE_OPTIONS', process.execPath, path.join(root, 'node_modules/.bin/tsc')];
-  await runTool('env', [...compiler, '-p', 'tsconfig.build.json'], { cwd: copy });
-  await runTool('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: copy });
-  const modules = path.join(folder, 'app/node_modules');
-  mkdirSync(modules, { recursive: true });
-  for (const name of readdirSync(path.join(root, 'node_modules'))) {
-    if (!name.startsWith('.')) symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name));
-  }
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? 'none';
-  execFileSync('tar', ['xzf', path.join(folder, tarball), '-C', modules]);
-  cpSync(path.join(modules, 'package'), path.join(modules, 'driftline'), { recursive: true });
-  return path.join(modules, 'driftline');
-}
+t.setTimeout(120_000);
 
 t.test('the packed package runs without its sources', async (t) => {
   const folder = t.testdir();
-  const home = await installed(folder);
+  const home = await installPackage(folder);
   const launcher = path.join(home, 'bin/driftline.js');
 
   await t.test('it carries compiled code, the page, the demo and the presets, and no TypeScript', async (t) => {

@@ -3,6 +3,7 @@
  */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Json } from '../../contracts/json.ts';
+import { RUNGS } from '../../proxy/pressure.ts';
 import type { Status } from '../status.ts';
 
 /** Series a metric may have; more are folded into a count of what was left out. */
@@ -17,7 +18,11 @@ interface Shown {
   readonly observed: number;
   readonly level: string;
   readonly statistic: number | null;
+  /** Absent for streams that belong to no version. */
+  readonly modelVersion?: string | null;
 }
+
+const MONITOR_LABELS = ['monitor', 'signal', 'slice', 'detector', 'model_version'];
 
 /** Makes the writer of the exposition text; `read` gives the figures of the moment. */
 export function metricsWriter(read: () => { status: Status; signals: readonly Json[] }): { contentType: string; write(): Promise<string> } {
@@ -26,15 +31,18 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
   const gauge = (name: string, help: string, labels: string[]) => new Gauge({ name, help, labelNames: labels, registers: [registry] });
 
   const requests = counter('driftline_proxy_events_total', 'What the data thread saw, by kind', ['event']);
+  const shedding = gauge('driftline_shedding', '1 for what is given up at present so that calls are served', ['rung']);
+  const loopDelay = gauge('driftline_event_loop_delay_seconds', 'By how much nine of ten turns of the data threads were late at most', []);
+  const memory = gauge('driftline_memory_limit_ratio', 'Share of the memory limit in use; absent without a limit', []);
   const inferences = counter('driftline_inferences_total', 'Predictions recorded, by who answered', ['model_name', 'route']);
   const outcomes = counter('driftline_outcomes_total', 'Predictions recorded, by outcome', ['model_name', 'outcome']);
   const undecoded = counter('driftline_undecoded_total', 'Predictions whose bodies were not decoded, by reason', ['model_name', 'reason']);
   const dropped = counter('driftline_dropped_total', 'Predictions not recorded, by reason', ['reason']);
   const violations = counter('driftline_schema_violations_total', 'Rows that breach the schema, by kind', ['model_name', 'kind']);
   const feedback = counter('driftline_feedback_total', 'Lines of feedback, by fate', ['fate']);
-  const score = gauge('driftline_drift_score', 'Newest statistic of a monitor', ['monitor', 'signal', 'slice', 'detector']);
-  const detected = gauge('driftline_drift_detected', '1 while a monitor says drift', ['monitor', 'signal', 'slice', 'detector']);
-  const observed = counter('driftline_monitor_observations_total', 'Values a monitor has seen', ['monitor', 'signal', 'slice', 'detector']);
+  const score = gauge('driftline_drift_score', 'Newest statistic of a monitor', MONITOR_LABELS);
+  const detected = gauge('driftline_drift_detected', '1 while a monitor says drift', MONITOR_LABELS);
+  const observed = counter('driftline_monitor_observations_total', 'Values a monitor has seen', MONITOR_LABELS);
   const folded = gauge('driftline_series_folded', 'Monitors left out of these metrics because there are too many', []);
   const alerts = gauge('driftline_alerts_active', 'Open alerts', ['monitor', 'severity', 'state']);
   const exporterQueue = gauge('driftline_exporter_queue_events', 'Events an exporter has yet to send', ['exporter']);
@@ -54,6 +62,10 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
     const { status, signals } = read();
     const model = status.model.name;
     for (const [event, count] of Object.entries(status.proxy.counters)) requests.inc({ event }, count);
+    for (const rung of RUNGS.slice(1)) shedding.set({ rung }, Number(RUNGS.indexOf(status.proxy.shedding) >= RUNGS.indexOf(rung)));
+    loopDelay.set(status.proxy.loopDelayMs / 1000);
+    if (status.proxy.memoryShare === null) memory.remove();
+    else memory.set(status.proxy.memoryShare);
     for (const [route, count] of Object.entries(status.accounting.servedBy)) inferences.inc({ model_name: model, route }, count);
     for (const [outcome, count] of Object.entries(status.accounting.outcomes)) outcomes.inc({ model_name: model, outcome }, count);
     for (const [reason, count] of Object.entries(status.accounting.undecoded)) undecoded.inc({ model_name: model, reason }, count);
@@ -62,8 +74,15 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
     for (const [fate, count] of Object.entries(status.accounting.feedback)) feedback.inc({ fate }, count);
     for (const row of signals.slice(0, MOST_SERIES)) {
       const shown = row as unknown as Shown;
-      const slice = (shown.slice ?? null) === null ? {} : { slice: String(shown.slice) };
-      const labels = { monitor: shown.monitor, signal: shown.name, ...slice, detector: shown.detector };
+      const version = shown.modelVersion ?? null;
+      const slice = shown.slice ?? null;
+      const labels = {
+        monitor: shown.monitor,
+        signal: shown.name,
+        ...(slice === null ? {} : { slice }),
+        detector: shown.detector,
+        ...(version === null ? {} : { model_version: version }),
+      };
       if (shown.statistic !== null) score.set(labels, shown.statistic);
       detected.set(labels, shown.level === 'drift' ? 1 : 0);
       observed.inc(labels, shown.observed);

@@ -24,7 +24,7 @@ export interface AdminDeps {
   readonly token: string | null;
   readonly reader: StoreReader;
   readonly status: () => Status;
-  /** Whether predictions are served: the data port listens and is not draining. */
+  /** Whether predictions are served: the model server can be reached, or the fallback answers, and nothing is draining. */
   readonly ready: () => { readonly ready: boolean; readonly why: string };
   /** Resolves when the lines are committed. */
   readonly feedback: (lines: readonly Feedback[]) => Promise<void>;

@@ -4,13 +4,14 @@
 import type { Alert } from '../../contracts/alert.ts';
 import { ConfigError } from '../../contracts/errors.ts';
 import type { Finding } from '../../contracts/finding.ts';
-import type { Column, Policy } from '../../contracts/policy.ts';
+import type { Column, Policy, WindowPolicy } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
 import { FEWEST_BLOCKS, findDependence } from '../../detectors/dependence.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import { windowsInPeriod } from '../calibration/calibration.ts';
 import { proportionInterval } from '../calibration/intervals.ts';
 import { drawRows } from '../calibration/replays.ts';
+import { inRows, rowsAStep } from '../calibration/window-rows.ts';
 import { isSketchFile } from '../reference-sketch.ts';
 import { guessColumn, numberOf } from '../signals.ts';
 import { injectedChanges, type Summary, summaryOf } from './changes.ts';
@@ -111,6 +112,9 @@ const REPLAYED_WINDOWS = 50;
 export async function backtest(options: BacktestOptions): Promise<Backtest> {
   const { policy, rows, seed, runs } = options;
   const workshop = new Workshop(policy, options.referenceFile);
+  // The rate is that of the virtual clock, so there always are rows.
+  const inRowsWindow = inRows(policy, workshop.rowsPerMs, 1)!.window;
+  const stepRows = rowsAStep(inRowsWindow);
   const reference = referenceOf(options);
   const changes = injectedChanges.filter((change) => [...reference.columns.keys()].some((column) => change.fits(column)));
   const total = 1 + runs * (1 + changes.length);
@@ -123,15 +127,15 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
 
   const outcome = withLine(workshop, true, (line) => line.feed(rows, 0, rows.count));
   await step();
-  const blockRows = blockRowsOf(policy, reference);
+  const blockRows = blockRowsOf(policy, inRowsWindow.rows, reference);
   const random = new Random(seed);
   let alarming = 0;
   for (let run = 0; run < runs; run++) {
     alarming += withLine(workshop, false, (line) => {
-      settle(line, policy, reference, blockRows, random);
+      settle(line, { policy, window: inRowsWindow, reference, blockRows, random });
       let count = 0;
       for (let window = 0; window < REPLAYED_WINDOWS; window++) {
-        const drawn = draw(reference, random, blockRows, policy.window.rows);
+        const drawn = draw(reference, random, blockRows, stepRows);
         if (firingsOf(line.feed(drawn, 0, drawn.count)).length > 0) count++;
       }
       return count;
@@ -146,9 +150,9 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
       // Every column has its turn.
       const [, { signal, summary }] = fitting[run % fitting.length]!;
       const delay = withLine(workshop, false, (line) => {
-        settle(line, policy, reference, blockRows, random);
+        settle(line, { policy, window: inRowsWindow, reference, blockRows, random });
         for (let window = 1; window <= CHANGED_WINDOWS; window++) {
-          const drawn = draw(reference, random, blockRows, policy.window.rows);
+          const drawn = draw(reference, random, blockRows, stepRows);
           const columns = new Map(drawn.columns);
           columns.set(signal, change.apply(columns.get(signal)!, summary, random));
           const fired = firingsOf(line.feed({ ...drawn, columns }, 0, drawn.count));
@@ -174,7 +178,7 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     seed,
     runs,
     rows: rows.count,
-    windowRows: policy.window.rows,
+    windowRows: inRowsWindow.rows,
     fired: firingsOf(outcome).map(fired),
     windows: outcome.windows.map(judged),
     falseAlarms: counted(alarming, runs * REPLAYED_WINDOWS),
@@ -230,7 +234,7 @@ function referenceOf({ policy, referenceFile, rows }: BacktestOptions): HealthyR
 }
 
 /** As the policy says, or as the rows themselves ask for. */
-function blockRowsOf(policy: Policy, { rows, columns }: HealthyRows): number {
+function blockRowsOf(policy: Policy, windowRows: number, { rows, columns }: HealthyRows): number {
   const chosen = policy.falseAlarms?.blockRows ?? null;
   if (chosen !== null) return chosen;
   const series = [...columns].flatMap(([{ type }, { signal }]) =>
@@ -238,15 +242,25 @@ function blockRowsOf(policy: Policy, { rows, columns }: HealthyRows): number {
       ? [Float64Array.from((rows.columns.get(signal) ?? []).map(numberOf).filter((value) => value !== null))]
       : [],
   );
-  return findDependence(series, policy.window.rows).blockRows ?? Math.max(1, Math.floor(rows.count / FEWEST_BLOCKS));
+  return findDependence(series, windowRows).blockRows ?? Math.max(1, Math.floor(rows.count / FEWEST_BLOCKS));
 }
 
 /** Feeds healthy rows until there is a reference and every detector has begun. What fires here does not count. */
-function settle(line: BacktestLine, policy: Policy, reference: HealthyRows, blockRows: number, random: Random): void {
+function settle(
+  line: BacktestLine,
+  {
+    policy,
+    window,
+    reference,
+    blockRows,
+    random,
+  }: { policy: Policy; window: WindowPolicy; reference: HealthyRows; blockRows: number; random: Random },
+): void {
   // A learned reference is learned from the very rows that the replays are drawn from.
   if (policy.reference.source === 'traffic') line.feed(reference.rows, 0, reference.rows.count);
-  const rest = (policy.window.rows - (line.rows % policy.window.rows)) % policy.window.rows;
-  for (const count of [rest, HEALTHY_WINDOWS * policy.window.rows]) {
+  const step = rowsAStep(window);
+  const rest = (step - (line.rows % step)) % step;
+  for (const count of [rest, HEALTHY_WINDOWS * Math.max(step, window.rows)]) {
     const drawn = draw(reference, random, blockRows, count);
     line.feed(drawn, 0, drawn.count);
   }

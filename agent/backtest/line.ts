@@ -11,6 +11,7 @@ import type { Cell, Columns } from '../../contracts/record.ts';
 import { Analysis } from '../analyse.ts';
 import { calibrate } from '../calibration/calibrate.ts';
 import { type Calibration, type CalibrationTask, calibrationFingerprint } from '../calibration/calibration.ts';
+import { rateOf } from '../calibration/window-rows.ts';
 import { Committer } from '../store/commit.ts';
 import { openState } from '../store/open.ts';
 import { StoreReader } from '../store/read.ts';
@@ -28,6 +29,8 @@ const ROWS_AT_ONCE = 100;
 /** 1 January 2026: a replay looks the same whenever it is made. */
 export const BEGINNING = 1_767_225_600_000;
 const USUAL_MS_PER_ROW = 1_000;
+/** After which the analysis ends a window by time. */
+const SETTLED_MS = 2_000;
 
 /** Opens lines over one temporary store each; remembers calibrations among them, since they take seconds. */
 export class Workshop {
@@ -40,6 +43,11 @@ export class Workshop {
   constructor(policy: Policy, referenceFile: ReadonlyMap<string, readonly Cell[]>) {
     this.#policy = policy;
     this.#file = referenceFile;
+  }
+
+  /** Rows in a millisecond of the virtual clock. */
+  get rowsPerMs(): number {
+    return rateOf(this.#policy, 1 / USUAL_MS_PER_ROW)!;
   }
 
   /** Levels as the lines have them. */
@@ -81,14 +89,14 @@ export class BacktestLine {
     log: (line: string) => void,
   ) {
     this.#policy = policy;
-    const expected = policy.traffic.expectedRows ?? null;
-    this.#msPerRow = expected === null ? USUAL_MS_PER_ROW : expected.perMs / expected.count;
+    this.#msPerRow = 1 / rateOf(policy, 1 / USUAL_MS_PER_ROW)!;
     this.#directory = mkdtempSync(path.join(tmpdir(), 'driftline-backtest-'));
     const { db } = openState(this.#directory);
     const reader = new StoreReader(db);
     this.#committer = kept ? new Committer(db) : null;
     this.#close = () => db.close();
-    this.#analysis = new Analysis({ policy, referenceFile, reader, now: () => this.#now, log, calibrate: calibrateTask });
+    const referenceFiles = { main: { columns: referenceFile, sketches: new Map(), sha256: '' }, versions: new Map() };
+    this.#analysis = new Analysis({ policy, referenceFiles, reader, now: () => this.#now, log, calibrate: calibrateTask });
   }
 
   /** Rows fed so far. */
@@ -132,6 +140,9 @@ export class BacktestLine {
       if (label !== null) this.#analysis.feedback({ id, kind: 'label', value: label, row: null, at: null, receivedAt: this.#now });
       if (this.#rows % ROWS_AT_ONCE < atOnce || row + atOnce >= to) this.#commit(alerts, windows);
     }
+    // A window by time that ends with these rows ends before the next come.
+    this.#now = Math.round(BEGINNING + this.#rows * this.#msPerRow) + SETTLED_MS;
+    this.#commit(alerts, windows);
     return { alerts, windows };
   }
 
@@ -143,7 +154,7 @@ export class BacktestLine {
 
   #commit(alerts: Alert[], windows: Finding[]): void {
     this.#analysis.tick();
-    const batch = this.#analysis.take(0);
+    const batch = this.#analysis.take();
     if (batch === null) return;
     alerts.push(...batch.alerts);
     windows.push(...batch.windows);

@@ -39,6 +39,7 @@ import {
 import { proportionInterval } from './intervals.ts';
 import { lawKey } from './levels.ts';
 import { type Replays, replayTests, type Watched } from './replays.ts';
+import { inRows, rowsAStep } from './window-rows.ts';
 import { keptStream, type LevelBase, NOTHING, rowsInWords, streamLevel } from './streams.ts';
 
 /** Tests that a monitor's replays may take, so that wide tables take no longer than narrow ones. */
@@ -60,8 +61,11 @@ interface Family {
 }
 
 /** Pure: the same task gives the same levels. */
-export function calibrate(task: CalibrationTask): Calibration {
-  const { policy } = task;
+export function calibrate(given: CalibrationTask): Calibration {
+  const policy = inRows(given.policy, given.rowsPerMs, given.columns.inputs.length + given.columns.outputs.length);
+  const fingerprint = calibrationFingerprint(given);
+  if (policy === null) return { fingerprint, windowsInPeriod: null, rate: 'unknown', budget: null, levels: [] };
+  const task = { ...given, policy };
   const watches = watchList(policy, task.columns, detectorOf);
   const withinSlices = withSlices(
     watches,
@@ -89,7 +93,7 @@ export function calibrate(task: CalibrationTask): Calibration {
   );
   const streams = watches.filter((watch) => watch.kind === 'streaming');
   const traffic = watches.filter((watch) => watch.kind === 'traffic');
-  const period = windowsInPeriod(policy, task.rowsPerMs);
+  const period = windowsInPeriod(given.policy, task.rowsPerMs);
   const allowed = policy.falseAlarms?.atMost ?? null;
   const budget = allowed === null || period.windowsInPeriod === null ? null : allowed / period.windowsInPeriod;
 
@@ -109,7 +113,7 @@ export function calibrate(task: CalibrationTask): Calibration {
       return streamLevel(task, watch, part === null ? null : part / beside);
     }),
   ];
-  return { fingerprint: calibrationFingerprint(task), ...period, budget, levels: [...kept, ...set, ...traffic.map(trafficLevel)] };
+  return { fingerprint, ...period, budget, levels: [...kept, ...set, ...traffic.map(trafficLevel)] };
 }
 
 /** Expected false alarms a window of all levels together, as far as they are known. */
@@ -151,15 +155,23 @@ function viewsOfColumn(cells: readonly Cell[], isNumber: boolean): Float64Array[
   return frequent.map(([category]) => Float64Array.from(categories, (value) => Number(value === category)));
 }
 
-/** Replays of a family, as many as the number of its tests allows. */
-export function replaysOf(task: CalibrationTask, watched: readonly Watched[], blockRows: number): Replays {
+/**
+ * Replays of a family, as many as the number of its tests allows.
+ *
+ * @param stepRows from one window to the next, where they overlap; by default each stands by itself
+ */
+export function replaysOf(task: CalibrationTask, watched: readonly Watched[], blockRows: number, stepRows?: number): Replays {
   const { policy, seed } = task;
   const tests = watched.reduce((sum, { watch }) => sum + (watch.members === undefined ? 1 : TESTS_TOGETHER), 0);
   const windows = Math.max(200, Math.min(MOST_WINDOWS, Math.floor(MOST_TESTS / tests)));
   const references = Math.min(MOST_REFERENCES, Math.max(20, Math.floor(windows / 20)));
   const size = { references, windows: Math.ceil(windows / references) };
   const minSamples = (watch: Watched['watch']) => minSamplesOf(policy, watch);
-  return replayTests(watched, { blockRows, windowRows: policy.window.rows, minSamples, size }, new Random(seed));
+  return replayTests(
+    watched,
+    { blockRows, windowRows: policy.window.rows, stepRows: stepRows ?? policy.window.rows, minSamples, size },
+    new Random(seed),
+  );
 }
 
 function ofFamily({ monitor, detector }: Family): LevelBase {
@@ -184,7 +196,7 @@ function keptLevel(task: CalibrationTask, family: Family): MonitorLevel {
     };
   const dependence = dependenceOf(policy, watched);
   const blockRows = dependence.blockRows ?? Math.max(1, Math.floor(dependence.rows / FEWEST_BLOCKS));
-  const { alarms, windows } = countAlarms(monitor, watched, replaysOf(task, watched, blockRows));
+  const { alarms, windows } = countAlarms(monitor, watched, replaysOf(task, watched, blockRows, rowsAStep(policy.window)));
   const [, most] = proportionInterval(alarms, windows);
   const doubt = dependence.blockRows === null ? '; the reference changes too slowly for that: the true share is larger' : '';
   return {

@@ -7,6 +7,7 @@ import type { Column } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
 import type { NullLaw } from '../../detectors/null-law.ts';
 import type { Slice } from '../slices.ts';
+import { inRows, rateOf, rowsAStep } from './window-rows.ts';
 
 /** What calibration needs: plain data, so that it can run in a thread of its own. */
 export interface CalibrationTask {
@@ -121,15 +122,18 @@ export function isOptionSet(policy: Policy, choice: DetectorChoice): boolean {
   return (policy.falseAlarms ?? null) !== null && option !== undefined && !(choice.written ?? []).includes(option);
 }
 
-/** Windows that close in the budget's period. */
+/** Windows that end in the budget's period, each step of a sliding one counted; of a window by time, once its rows are known. */
 export function windowsInPeriod(policy: Policy, rowsPerMs: number | null): Pick<Calibration, 'windowsInPeriod' | 'rate'> {
   const per = policy.falseAlarms?.per ?? null;
-  if (per?.unit === 'windows') return { windowsInPeriod: per.count, rate: 'windows' };
-  const expected = policy.traffic.expectedRows ?? null;
-  const rate = expected === null ? rowsPerMs : expected.count / expected.perMs;
-  if (rate === null) return { windowsInPeriod: null, rate: 'unknown' };
+  const window = inRows(policy, rowsPerMs, 1)?.window ?? null;
+  const isByTime = (policy.window.spanMs ?? null) !== null;
+  const isMeasured = (policy.traffic.expectedRows ?? null) === null;
+  if (per?.unit === 'windows' && window !== null)
+    return { windowsInPeriod: per.count, rate: isByTime && isMeasured ? 'measured' : 'windows' };
+  const rate = rateOf(policy, rowsPerMs);
+  if (rate === null || window === null) return { windowsInPeriod: null, rate: 'unknown' };
   const periodMs = per?.count ?? MONTH_MS;
-  return { windowsInPeriod: (rate * periodMs) / policy.window.rows, rate: expected === null ? 'measured' : 'expected' };
+  return { windowsInPeriod: (rate * periodMs) / rowsAStep(window), rate: isMeasured ? 'measured' : 'expected' };
 }
 
 const MONTH_MS = 30 * 86_400_000;

@@ -41,20 +41,19 @@ export function drawRows(random: Random, rows: number, blockRows: number, count:
   return drawn;
 }
 
+/** Rows of what is replayed. Windows overlap where the step is shorter than they are. */
+export interface ReplayShape {
+  readonly blockRows: number;
+  readonly windowRows: number;
+  readonly stepRows?: number;
+  readonly minSamples: (watch: WindowedWatch) => number;
+  readonly size: ReplaySize;
+}
+
 /** Replays tests of one monitor on healthy windows. Columns of equal length are drawn together, others each by themselves. */
 export function replayTests(
   watched: readonly Watched[],
-  {
-    blockRows,
-    windowRows,
-    minSamples,
-    size,
-  }: {
-    blockRows: number;
-    windowRows: number;
-    minSamples: (watch: WindowedWatch) => number;
-    size: ReplaySize;
-  },
+  { blockRows, windowRows, stepRows = windowRows, minSamples, size }: ReplayShape,
   random: Random,
   change: (cells: WatchedCell[], signal: string, random: Random) => WatchedCell[] = (cells) => cells,
 ): Replays {
@@ -76,12 +75,15 @@ export function replayTests(
       const values = valuesOf(watch, cells);
       return values.length === 0 ? null : prepareTest(watch, values);
     });
-    return Array.from({ length: size.windows }, () =>
-      draw(() => windowRows).map((cells, index) => {
+    const overlapping = stepRows < windowRows ? draw(() => windowRows + (size.windows - 1) * stepRows) : null;
+    return Array.from({ length: size.windows }, (_, window) => {
+      const from = window * stepRows;
+      const columns = overlapping?.map((cells) => cells.slice(from, from + windowRows)) ?? draw(() => windowRows);
+      return columns.map((cells, index) => {
         const { watch } = watched[index]!;
         const values = valuesOf(watch, change(cells, watch.signal, random));
         return values.length < minSamples(watch) ? null : (tests[index]?.test(values) ?? null);
-      }),
-    );
+      });
+    });
   });
 }

@@ -3,13 +3,13 @@
  */
 import type { Policy } from '../../contracts/policy.ts';
 import { duration, figure } from '../../policies/figures.ts';
-import { readReference, Reference } from '../reference.ts';
-import { readSketches } from '../reference-sketch.ts';
+import { readReferences, References } from '../reference.ts';
 import { cellsOf } from '../watched-cells.ts';
 import { WatchedSignals } from '../watched-signals.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
 import { type Power, powerOf, tooCoarse } from './power.ts';
+import { inRows } from './window-rows.ts';
 
 /** Expected false alarms of a policy. */
 export interface AlarmReport {
@@ -26,6 +26,8 @@ export interface AlarmReport {
   readonly power: readonly Power[];
   /** Tests that cannot alarm at their level, with the remedy. */
   readonly coarse: readonly string[];
+  /** On what the figures do not cover, or cover on the safe side. */
+  readonly remarks: readonly string[];
 }
 
 const SEED = 1;
@@ -33,10 +35,10 @@ const SEED = 1;
 /** @throws ConfigError when the reference file cannot be read. */
 export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
   const { inputs, outputs } = policy.schema;
-  const reference = new Reference(policy, await readReference(policy), undefined, await readSketches(policy));
-  const watched = new WatchedSignals(policy, { inputs, outputs }, reference);
+  const watched = new WatchedSignals(policy, { inputs, outputs }, new References(policy, await readReferences(policy)).common);
   const task: CalibrationTask = { policy, ...watched.task(), rowsPerMs: null, seed: SEED };
   const calibration = calibrate(task);
+  const counted = inRows(policy, null, inputs.length + outputs.length);
   const per = policy.falseAlarms?.per ?? null;
   // Without a rate or a budget a hundred windows are a measure that everybody can picture.
   const windows = calibration.windowsInPeriod ?? 100;
@@ -58,8 +60,28 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
     written,
     allowed,
     exceeded: calibration.budget !== null && allowed !== null && written > allowed,
-    ...powers(task, watched, calibration),
+    ...(counted === null ? { power: [], coarse: [] } : powers({ ...task, policy: counted }, watched, calibration)),
+    remarks: remarksOf(policy, counted !== null),
   };
+}
+
+function remarksOf({ window, seasonality = null, reference }: Policy, isCounted: boolean): string[] {
+  const remarks: string[] = [];
+  if (!isCounted)
+    remarks.push('how many rows a window has is not known before there is traffic; add `traffic.expectedRows` to see its levels');
+  if ((window.stepRows ?? window.stepMs ?? null) !== null)
+    remarks.push(
+      'windows overlap: each step counts as a window of its own, which is on the safe side; levels written out are counted on replays that overlap as well',
+    );
+  if (seasonality !== null)
+    remarks.push(
+      'levels come from replays of the reference; how far one week is like another is not in them: see `backtest` on some months',
+    );
+  if (reference.source === 'upstream')
+    remarks.push(
+      `levels come from replays of the first rows that ${reference.of} serves; until then monitors without a written level wait`,
+    );
+  return remarks;
 }
 
 /** Of the tests of all rows; shares of bad rows and constants have no size of change that would say much. */
@@ -82,9 +104,10 @@ function powers(task: CalibrationTask, { watches: all }: WatchedSignals, { level
 }
 
 /** For a terminal, each line with its name in front. */
-export function alarmLines({ calibration, period, expected, allowed, power, coarse }: AlarmReport): string[] {
+export function alarmLines({ calibration, period, expected, allowed, power, coarse, remarks }: AlarmReport): string[] {
   const { levels } = calibration;
-  if (levels.length === 0) return [];
+  const remarkLines = remarks.map((remark) => `  note       ${remark}`);
+  if (levels.length === 0) return remarkLines;
   const of = allowed === null ? '' : `, of the ${figure(allowed)} allowed`;
   const unknown = levels.filter(({ share, value }) => share === null && value !== null).length;
   const without = unknown === 0 ? '' : `; without ${unknown} level${unknown === 1 ? '' : 's'} whose share is not known`;
@@ -96,6 +119,7 @@ export function alarmLines({ calibration, period, expected, allowed, power, coar
       ([monitor, tests]) => `  power      ${monitor}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,
     ),
     ...coarse.map((reason) => `  silent     ${reason}`),
+    ...remarkLines,
   ];
 }
 

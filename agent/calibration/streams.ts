@@ -9,6 +9,7 @@ import type { StreamingWatch } from '../watch-list.ts';
 import { type CalibrationTask, levelOptionOf, type MonitorLevel } from './calibration.ts';
 import { proportionInterval } from './intervals.ts';
 import { levelFor, streamShare } from './stream-level.ts';
+import { rowsAStep } from './window-rows.ts';
 
 /** What a level is about. */
 export type LevelBase = Pick<MonitorLevel, 'monitor' | 'kind' | 'signal' | 'detector' | 'option'>;
@@ -77,14 +78,14 @@ export function keptStream(task: CalibrationTask, watch: StreamingWatch): Monito
     return {
       ...kept,
       why: `${about}; ${guaranteeInWords(watch, stream)}`,
-      share: (value / over) * task.policy.window.rows,
+      share: (value / over) * rowsAStep(task.policy.window),
       shareAtMost: null,
       blockRows: null,
     };
   if (stream.values === null)
     return { ...base, method: 'unknown', why: `${stream.why}: its share is not known`, share: null, shareAtMost: null, blockRows: null };
   const { drifts, values } = streamShare(watch, {}, stream, new Random(task.seed));
-  const perWindow = task.policy.window.rows / values;
+  const perWindow = rowsAStep(task.policy.window) / values;
   const [, most] = proportionInterval(drifts, values);
   return {
     ...kept,
@@ -112,10 +113,10 @@ export function streamLevel(task: CalibrationTask, watch: StreamingWatch, part: 
   const refuse = (why: string): MonitorLevel => ({ ...base, ...NOTHING, method: 'insufficient', why });
   if (part === null) return refuse('the rate of traffic is not known yet: a budget in time says nothing of a window');
   if (part <= 0) return refuse('the levels written out use up the whole budget');
-  const perValue = part / task.policy.window.rows;
+  const perValue = part / rowsAStep(task.policy.window);
   if (over !== null) {
     const value = Math.min(levelOptionOf(watch.choice.type)!.loosest, perValue * over);
-    const share = (value / over) * task.policy.window.rows;
+    const share = (value / over) * rowsAStep(task.policy.window);
     return { ...base, ...NOTHING, method: 'guarantee', why: guaranteeInWords(watch, stream), value, share };
   }
   const found = stream.values === null ? null : levelFor(watch, stream, perValue, new Random(task.seed));

@@ -8,10 +8,12 @@ import type { DetectorChoice, MonitorPolicy, Policy, SlicePolicy, Span } from '.
 import { columnCheckOf, rowCheckOf } from '../../contracts/quality.ts';
 import { detectors } from '../../detectors/catalogue.ts';
 import { type ParsedPolicy, parsePolicy, readPolicyFile } from '../../policies/load.ts';
+import { duration } from '../../policies/figures.ts';
 import { formatMistake } from '../../policies/mistakes.ts';
 import { policySchema } from '../../policies/schema.ts';
 import { type AlarmReport, alarmJson, alarmLines, reportAlarms } from '../calibration/report.ts';
 import { watchList } from '../watch-list.ts';
+import { windowInWords } from '../calibration/window-rows.ts';
 import { parseAddress } from './address.ts';
 
 interface CheckFlags {
@@ -101,7 +103,7 @@ function isWindowed(choice: DetectorChoice | null, known: Known): boolean {
 }
 
 function summarise(policy: Policy, known: Known): string[] {
-  const { traffic, schema, reference } = policy;
+  const { traffic, schema } = policy;
   const tests = testsPerWindow(policy, known);
   const columns = (list: readonly unknown[], what: string) =>
     list.length === 0 ? `${what} learned from traffic` : `${list.length} ${what}`;
@@ -110,8 +112,8 @@ function summarise(policy: Policy, known: Known): string[] {
     `${policy.name}: no mistakes`,
     `  traffic    ${traffic.protocol} to ${primary?.name} at ${primary?.host}:${primary?.port}${others.length === 0 ? '' : `, beside it ${others.map((one) => one.name).join(', ')}`}${traffic.fallback === null ? '' : ', then the fallback'}`,
     `  columns    ${columns(schema.inputs, 'inputs')}, ${columns(schema.outputs, 'outputs')}`,
-    `  reference  ${reference.source === 'file' ? reference.path : `the first ${reference.rows} rows`}`,
-    `  window     ${policy.window.rows} rows, judged from ${policy.minSamples} values; ${tests === null ? 'one test a learned column' : `${tests} test${tests === 1 ? '' : 's'} a window`}`,
+    `  reference  ${referenceInWords(policy)}`,
+    `  window     ${windowInWords(policy)}, judged from ${policy.minSamples} values; ${tests === null ? 'one test a learned column' : `${tests} test${tests === 1 ? '' : 's'} a window`}`,
     ...policy.slices.map((slice) => `  slice      ${describeSlice(slice)}`),
     ...policy.monitors.map((monitor) => `  monitor    ${describeMonitor(monitor)}`),
     ...policy.actions.map((action) => `  action     ${action.name} (${action.type}${action.guard.dryRun ? ', dry run' : ''})`),
@@ -121,6 +123,22 @@ function summarise(policy: Policy, known: Known): string[] {
 function describeSlice({ name, by, where, minSamples, maxValues }: SlicePolicy): string {
   const rows = where === null ? `the ${maxValues} most frequent values of ${by.join(' and ')}` : `rows where ${where}`;
   return `${name}: ${rows}, judged from ${minSamples} values; the windowed tests of all monitors again in each`;
+}
+
+function referenceInWords({ reference, seasonality = null }: Policy): string {
+  const season = seasonality === null ? '' : `, then the same hour of the week from ${seasonality.fromWeeks} weeks of it on`;
+  switch (reference.source) {
+    case 'file': {
+      const own = Object.keys(reference.versions ?? {});
+      return `${reference.path}${own.length === 0 ? '' : `, with files of their own for version ${own.join(', ')}`}${season}`;
+    }
+    case 'traffic': {
+      const { minAgeMs = null } = reference;
+      return `the first ${reference.rows} rows${minAgeMs === null ? '' : ` over ${duration(minAgeMs)}`}${season}`;
+    }
+    case 'upstream':
+      return `what ${reference.of} serves in the same window${season}`;
+  }
 }
 
 function describeMonitor(monitor: MonitorPolicy): string {

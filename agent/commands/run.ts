@@ -5,9 +5,13 @@ import { Command } from 'commander';
 import { ConfigError } from '../../contracts/errors.ts';
 import { detectors } from '../../detectors/catalogue.ts';
 import { defaultPolicy, loadPolicy } from '../../policies/load.ts';
+import { parseDuration } from '../../policies/durations.ts';
 import { build } from '../build.ts';
 import { parseAddress } from './address.ts';
 import { onStopSignal } from './stop-signals.ts';
+
+/** Each has a ring of 16 MiB. */
+const MOST_THREADS = 64;
 
 interface RunFlags {
   readonly config?: string;
@@ -16,6 +20,8 @@ interface RunFlags {
   readonly listen: string;
   readonly admin: string;
   readonly state: string;
+  readonly dataThreads: string;
+  readonly drainDelay?: string;
 }
 
 export function runCommand(): Command {
@@ -28,6 +34,8 @@ export function runCommand(): Command {
     .option('--listen <HOST:PORT>', 'data port: only proxied traffic', '127.0.0.1:8080')
     .option('--admin <HOST:PORT>', 'admin port: page, API, metrics, probes', '127.0.0.1:9090')
     .option('--state <DIR>', 'what survives a restart', '.driftline')
+    .option('--data-threads <N>', 'threads that carry calls; more than one shares the port by SO_REUSEPORT', '1')
+    .option('--drain-delay <DURATION>', 'after SIGTERM, serve on for so long while /readyz says no (default: 5s in Kubernetes, else 0s)')
     .action(run);
 }
 
@@ -35,6 +43,8 @@ async function run(flags: RunFlags): Promise<void> {
   const listen = parseAddress('--listen', flags.listen);
   const admin = parseAddress('--admin', flags.admin);
   const { config: file, upstream, grpcUpstream } = flags;
+  const dataThreads = parseCount(flags.dataThreads);
+  const drainDelayMs = parseDelay(flags.drainDelay ?? (process.env.KUBERNETES_SERVICE_HOST === undefined ? '0s' : '5s'));
   const known = { detectors: new Map(detectors.map((detector) => [detector.type, detector])), own: [listen, admin] };
   const context = {
     ...known,
@@ -52,6 +62,7 @@ async function run(flags: RunFlags): Promise<void> {
     listen,
     admin,
     stateDirectory: flags.state,
+    dataThreads,
     print: (text) => process.stdout.write(`${text}\n\n`),
     log,
   });
@@ -59,14 +70,33 @@ async function run(flags: RunFlags): Promise<void> {
   log(`driftline: data port http://${driftline.data.host}:${driftline.data.port} → http://${primary?.host}:${primary?.port}`);
   log(`driftline: page and API http://${driftline.admin.host}:${driftline.admin.port}/, policy ${policy.name}, state ${flags.state}`);
 
-  onStopSignal(() => {
+  const stop = (signal: NodeJS.Signals) => {
     log('driftline: draining; once more ends at once');
-    driftline.close().then(
+    // Whoever presses Ctrl-C waits for no load balancer.
+    driftline.close(signal === 'SIGTERM' ? drainDelayMs : 0).then(
       () => process.exit(0),
       (error) => {
         log(`driftline: ${error instanceof Error ? error.message : String(error)}`);
         process.exit(1);
       },
     );
-  });
+  };
+  onStopSignal(stop, () => driftline.sync());
+}
+
+/** @throws ConfigError `usage`. */
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > MOST_THREADS)
+    throw new ConfigError('usage', `--data-threads ${text}: must be a whole number from 1 to ${MOST_THREADS}`);
+  return count;
+}
+
+/** @throws ConfigError `usage`. */
+function parseDelay(text: string): number {
+  try {
+    return text === '0s' || text === '0' ? 0 : parseDuration(text);
+  } catch {
+    throw new ConfigError('usage', `--drain-delay ${text}: must be a duration, such as 5s`);
+  }
 }

@@ -8,16 +8,18 @@
  */
 const SAME_WISH_MS = 1_000;
 
-/** Calls `stop` at the first signal and ends the process at a later one; the answer takes the listeners away. */
-export function onStopSignal(stop: () => void): () => void {
+/**
+ * Calls `stop` at the first signal; at a later one ends the process as soon as `last` has resolved. The answer takes the listeners away.
+ */
+export function onStopSignal(stop: (signal: NodeJS.Signals) => void, last: () => Promise<void> = async () => {}): () => void {
   let firstAt: number | null = null;
-  const hear = () => {
+  const hear = (signal: NodeJS.Signals) => {
     if (firstAt !== null) {
-      if (performance.now() - firstAt > SAME_WISH_MS) process.exit(130);
+      if (performance.now() - firstAt > SAME_WISH_MS) last().finally(() => process.exit(130));
       return;
     }
     firstAt = performance.now();
-    stop();
+    stop(signal);
   };
   process.on('SIGINT', hear);
   process.on('SIGTERM', hear);

@@ -37,7 +37,7 @@ export function showSignals(holder, signals, windows, emptyText) {
 
 /** @param {any} signal */
 function keyOf(signal) {
-  return `${signal.monitor}/${signal.name}/${signal.detector}/${signal.slice ?? ''}`;
+  return `${signal.monitor}/${signal.name}/${signal.detector}/${signal.slice ?? ''}@${signal.modelVersion ?? ''}`;
 }
 
 /** @param {any} signal */
@@ -79,7 +79,8 @@ function update(child, signal, windows) {
   const word = levelWord(signal.level);
   const isFloor = signal.detector === 'performance';
   child.dataset.tone = word.tone;
-  setText(name.children[1], `${signal.detector}, ${signal.monitor}`);
+  const version = signal.modelVersion ? `, version ${signal.modelVersion}` : '';
+  setText(name.children[1], `${signal.detector}, ${signal.monitor}${version}`);
   redraw(level, signal.level, () => [
     element('span', { class: `badge ${word.tone}` }, element('span', { 'aria-hidden': 'true' }, `${word.sign} `), word.word),
   ]);

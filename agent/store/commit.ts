@@ -38,6 +38,8 @@ export interface Batch {
   /** Early feedback that waited in vain: places to remove. */
   orphaned: number[];
   monitors: Map<string, MonitorRow>;
+  /** Keys of monitors that have ended. */
+  endedMonitors: string[];
   windows: Finding[];
   alerts: Alert[];
   decisions: Decision[];
@@ -53,6 +55,7 @@ export function emptyBatch(): Batch {
     settledEarly: [],
     orphaned: [],
     monitors: new Map(),
+    endedMonitors: [],
     windows: [],
     alerts: [],
     decisions: [],
@@ -70,6 +73,7 @@ export class Committer {
   readonly #deleteEarly: StatementSync;
   readonly #deleteOrphan: StatementSync;
   readonly #putMonitor: StatementSync;
+  readonly #deleteMonitor: StatementSync;
   readonly #insertWindow: StatementSync;
   readonly #putAlert: StatementSync;
   readonly #insertDecision: StatementSync;
@@ -86,6 +90,7 @@ export class Committer {
     this.#deleteEarly = db.prepare('DELETE FROM early WHERE id = ?');
     this.#deleteOrphan = db.prepare('DELETE FROM early WHERE seq = ?');
     this.#putMonitor = db.prepare('INSERT OR REPLACE INTO monitors VALUES (?, ?, ?, ?)');
+    this.#deleteMonitor = db.prepare('DELETE FROM monitors WHERE key = ?');
     this.#insertWindow = db.prepare('INSERT INTO windows (monitor, signal, at, body) VALUES (?, ?, ?, ?)');
     this.#putAlert = db.prepare(
       'INSERT INTO alerts VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM alerts), ?2, ?3) ON CONFLICT (id) DO UPDATE SET state = ?2, body = ?3',
@@ -118,6 +123,7 @@ export class Committer {
           wrong,
         );
       }
+      for (const key of batch.endedMonitors) this.#deleteMonitor.run(key);
       for (const monitor of batch.monitors.values()) {
         this.#putMonitor.run(monitor.key, monitor.fingerprint, JSON.stringify(monitor.shown), JSON.stringify(monitor.state));
       }

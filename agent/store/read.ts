@@ -67,9 +67,10 @@ export class StoreReader {
 
   /** Records whose rows reach `fromRow` or beyond, in order; what the open window and an unfrozen reference are rebuilt from. */
   *recordsFromRow(fromRow: number): Generator<DriftlineRecord> {
-    for (const row of this.#prepare('SELECT body FROM records WHERE first_row + rows > ? AND first_row IS NOT NULL ORDER BY seq').iterate(
-      fromRow,
-    )) {
+    // Rows are numbered without a gap, so the last record that begins at or before the row is the first that reaches it.
+    const sql = `SELECT body FROM records WHERE first_row >= coalesce((SELECT max(first_row) FROM records WHERE first_row <= ?), 0)
+      AND first_row + rows > ? ORDER BY first_row`;
+    for (const row of this.#prepare(sql).iterate(fromRow, fromRow)) {
       yield JSON.parse(String(row.body));
     }
   }

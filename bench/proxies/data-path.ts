@@ -17,7 +17,7 @@ if (isMainThread) {
     active: 'primary',
     maxBodyBytes: capture === 'off' ? 0 : 256 * 1024,
   });
-  if (capture === 'on') new Worker(fileURLToPath(import.meta.url), { workerData: proxy.ring, name: 'analysis' });
+  if (capture === 'on') new Worker(fileURLToPath(import.meta.url), { workerData: proxy.rings[0], name: 'analysis' });
   process.stdout.write(`ready on http://127.0.0.1:${proxy.address.port}\n`);
 } else {
   const reader = new RingReader(workerData as SharedArrayBuffer);

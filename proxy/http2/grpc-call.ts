@@ -55,7 +55,7 @@ export class GrpcCall implements Deadline {
 
   /** `ended`: the head was all of the request. */
   constructor(path: DataPath, stream: ServerHttp2Stream, request: OutgoingRequest, ended: boolean) {
-    const { maxBodyBytes, maxAnswerBytes } = path.traffic;
+    const { maxBodyBytes, maxAnswerBytes } = path.recorder.limits;
     this.#path = path;
     this.#stream = stream;
     this.#request = request;
@@ -341,12 +341,12 @@ export class GrpcCall implements Deadline {
   #end(outcome: Outcome): void {
     if (this.#ended) return;
     this.#ended = true;
-    const { counters, ring, deadlines } = this.#path;
+    const { counters, recorder, deadlines } = this.#path;
     deadlines.delete(this);
     const reason = this.#reason;
     counters.add(outcome);
     if (outcome === 'failed' && reason !== null) counters.failedBy(reason);
-    const kept = ring.write({
+    recorder.record({
       id: this.#id,
       startedAt: this.#startedAt,
       latencyMs: performance.now() - this.#startedMono,
@@ -366,7 +366,6 @@ export class GrpcCall implements Deadline {
       answerTotalBytes: this.#answer.totalBytes,
       pace: this.#pace,
     });
-    counters.add(kept ? 'exchanges' : 'ringFull');
   }
 
   /** Nothing that either side does may end more than this call. */

@@ -203,7 +203,7 @@ ${monitors.join('')}`);
         Array.from({ length: 100 }, (_, k) => cells(k)),
       ),
     );
-    const batch = line.analysis.take(0)!;
+    const batch = line.analysis.take()!;
     line.analysis.committed();
     t.equal(batch.windows.length, monitors.length, name);
     for (const { monitor, statistic, pValue, adjustedP, effect, level, note } of batch.windows) {

@@ -84,7 +84,7 @@ t.test('tests on the line: a healthy window is stable, a changed one drifts, wit
         rows.map((one) => ({ ...one })),
       ),
     );
-    const batch = line.analysis.take(0)!;
+    const batch = line.analysis.take()!;
     line.analysis.committed();
     return new Map(batch.windows.map(({ monitor, signal, level, note }) => [`${monitor} ${signal}`, { level, note }]));
   };
@@ -121,7 +121,7 @@ t.test('between what the sketch shows for certain and what it cannot rule out th
       Array.from({ length: 200 }, (_, k) => ({ x: k / 200, zeros: 0, c: 'a' })),
     ),
   );
-  const [finding] = line.analysis.take(0)!.windows;
+  const [finding] = line.analysis.take()!.windows;
   t.equal(finding?.level, 'insufficient');
   t.match(finding?.note, /D lies between 0\.004 and 0\.505, and the sketch of the reference cannot tell where/);
   line.crash();
@@ -143,7 +143,7 @@ t.test('a column that the sketch lacks is learned from traffic, and unseen categ
       Array.from({ length: 50 }, (_, k) => ({ x: 1, zeros: 0, c: k < 10 ? 'unheard-of' : 'a' })),
     ),
   );
-  const [record] = line.analysis.take(0)!.records;
+  const [record] = line.analysis.take()!.records;
   t.match(JSON.stringify(record), 'unseen');
   line.crash();
 });

@@ -52,8 +52,8 @@ t.test('the ports are those of the program, and everything that names one exists
   for (const { port } of documents('kubernetes/podmonitor.yaml')[0].spec.podMetricsEndpoints) t.ok(ports.has(port), port);
 });
 
-t.test('all three probes ask the admin port for paths that need no model server', async (t) => {
-  t.same(driftline.startupProbe.httpGet, { path: '/readyz', port: 'metrics' });
+t.test('the startup probe does not ask for the model server, which starts after it; the readiness probe does', async (t) => {
+  t.same(driftline.startupProbe.httpGet, { path: '/livez', port: 'metrics' });
   t.same(driftline.readinessProbe.httpGet, { path: '/readyz', port: 'metrics' });
   t.same(driftline.livenessProbe.httpGet, { path: '/livez', port: 'metrics' });
 });

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Alert } from '../../contracts/alert.ts';
 import type { Finding } from '../../contracts/finding.ts';
 import type { Policy, Span } from '../../contracts/policy.ts';
-import { type AlertsState, evaluate, type Moment, noAlerts, openAlerts, readAlertsState } from '../../policies/evaluate.ts';
+import { type AlertsState, evaluate, type Moment, noAlerts, openAlerts, readAlertsState, withClockSet } from '../../policies/evaluate.ts';
 import { findingWith, monitorWith, policyWith } from '../support/alerting.ts';
 
 const MINUTE = 60_000;
@@ -141,15 +141,45 @@ t.test('episodes of one alert share its fingerprint and count up; another versio
   t.end();
 });
 
-t.test('an alert of a version that no longer answers resolves after its clear span', (t) => {
+t.test('an alert of a version that no longer answers resolves, and says so', (t) => {
   const newer = [3, 4].map((k) => moment(k, [windowed(k, 'stable')], { modelVersion: '8' }));
-  t.same(play(policyFor(windows(1), windows(3)), [moment(1, [windowed(1, 'drift')]), ...newer]).trace, ['1 firing', '4 resolved']);
+  const { trace, changes } = play(policyFor(windows(1), windows(3)), [moment(1, [windowed(1, 'drift')]), ...newer]);
+  t.same(trace, ['1 firing', '3 resolved']);
+  t.match(changes.at(-1), { because: 'model version 7 no longer answers', endsAt: moment(3).at });
+  t.end();
+});
+
+t.test('of two versions that answer side by side each keeps its alerts', (t) => {
+  const beside = (k: number, modelVersion: string) => moment(k, [windowed(k, 'drift')], { modelVersion, live: ['7', '8'] });
+  const { trace, changes } = play(policyFor(windows(1), windows(3)), [beside(1, '7'), beside(2, '8'), beside(3, '7'), beside(4, '8')]);
+  t.same(trace, ['1 firing', '2 firing']);
+  t.same(
+    changes.map(({ modelVersion }) => modelVersion),
+    ['7', '8'],
+  );
+  t.end();
+});
+
+t.test('when the clock is set, an alert has lasted no longer and no shorter', (t) => {
+  const policy = policyFor(minutes(10), minutes(10));
+  for (const step of [-86_400_000, -3_600_000, 3_600_000, 86_400_000]) {
+    const at = (k: number) => ({ at: moment(k).at + (k > 5 ? step : 0) });
+    let { state } = evaluate(policy, noAlerts, moment(1, [windowed(1, 'drift')]));
+    const seen: string[] = [];
+    for (let k = 2; k <= 14; k++) {
+      if (k === 6) state = withClockSet(state, step);
+      const result = evaluate(policy, state, moment(k, [], at(k)));
+      state = result.state;
+      seen.push(...result.changes.map((alert) => `${k} ${alert.state}`));
+    }
+    t.same(seen, ['11 firing'], `set by ${step} ms`);
+  }
   t.end();
 });
 
 t.test('a pending alert of a version that no longer answers does not fire any more', (t) => {
   const newer = [2, 3, 4].map((k) => moment(k, [], { modelVersion: '8' }));
-  t.same(play(policyFor(minutes(1), windows(3)), [moment(1, [windowed(1, 'drift')]), ...newer]).trace, ['1 pending', '4 inactive']);
+  t.same(play(policyFor(minutes(1), windows(3)), [moment(1, [windowed(1, 'drift')]), ...newer]).trace, ['1 pending', '2 inactive']);
   t.end();
 });
 

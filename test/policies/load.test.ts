@@ -156,8 +156,9 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
       outputs: [{ ...column, name: 'label', type: 'integer' }],
       onViolation: { severity: 'critical', minFraction: 0.005, for: { unit: 'ms', count: 300_000 } },
     },
-    reference: { source: 'file', path: path.join(home, 'reference.csv.gz'), kind: 'training' },
-    window: { rows: 5000 },
+    reference: { source: 'file', path: path.join(home, 'reference.csv.gz'), versions: {}, kind: 'training' },
+    window: { rows: 5000, spanMs: null, maxAgeMs: null, stepRows: null, stepMs: null },
+    seasonality: null,
     minSamples: 1000,
     slices: [
       { name: 'zone', by: ['zone', 'inputs.income'], where: null, minSamples: 300, maxValues: 7 },

@@ -67,7 +67,7 @@ const broken: [string, string, string, string[]][] = [
     'an unknown key without a neighbour',
     'window: {rows: 500}',
     'window: {rows: 500, banana: 1}',
-    ['p.yaml:19:23 spec.window.banana unknown key `banana` — use type or rows'],
+    ['p.yaml:19:23 spec.window.banana unknown key `banana` — use type, rows, span, maxAge or step'],
   ],
   [
     'an unknown key at the top',

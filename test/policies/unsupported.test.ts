@@ -41,6 +41,7 @@ const SETTLED = new Set([
   'spec.traffic.failOpen',
   'spec.traffic.sampling.rate',
   'spec.window.type',
+  'spec.seasonality.compareTo',
   'spec.monitors[].detectors.numeric.effect.stat',
   'spec.monitors[].detectors.categorical.effect.stat',
   'spec.feedback.join.by',
@@ -54,7 +55,7 @@ t.test('there are three examples', async (t) => t.equal(examples.length, 3));
 for (const example of examples) {
   t.test(`${example}: whatever is refused is refused as not supported yet, with its place`, async (t) => {
     const { mistakes } = readExample(t, example);
-    t.ok(mistakes.length > 15);
+    t.ok(mistakes.length > 5);
     for (const mistake of mistakes) {
       t.match(formatMistake(mistake), / is not supported yet — /);
       t.ok(mistake.line > 1 && mistake.column >= 1);
@@ -67,7 +68,7 @@ for (const example of examples) {
     const listed = partsOf(readYaml(text, example).value).filter(
       (part) => findUnsupported(part.path) ?? findUnsupported(part.path, part.value),
     );
-    t.ok(listed.length > 15);
+    t.ok(listed.length > 5);
     t.same(
       listed.map((part) => part.path.join('.')).filter((place) => !refusedAt.has(place)),
       [],
@@ -130,5 +131,5 @@ t.test('nothing on the list stands there twice, and each entry says what to do',
 
 t.test('the list only shrinks', async (t) => {
   // A key that starts to work leaves the list, and this number falls with it.
-  t.equal(unsupported.length, 61);
+  t.equal(unsupported.length, 53);
 });

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Counters } from '../../proxy/counters.ts';
 import { DEFAULT_BREAKER, DEFAULT_LIMITS } from '../../proxy/limits.ts';
+import { Pressure } from '../../proxy/pressure.ts';
 import { createRing, RingWriter } from '../../proxy/ring.ts';
 import type { CapturedCall } from '../../proxy/ring-record.ts';
 import { DataServer } from '../../proxy/server.ts';
@@ -49,6 +50,7 @@ for (const { parser } of parsers) {
         limits: DEFAULT_LIMITS,
         counters,
         ring,
+        pressure: new Pressure(),
         parser,
       },
       retry: 'all',

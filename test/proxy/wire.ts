@@ -197,7 +197,7 @@ export async function proxied(t: Teardown, port: number, change: Partial<ProxyOp
     ...change,
   });
   t.teardown(() => proxy.close());
-  const reader = new RingReader(proxy.ring);
+  const reader = new RingReader(proxy.rings[0]!);
   return {
     ...proxy,
     waiting: () => reader.read(),

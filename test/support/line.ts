@@ -1,9 +1,8 @@
 /**
  * The analysis line for tests: the real code on a real store, fed with exchanges made here, committed when the test says so.
  */
-import { Analysis } from '../../agent/analyse.ts';
-import { readReference } from '../../agent/reference.ts';
-import { readSketches } from '../../agent/reference-sketch.ts';
+import { Analysis, type AnalysisOptions } from '../../agent/analyse.ts';
+import { readReferences } from '../../agent/reference.ts';
 import { Committer } from '../../agent/store/commit.ts';
 import { openState } from '../../agent/store/open.ts';
 import { StoreReader } from '../../agent/store/read.ts';
@@ -20,19 +19,30 @@ export interface Line {
   crash(): void;
 }
 
-export async function openLine(policy: Policy, directory: string, now: () => number = () => 0): Promise<Line> {
+export async function openLine(
+  policy: Policy,
+  directory: string,
+  now: () => number = () => 0,
+  over: Partial<AnalysisOptions> = {},
+): Promise<Line> {
   const { db } = openState(directory);
   const reader = new StoreReader(db);
   const committer = new Committer(db);
   const log: string[] = [];
-  const [referenceFile, referenceSketches] = [await readReference(policy), await readSketches(policy)];
-  const analysis = new Analysis({ policy, referenceFile, referenceSketches, reader, now, log: (line) => log.push(line) });
+  const analysis = new Analysis({
+    policy,
+    referenceFiles: await readReferences(policy),
+    reader,
+    now,
+    log: (line) => log.push(line),
+    ...over,
+  });
   return {
     analysis,
     reader,
     log,
     commit: () => {
-      const batch = analysis.take(0);
+      const batch = analysis.take();
       if (batch === null) return;
       committer.commit(batch);
       analysis.committed();

@@ -19,11 +19,16 @@ interface V1Request {
   readonly instances: readonly { readonly [column: string]: number }[];
 }
 
-/** Starts one on a free port. A body that it cannot read is a 400, as with the real ones. `before` may hold an answer back. */
-export async function startModelServer(before: (path: string) => Promise<void> = async () => {}): Promise<ModelServer> {
+/** Starts one, on a free port unless one is given. A body that it cannot read is a 400, as with the real ones. `before` may hold an answer back. */
+export async function startModelServer(before: (path: string) => Promise<void> = async () => {}, port = 0): Promise<ModelServer> {
   const server = createServer(async (incoming, outgoing) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of incoming) chunks.push(chunk);
+    try {
+      for await (const chunk of incoming) chunks.push(chunk);
+    } catch {
+      // The caller left in mid-request.
+      return;
+    }
     const isV1 = incoming.url?.endsWith(':predict') === true;
     await before(incoming.url ?? '');
     let status = 200;
@@ -37,7 +42,7 @@ export async function startModelServer(before: (path: string) => Promise<void> =
     }
     const text = JSON.stringify(answer);
     outgoing.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text);
-  }).listen(0, '127.0.0.1');
+  }).listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

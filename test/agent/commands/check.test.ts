@@ -195,3 +195,25 @@ t.test('the demo’s levels are written out: no budget sets any of them', async 
     ],
   );
 });
+
+t.test('windows, references and seasons are told in words, with what the figures do not cover', async (t) => {
+  const random = new Random(2);
+  const rows = Array.from({ length: 2_000 }, () => `${random.uniform()},x,1\n`).join('');
+  const files = { 'r.csv': `a,b,c\n${rows}`, '8.csv': `a,b,c\n${rows}` };
+  const more = `  reference: {source: file, path: r.csv, versions: {"8": 8.csv}}
+  window: {type: sliding, span: 1h, step: 10m}
+  seasonality: {when: historyWeeks >= 4}
+  falseAlarms: {atMost: 1, per: 30d}
+`;
+  const told = async (name: string, text: string) =>
+    (await check(t, path.join(t.testdir({ [name]: { 'p.yaml': text, ...files } }), name, 'p.yaml'))).stdout;
+  const counted = await told('counted', `${sound.replace('upstreams:', 'expectedRows: {count: 1200, per: 1h}, upstreams:')}${more}`);
+  t.match(counted, /reference {2}.*r\.csv, with files of their own for version 8, then the same hour of the week from 4 weeks of it on/);
+  t.match(counted, /window {5}1 h, every 10 min, judged from 100 values/);
+  t.match(counted, /note {7}windows overlap: each step counts as a window of its own/);
+  t.match(counted, /note {7}levels come from replays of the reference; how far one week is like another is not in them/);
+  t.match(counted, /power {6}drift: finds in 4 windows of 5/);
+  const uncounted = await told('uncounted', `${sound}${more}`);
+  t.match(uncounted, /note {7}how many rows a window has is not known before there is traffic/);
+  t.notMatch(uncounted, 'false alarms expected');
+});

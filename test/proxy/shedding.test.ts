@@ -1,0 +1,78 @@
+/**
+ * What a data thread leaves undone under pressure, and that calls are served all the same.
+ */
+import t from 'tap';
+import { until } from '../support/program.ts';
+import { answering, dial, get, model, ok, proxied } from './wire.ts';
+
+t.test('payloads given up: calls are recorded without their bodies', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('a body')),
+  );
+  const proxy = await proxied(t, server.port);
+  proxy.shed('payloads');
+  const client = dial(t, proxy);
+  client.send(get('/one'));
+  await client.until('a body');
+  const exchange = await proxy.exchange();
+  t.equal(exchange.response.bytes.length, 0);
+  t.equal(exchange.response.totalBytes, 6);
+  t.equal(exchange.status, 200);
+});
+
+t.test('records given up: calls pass and are counted, nothing is written; afterwards everything is as before', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('a body')),
+  );
+  const proxy = await proxied(t, server.port);
+  const client = dial(t, proxy);
+  proxy.shed('records');
+  client.send(get('/one'));
+  await client.until('a body');
+  client.send(get('/two'));
+  await client.until(/a body[\s\S]*a body/);
+  // The client has its answer a moment before the call has ended.
+  await until(
+    'both calls have ended',
+    () => proxy.counters().shed,
+    (shed) => shed === 2,
+  );
+  proxy.shed('nothing');
+  client.send(get('/three'));
+  const exchange = await proxy.exchange();
+  t.equal(exchange.path, '/three');
+  t.equal(Buffer.from(exchange.response.bytes).toString(), 'a body');
+  t.match(proxy.counters(), { requests: 3, answered: 3, exchanges: 1, shed: 2, ringFull: 0 });
+});
+
+t.test('connections given up: new ones are told 503 at once, those that are open go on', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('a body')),
+  );
+  const proxy = await proxied(t, server.port);
+  const before = dial(t, proxy);
+  before.send(get('/one'));
+  await before.until('a body');
+  await until(
+    'the first call has ended',
+    () => proxy.counters(),
+    ({ exchanges }) => exchanges === 1,
+  );
+  proxy.shed('connections');
+  const late = dial(t, proxy);
+  const refused = await late.end();
+  t.match(refused, /^HTTP\/1\.1 503 /);
+  t.match(refused, /x-driftline-reason: overloaded/);
+  t.match(refused, /out of memory or CPU time/);
+  before.send(get('/two'));
+  await before.until(/a body[\s\S]*a body/);
+  await until(
+    'the second call has ended',
+    () => proxy.counters(),
+    ({ answered }) => answered === 2,
+  );
+  t.match(proxy.counters(), { refused: 1, shed: 1, exchanges: 1 });
+});
