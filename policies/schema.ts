@@ -11,6 +11,9 @@ import { dataPathSchema } from './schema-traffic.ts';
 import { dataPortTlsSchema, upstreamTlsSchema } from './schema-tls.ts';
 import { choice, count, duration, flag, type JsonSchema, list, map, number, share, size, span, text, url } from './schema-words.ts';
 
+/** Protocols whose bodies name no columns: the policy says where each stands. */
+export const pathProtocols: ReadonlySet<string> = new Set(['raw-json', 'torchserve']);
+
 /** Protocols a policy may name. */
 export const protocols = ['auto', 'kserve-v1', 'kserve-v2', 'tfserving', 'mlflow', 'torchserve', 'openai', 'raw-json'] as const;
 

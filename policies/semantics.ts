@@ -7,6 +7,7 @@ import { type Address, meets, upstreamAddress } from './addresses.ts';
 import type { ColumnDocument, Partly, PolicyDocument } from './document.ts';
 import { parseDuration } from './durations.ts';
 import { at, shown } from './mistakes.ts';
+import { pathProtocols } from './schema.ts';
 import type { Detectors } from './schema-monitors.ts';
 import { checkActions } from './semantics-actions.ts';
 import { checkFile } from './semantics-files.ts';
@@ -191,7 +192,7 @@ function checkSource(inspection: Inspection, here: Path, column: Partly<ColumnDo
     if (column.type !== 'number') inspection.mistake([...here, 'type'], `an entropy is a number — write \`type: number\``);
   }
   const protocol = inspection.document.spec?.traffic?.protocol;
-  if (protocol === 'raw-json' || protocol === 'torchserve') {
+  if (protocol !== undefined && pathProtocols.has(protocol)) {
     if (!written('path') && !written('of') && !written('derive')) {
       inspection.mistake(here, `needs the key \`path\`: ${protocol} has no names of its own — add \`path: "$.…"\``);
     }

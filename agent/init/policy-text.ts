@@ -1,6 +1,7 @@
 /**
  * A policy as text, guesses marked for review. Keys that the policy cannot have yet are proposed in comments only.
  */
+import { pathProtocols } from '../../policies/schema.ts';
 import type { GuessedColumn, LeftOut } from './guess.ts';
 
 /** What the text is made of. */
@@ -101,7 +102,7 @@ function schemaLines({ inputs, outputs, leftOut, protocol }: Draft): string[] {
 
 function columnText(column: GuessedColumn, protocol: string): string {
   const { name, type, tensor, index, required, min, max, values, maxMissing, maxUnseen, review } = column;
-  const raw = protocol === 'raw-json';
+  const raw = pathProtocols.has(protocol);
   const path = /^[^.[\]\s"\\]+$/.test(name) ? `$.${name}` : '$.REVIEW';
   const keys = [
     `name: ${scalar(name)}`,

@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startServer } from '../../test/support/child.ts';
+import { installPackage } from '../../test/support/install-package.ts';
 import { answers, freePort, type Peer, type PeerKind } from './peer.ts';
 
 /** `node:http` with undici's pool. */
@@ -36,11 +37,22 @@ export interface WholeDriftline extends Peer {
   caughtUp(): Promise<number>;
 }
 
-/** Starts `driftline run` with its default policy, or with this one. */
+/** Starts `driftline run` with its default policy, or with this one: compiled, with its launcher’s flag, as users run it. */
 export async function startDriftline(model: string, folder: string, policy?: string): Promise<WholeDriftline> {
-  const main = join(import.meta.dirname, '../../agent/main.ts');
+  const main = join(await installPackage(folder), 'dist/agent/main.js');
   const what = policy === undefined ? ['--upstream', model] : ['-c', policy];
-  const args = [main, 'run', ...what, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--state', join(folder, 'state')];
+  const args = [
+    '--max-semi-space-size=2',
+    main,
+    'run',
+    ...what,
+    '--listen',
+    '127.0.0.1:0',
+    '--admin',
+    '127.0.0.1:0',
+    '--state',
+    join(folder, 'state'),
+  ];
   const server = await startServer(process.execPath, args, /page and API/, { FORCE_COLOR: '0' });
   const admin = /http:\/\/[\d.:]+/.exec(server.ready)?.[0] ?? '';
   const status = async () => (await (await fetch(`${admin}/v1/status`)).json()) as Status;
