@@ -29,7 +29,7 @@ export interface AnswerTiming {
 export type Outcome = 'answered' | 'failed' | 'aborted';
 
 export interface Exchange {
-  /** The prediction id: what `x-driftline-id` told the caller. */
+  /** The prediction id: what `x-driftline-id` told the caller. An observed caller is told none: then it is the caller's own, or one for the record. */
   readonly id: string;
   /** First byte of the request, milliseconds since the Unix epoch. */
   readonly startedAt: number;
@@ -45,7 +45,7 @@ export interface Exchange {
   readonly outcome: Outcome;
   /** Why the primary did not serve (`connect-refused`, `no-answer`, `reset` …); null when it did. Set beside `servedBy: fallback` too. */
   readonly reason: string | null;
-  /** The W3C trace context sent upstream. */
+  /** The W3C trace context sent upstream; of an observed call a span of the caller's trace, empty where it brought none. */
   readonly traceparent: string;
   readonly requestHeaders: readonly Header[];
   readonly responseHeaders: readonly Header[];

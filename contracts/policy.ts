@@ -96,6 +96,9 @@ export interface BreakerOptions {
   readonly openMs: number;
 }
 
+/** Whether calls are taken in and sent on, or bytes passed on unchanged and a copy of them read. */
+export type Mode = 'intervene' | 'observe';
+
 /** Who reads HTTP/1.1: our own strict framing, or Node's. */
 export type Parser = 'driftline' | 'node';
 
@@ -302,6 +305,7 @@ export interface Policy {
     readonly prediction: string | null;
   };
   readonly traffic: {
+    readonly mode: Mode;
     /** A protocol's name, or `auto`: the first that matches the path. */
     readonly protocol: string;
     readonly upstreams: readonly Upstream[];

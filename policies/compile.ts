@@ -57,6 +57,7 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
     owner: { team: spec.owner.team ?? null, contact: spec.owner.contact ?? null },
     model: { name: spec.model.name, version: spec.model.version.split('|'), prediction: spec.model.prediction ?? null },
     traffic: {
+      mode: spec.traffic.mode,
       protocol: spec.traffic.protocol,
       upstreams: upstreams(spec.traffic.upstreams, locate),
       ...(spec.traffic.tls === undefined ? {} : { tls: dataPortFiles(spec.traffic.tls, locate) }),

@@ -1,7 +1,7 @@
 /**
  * The YAML document as plain data, after `schema.ts` has checked it and filled in its defaults. Words and units are the user's.
  */
-import type { ColumnType, Correction, Parser, Retry } from '../contracts/policy.ts';
+import type { ColumnType, Correction, Mode, Parser, Retry } from '../contracts/policy.ts';
 import type { Severity } from '../contracts/alert.ts';
 import type { QualityCheck } from '../contracts/quality.ts';
 
@@ -12,6 +12,7 @@ export interface PolicyDocument {
     readonly owner: { readonly team?: string; readonly contact?: string };
     readonly model: { readonly name: string; readonly version: string; readonly prediction?: string };
     readonly traffic: {
+      readonly mode: Mode;
       readonly protocol: string;
       readonly upstreams: { readonly [name: string]: UpstreamDocument };
       readonly expectedRows?: { readonly count: number; readonly per: string };

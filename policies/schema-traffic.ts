@@ -5,12 +5,18 @@ import { choice, count, duration, flag, type JsonSchema, map, share, size } from
 
 /** The keys of `traffic` that are about the data path alone. */
 export function dataPathSchema(): {
+  readonly mode: JsonSchema;
   readonly parser: JsonSchema;
   readonly retry: JsonSchema;
   readonly limits: JsonSchema;
   readonly breaker: JsonSchema;
 } {
   return {
+    mode: choice(
+      '`intervene`: calls are taken in, checked and sent on. `observe`: bytes pass unchanged, and a copy of them is read; nothing can then be refused, turned or answered here, callers are told no id, and what cannot be read is counted as `unobservedBy`.',
+      ['intervene', 'observe'],
+      { default: 'intervene' },
+    ),
     parser: choice(
       'Who reads HTTP/1.1 of new connections: our own strict framing, or Node’s parser and undici, which cost three times the CPU and lose trailers of requests and interim answers.',
       ['driftline', 'node'],

@@ -12,6 +12,7 @@ import type { Detectors } from './schema-monitors.ts';
 import { checkActions } from './semantics-actions.ts';
 import { checkFile } from './semantics-files.ts';
 import { checkMonitors } from './semantics-monitors.ts';
+import { checkObserve } from './semantics-observe.ts';
 import { checkSlices } from './semantics-quality.ts';
 import { checkReference, checkWindow } from './semantics-reference.ts';
 import { checkTls } from './semantics-tls.ts';
@@ -38,6 +39,7 @@ export function inspect(inspection: Inspection): void {
   checkUpstreams(inspection);
   checkTls(inspection);
   checkLimits(inspection);
+  checkObserve(inspection);
   checkColumns(inspection);
   checkReference(inspection);
   checkWindow(inspection);

@@ -27,8 +27,10 @@ export class AnswerReader {
   framing: AnswerFraming = 'none';
   /** Whether nothing has come at all. */
   untouched = true;
-  /** Whether bytes came after the answer's end. */
-  surplus = false;
+  /** Bytes that came after the answer's end. */
+  rest: Buffer | null = null;
+  /** Whether the answer hands the connection to another protocol (101). */
+  switched = false;
 
   /** `method` is the request's: it decides whether a body follows. */
   constructor(heads: Memo<OutgoingAnswer | Refusal>, method: string) {
@@ -55,6 +57,11 @@ export class AnswerReader {
     if (this.final?.head.keepAlive !== true || this.framing === 'close') return false;
     // Faulty servers send the body that a head without one announces (HEAD, 304), a moment later.
     return this.framing !== 'none' || (!this.final.head.chunked && (this.final.head.contentLength ?? 0) === 0);
+  }
+
+  /** Whether bytes came after the answer's end. */
+  get surplus(): boolean {
+    return this.rest !== null;
   }
 
   /** The interim answers read since the last time. */
@@ -89,7 +96,8 @@ export class AnswerReader {
       } else {
         // 101 would hand the connection to another protocol, which nobody asked for: Upgrade is not passed on.
         this.#interimCount++;
-        if (head.status === 101 || this.#interimCount > MAX_INTERIM_ANSWERS) return 'broken';
+        this.switched = head.status === 101;
+        if (this.switched || this.#interimCount > MAX_INTERIM_ANSWERS) return 'broken';
         this.#interim ??= [];
         this.#interim.push(answer);
         if (at === input.length) return 'more';
@@ -97,7 +105,7 @@ export class AnswerReader {
     }
     at = this.#body.read(input, at, pieces);
     if (this.#body.failure !== null) return 'broken';
-    this.surplus = at < input.length;
+    this.rest = at < input.length ? input.subarray(at) : null;
     return this.#body.done ? 'done' : 'more';
   }
 

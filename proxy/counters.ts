@@ -1,7 +1,7 @@
 /**
  * What the data path has done, in shared memory: one thread writes, any thread reads.
  */
-import { REASONS, type Reason, SESSION_ENDS, type SessionEnd } from './reasons.ts';
+import { REASONS, type Reason, SESSION_ENDS, type SessionEnd, UNOBSERVED, type Unobserved } from './reasons.ts';
 
 const NAMES = [
   'connections',
@@ -20,14 +20,15 @@ const NAMES = [
   'sessions',
   'handshakesFailed',
   'shed',
+  'unseen',
 ] as const;
 
 /** The name of a single counter. */
 export type Counter = (typeof NAMES)[number];
 
 /**
- * A reading of the counters. `requests` = `answered` + `failed` + `aborted` + calls now running, and the ended ones are
- * `exchanges` + `ringFull` + `shed` (within what changes while the reading is taken).
+ * A reading of the counters. `requests` = `answered` + `failed` + `aborted` + `unseen` + calls now running, and the ended ones
+ * but `unseen` are `exchanges` + `ringFull` + `shed` (within what changes while the reading is taken).
  */
 export interface ProxyCounters {
   /** Client connections open now. */
@@ -58,12 +59,16 @@ export interface ProxyCounters {
   readonly handshakesFailed: number;
   /** Those of which no record was made, given up under pressure. */
   readonly shed: number;
+  /** Calls whose end was not observed, since their connection was not any more. */
+  readonly unseen: number;
   /** Failed calls by reason; zero ones included. */
   readonly failedBy: { readonly [R in Reason]: number };
   /** Calls answered by the fallback, by the reason why the primary did not. */
   readonly fallbackBy: { readonly [R in Reason]: number };
   /** Ended HTTP/2 sessions of clients by reason. */
   readonly sessionsEndedBy: { readonly [R in SessionEnd]: number };
+  /** Connections, and streams of HTTP/2, that stopped being observed, by reason. */
+  readonly unobservedBy: { readonly [R in Unobserved]: number };
 }
 
 /** Several threads' readings as one. At least one. */
@@ -85,13 +90,14 @@ const INDEX: ReadonlyMap<Counter, number> = new Map(NAMES.map((name, i) => [name
 const FAILED_BY = NAMES.length;
 const FALLBACK_BY = FAILED_BY + REASONS.length;
 const SESSIONS_ENDED_BY = FALLBACK_BY + REASONS.length;
+const UNOBSERVED_BY = SESSIONS_ENDED_BY + SESSION_ENDS.length;
 
 /** Float64 holds counts up to 2^53 and, aligned, is read and written whole. */
 export class Counters {
   readonly memory: SharedArrayBuffer;
   readonly #values: Float64Array;
 
-  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(8 * (SESSIONS_ENDED_BY + SESSION_ENDS.length))) {
+  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(8 * (UNOBSERVED_BY + UNOBSERVED.length))) {
     this.memory = memory;
     this.#values = new Float64Array(memory);
   }
@@ -112,6 +118,10 @@ export class Counters {
     this.#change(SESSIONS_ENDED_BY + SESSION_ENDS.indexOf(reason), 1);
   }
 
+  unobservedBy(reason: Unobserved): void {
+    this.#change(UNOBSERVED_BY + UNOBSERVED.indexOf(reason), 1);
+  }
+
   read(): ProxyCounters {
     const plain = Object.fromEntries(NAMES.map((name, i) => [name, this.#values[i]!]));
     const by = (words: readonly string[], from: number) => Object.fromEntries(words.map((word, i) => [word, this.#values[from + i]!]));
@@ -119,6 +129,7 @@ export class Counters {
       failedBy: by(REASONS, FAILED_BY),
       fallbackBy: by(REASONS, FALLBACK_BY),
       sessionsEndedBy: by(SESSION_ENDS, SESSIONS_ENDED_BY),
+      unobservedBy: by(UNOBSERVED, UNOBSERVED_BY),
     };
     // The words are the very keys of the type.
     return { ...plain, ...tables } as unknown as ProxyCounters;

@@ -3,7 +3,7 @@
  */
 import type { Counters } from './counters.ts';
 import type { Deadlines } from './deadlines.ts';
-import type { OutgoingRequest } from './forward.ts';
+import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
 import type { Refusal } from './framing.ts';
 import type { Limits } from './limits.ts';
 import type { Memo } from './memo.ts';
@@ -23,6 +23,8 @@ export interface DataPath {
   readonly pressure: Pressure;
   /** Request heads by their text, read and made ready to go on. */
   readonly requests: Memo<OutgoingRequest | Refusal>;
+  /** The same of answers. */
+  readonly answers: Memo<OutgoingAnswer | Refusal>;
   /** Whether answers now end their connections. */
   draining: boolean;
   /** Tells of a fault of our own that was kept inside one connection. */

@@ -3,7 +3,7 @@
  */
 import { createServer } from 'node:net';
 import { ConfigError } from '../contracts/errors.ts';
-import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/policy.ts';
+import type { BreakerOptions, Mode, Parser, Retry, Upstream } from '../contracts/policy.ts';
 import { Counters, type ProxyCounters, sumOf } from './counters.ts';
 import type { Pem } from './credentials.ts';
 import { cannotListen, DataWorker } from './data-worker.ts';
@@ -15,6 +15,8 @@ import { checkRoute, type TrafficOptions } from './traffic.ts';
 
 /** What can be changed while it runs. */
 export interface TrafficChoice {
+  /** `intervene` when not given; `observe` has one upstream and no fallback. */
+  readonly mode?: Mode;
   /** The first is the primary. */
   readonly upstreams: readonly Upstream[];
   /** The scorer's HTTP server on loopback, or null. */
@@ -143,9 +145,10 @@ function checkFree({ host, port }: ProxyOptions['listen']): Promise<void> {
 
 function trafficOf(choice: TrafficChoice): TrafficOptions {
   const { upstreams, fallback, maxBodyBytes, limits, parser = 'driftline', retry = 'all', breaker = DEFAULT_BREAKER } = choice;
-  const { certificate = null, credentials = {} } = choice;
+  const { mode = 'intervene', certificate = null, credentials = {} } = choice;
   if (upstreams.length === 0) throw new ConfigError('no-upstream', 'proxy: no upstream is given; name the model server with --upstream');
   return {
+    mode,
     upstreams,
     fallback,
     maxBodyBytes,

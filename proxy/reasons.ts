@@ -34,6 +34,14 @@ export const SESSION_ENDS = ['client', 'drain', 'idle', 'age', 'flood', 'protoco
 
 export type SessionEnd = (typeof SESSION_ENDS)[number];
 
+/**
+ * Why a connection is not observed from some point on, its bytes going on all the same: TLS inside, another protocol after an upgrade, bytes
+ * that are not plainly HTTP, more than is kept for reading, a fault of our own.
+ */
+export const UNOBSERVED = ['tls', 'upgrade', 'unreadable', 'too-large', 'fault'] as const;
+
+export type Unobserved = (typeof UNOBSERVED)[number];
+
 /** In the order of their counters. */
 // The keys of a literal are exactly its type's keys.
 export const REASONS = Object.keys(REASON_STATUS) as readonly Reason[];

@@ -4,9 +4,11 @@
 import type { Socket } from 'node:net';
 import { createServer, type Server as TlsServer } from 'node:tls';
 import { Arrival, type Protocol } from './arrival.ts';
+import type { Mode } from '../contracts/policy.ts';
 import type { Pem } from './credentials.ts';
 import type { DataPath } from './data-path.ts';
 import { Http2Session, refuseSession } from './http2/session.ts';
+import { Splice } from './observe/splice.ts';
 
 /** Who has a connection at the moment. */
 export interface Holder {
@@ -34,7 +36,7 @@ export class Reception {
   }
 
   /** Takes a certificate for what is received from now on. @throws Error when it cannot be used; nothing has changed then. */
-  secure(pem: Pem | null): void {
+  secure(pem: Pem | null, mode: Mode): void {
     if (pem === null || pem.cert === null || pem.key === null) {
       this.#tls = null;
       return;
@@ -42,9 +44,11 @@ export class Reception {
     const { ca, cert, key } = pem;
     const checked = { requestCert: ca !== null, rejectUnauthorized: ca !== null, ...(ca === null ? {} : { ca }) };
     const { limits, counters } = this.#path;
+    // What a client speaks must be what the server does when it is only passed on; every server takes HTTP/1.1, and gRPC offers nothing but h2.
+    const preferred = mode === 'observe' ? ['http/1.1', 'h2'] : ['h2', 'http/1.1'];
     // Never listens: sockets are handed to it, and it makes a new one for each certificate, so that a handshake sees one of them only.
     this.#tls = createServer(
-      { cert, key, ...checked, minVersion: 'TLSv1.2', ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: limits.headTimeoutMs },
+      { cert, key, ...checked, minVersion: 'TLSv1.2', ALPNProtocols: preferred, handshakeTimeout: limits.headTimeoutMs },
       (socket) => {
         this.#forgetAtEnd(socket);
         this.#serve(socket, socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1');
@@ -75,6 +79,7 @@ export class Reception {
   #serve(socket: Socket, protocol: Protocol): void {
     const path = this.#path;
     if (path.draining) socket.destroy();
+    else if (path.traffic.mode === 'observe') this.#holders.set(socket, new Splice(socket, path, protocol));
     else if (protocol === 'http/1.1') this.#holders.set(socket, this.#serveHttp1(socket));
     else if (this.#sessions >= path.limits.maxSessions) {
       path.counters.sessionEndedBy('overloaded');

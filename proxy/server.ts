@@ -74,11 +74,12 @@ export class DataServer {
         const head = parseRequestHead(text);
         return head.kind === 'refused' ? head : prepareRequest(head);
       }),
+      answers,
       draining: false,
       report,
     };
     this.#reception = new Reception(this.#path, (socket) => this.#serveHttp1(socket));
-    this.#reception.secure(options.certificate);
+    this.#reception.secure(options.certificate, options.mode);
     this.#server = createServer({ noDelay: true }, (socket) => this.#safely(socket, () => this.#accept(socket)));
   }
 
@@ -108,7 +109,7 @@ export class DataServer {
    */
   async configure(options: TrafficOptions): Promise<void> {
     const makeTransport = await transportsOf(options.parser);
-    this.#reception.secure(options.certificate);
+    this.#reception.secure(options.certificate, options.mode);
     this.#parser = options.parser;
     this.#path.limits = options.limits;
     this.#path.traffic.configure(options, makeTransport);

@@ -2,7 +2,7 @@
  * Where calls go: the upstreams, the fallback, and the route that a rollback turns.
  */
 import { ConfigError } from '../contracts/errors.ts';
-import type { BreakerOptions, Parser, Retry, Upstream } from '../contracts/policy.ts';
+import type { BreakerOptions, Mode, Parser, Retry, Upstream } from '../contracts/policy.ts';
 import { Admission } from './admission.ts';
 import type { Transport } from './attempt.ts';
 import { Breaker } from './breaker.ts';
@@ -20,6 +20,7 @@ export interface FallbackAddress {
 }
 
 export interface TrafficOptions {
+  readonly mode: Mode;
   /** The first is the primary. */
   readonly upstreams: readonly Upstream[];
   readonly fallback: FallbackAddress | null;
@@ -71,6 +72,11 @@ export class Traffic {
     this.#options = options;
     this.#makeTransport = makeTransport;
     this.configure(options, makeTransport);
+  }
+
+  /** Holds for new connections. */
+  get mode(): Mode {
+    return this.#options.mode;
   }
 
   get maxBodyBytes(): number {

@@ -43,6 +43,7 @@ for (const { parser } of parsers) {
   const open = async (t: Parameters<typeof model>[0], port: number, counters: Counters, ring: RingWriter, faults: unknown[]) => {
     const data = await DataServer.create({
       ...{
+        mode: 'intervene',
         upstreams: [upstream(port)],
         fallback: null,
         active: 'model',

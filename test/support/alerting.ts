@@ -35,6 +35,7 @@ export function policyWith(over: Partial<Policy> = {}): Policy {
       upstreams: [],
       fallback: null,
       maxBodyBytes: 65_536,
+      mode: 'intervene',
       parser: 'driftline',
       retry: 'all',
       limits: DEFAULT_LIMITS,
