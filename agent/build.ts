@@ -233,6 +233,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
       policy,
       reloads,
       proxy: {
+        mode: policy.traffic.mode,
         address: `${proxy.address.host}:${proxy.address.port}`,
         route: proxy.route(),
         upstreams: policy.traffic.upstreams.map((upstream) => upstream.name),

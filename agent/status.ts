@@ -4,7 +4,7 @@
 import type { Alert, Severity } from '../contracts/alert.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
-import type { Policy } from '../contracts/policy.ts';
+import type { Mode, Policy } from '../contracts/policy.ts';
 import type { DeliveryStatus } from '../exporters/delivery.ts';
 import type { Counts } from './accounting.ts';
 import type { CertificatesStatus } from './certificates.ts';
@@ -39,6 +39,7 @@ export interface Status {
   };
   readonly verdict: Verdict;
   readonly proxy: {
+    readonly mode: Mode;
     readonly address: string;
     readonly route: string;
     readonly upstreams: readonly string[];

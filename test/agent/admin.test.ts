@@ -27,6 +27,7 @@ async function open(t: Test, token: string | null = null) {
       policy,
       reloads: { done: 0, failed: 0, lastError: null },
       proxy: {
+        mode: 'intervene',
         address: '',
         route: 'primary',
         upstreams: ['primary'],

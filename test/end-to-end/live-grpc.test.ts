@@ -51,7 +51,7 @@ function comparable({ code, details, messages, head, tail }: Ended) {
   };
 }
 
-async function compare(t: Test, name: string, start: () => Promise<RealServer | Skipped>): Promise<void> {
+async function compare(t: Test, name: string, start: () => Promise<RealServer | Skipped>, mode = 'intervene'): Promise<void> {
   const server = await start();
   if ('skipped' in server) {
     t.comment(`skipped: ${server.skipped}`);
@@ -59,8 +59,16 @@ async function compare(t: Test, name: string, start: () => Promise<RealServer | 
     return;
   }
   t.teardown(() => server.close());
-  const upstreams = ['--upstream', server.url, '--grpc-upstream', `http://127.0.0.1:${server.grpcPort}`];
-  const sidecar = await runSidecar([...upstreams, '--state', path.join(t.testdir(), 'state')]);
+  const urls = `{url: "${server.url}", grpcUrl: "http://127.0.0.1:${server.grpcPort}"}`;
+  const policy = `apiVersion: driftline/v1
+kind: Policy
+metadata: {name: live}
+spec:
+  model: {name: live}
+  traffic: {mode: ${mode}, upstreams: {primary: ${urls}}}
+`;
+  const folder = t.testdir({ 'policy.yaml': policy });
+  const sidecar = await runSidecar(['-c', path.join(folder, 'policy.yaml'), '--state', path.join(folder, 'state')]);
   t.teardown(() => sidecar.kill());
   const data = Number(new URL(sidecar.data).port);
   const packed = { 'grpc.default_compression_algorithm': 2 };
@@ -77,7 +85,8 @@ async function compare(t: Test, name: string, start: () => Promise<RealServer | 
     const wanted = await call(direct[at], request.path, messages, metadata);
     const got = await call(through[at], request.path, messages, metadata);
     t.same(comparable(got), comparable(wanted), `${captured} is answered as by the server itself`);
-    t.ok([...got.head.get('x-driftline-served-by'), ...got.tail.get('x-driftline-served-by')].includes('primary'), captured);
+    const servedBy = [...got.head.get('x-driftline-served-by'), ...got.tail.get('x-driftline-served-by')];
+    t.same(servedBy, mode === 'observe' ? [] : ['primary'], captured);
     codes[grpc.status[got.code]] = (codes[grpc.status[got.code]] ?? 0) + 1;
   }
   await until(
@@ -99,3 +108,6 @@ async function compare(t: Test, name: string, start: () => Promise<RealServer | 
 
 t.test('a real Triton answers gRPC through Driftline as it answers directly', (t) => compare(t, 'triton', startTriton));
 t.test('a real KServe answers gRPC through Driftline as it answers directly', (t) => compare(t, 'kserve', startKserve));
+t.test('a real Triton answers gRPC under `mode: observe` as it answers directly, and the records are decoded', (t) =>
+  compare(t, 'triton', startTriton, 'observe'),
+);

@@ -135,6 +135,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     owner: { team: 'credit-ml', contact: '#credit-ml-oncall' },
     model: { name: 'credit-risk', version: ['header:x-model-version', 'path', 'config:7'], prediction: 'label' },
     traffic: {
+      mode: 'intervene',
       protocol: 'kserve-v2',
       upstreams: [
         { name: 'primary', host: 'model', port: 8081, timeoutMs: 2000, version: null },

@@ -13,7 +13,8 @@ t.setTimeout(120_000);
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 
 /** `name: value` lines as names and values in turn. */
-const fields = (...lines: string[]) => lines.flatMap((line) => [line.slice(0, line.indexOf(': ', 1)), line.slice(line.indexOf(': ', 1) + 2)]);
+const fields = (...lines: string[]) =>
+  lines.flatMap((line) => [line.slice(0, line.indexOf(': ', 1)), line.slice(line.indexOf(': ', 1) + 2)]);
 
 const FIRST = fields(':method: GET', ':scheme: http', ':path: /', ':authority: www.example.com');
 const SECOND = [...FIRST, 'cache-control', 'no-cache'];
@@ -38,7 +39,9 @@ const TABLE_256 = '3fe101';
 
 /** Blocks of one connection with what they say, and the table's bytes after each. Source: RFC 7541, appendix C. */
 const EXAMPLES: { readonly [section: string]: readonly (readonly [hex: string, fields: string[], tableBytes: number])[] } = {
-  'C.2.1 literal with indexing': [['400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572', fields('custom-key: custom-header'), 55]],
+  'C.2.1 literal with indexing': [
+    ['400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572', fields('custom-key: custom-header'), 55],
+  ],
   'C.2.2 literal without indexing': [['040c 2f73 616d 706c 652f 7061 7468', fields(':path: /sample/path'), 0]],
   'C.2.3 literal never indexed': [['1008 7061 7373 776f 7264 0673 6563 7265 74', fields('password: secret'), 0]],
   'C.2.4 indexed': [['82', fields(':method: GET'), 0]],

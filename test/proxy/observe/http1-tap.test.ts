@@ -26,7 +26,12 @@ function chunked(text: string, size: number, trailer: string): string {
 }
 
 const asking = fc
-  .record({ method: fc.constantFrom('GET', 'HEAD', 'POST', 'PUT'), text: body, size: fc.integer({ min: 1, max: 50 }), chunks: fc.boolean() })
+  .record({
+    method: fc.constantFrom('GET', 'HEAD', 'POST', 'PUT'),
+    text: body,
+    size: fc.integer({ min: 1, max: 50 }),
+    chunks: fc.boolean(),
+  })
   .map(({ method, text, size, chunks }) => {
     const line = `${method} /p HTTP/1.1\r\nHost: m\r\n`;
     if (method === 'GET' || method === 'HEAD') return { method, request: `${line}\r\n`, asked: '' };
@@ -71,7 +76,7 @@ function recorded(onlooker: Onlooker) {
 const expected = (calls: readonly Scripted[]) =>
   calls.map(({ method, status, asked, answered }) => ({ method, status, outcome: 'answered', asked, answered }));
 
-t.test('pipelined requests are paired with their answers in order, however both are cut', async (t) => {
+t.test('pipelined requests are paired with their answers in order, however both are cut', async () => {
   fc.assert(
     fc.property(fc.array(scripted, { minLength: 1, maxLength: 8 }), shares, shares, (calls, requestCuts, answerCuts) => {
       const onlooker = new Onlooker('http/1.1');
@@ -93,7 +98,7 @@ t.test('pipelined requests are paired with their answers in order, however both 
   );
 });
 
-t.test('one after the other they are paired too, and the last may end with the connection', async (t) => {
+t.test('one after the other they are paired too, and the last may end with the connection', async () => {
   fc.assert(
     fc.property(fc.array(scripted, { minLength: 1, maxLength: 6 }), shares, body, (calls, cuts, last) => {
       const onlooker = new Onlooker('http/1.1');
@@ -114,15 +119,18 @@ t.test('one after the other they are paired too, and the last may end with the c
   );
 });
 
-t.test('an answer before the request’s end is the call’s, with what had come of the body, and the next one is paired as ever', async (t) => {
-  const onlooker = new Onlooker('http/1.1');
-  onlooker.client('POST /big HTTP/1.1\r\nHost: m\r\nContent-Length: 10\r\n\r\nabc').server(ok('too much').replace('200 OK', '413 X'));
-  t.match(onlooker.exchanges(), [{ status: 413, request: { totalBytes: 3 }, outcome: 'answered' }]);
-  t.notOk(onlooker.observation.idle);
-  onlooker.client(`defghij${post('/next', 'z')}`).server(ok('fine'));
-  t.match(onlooker.exchanges(), [{ path: '/next', status: 200, request: { totalBytes: 1 } }]);
-  t.ok(onlooker.observation.idle);
-});
+t.test(
+  'an answer before the request’s end is the call’s, with what had come of the body, and the next one is paired as ever',
+  async (t) => {
+    const onlooker = new Onlooker('http/1.1');
+    onlooker.client('POST /big HTTP/1.1\r\nHost: m\r\nContent-Length: 10\r\n\r\nabc').server(ok('too much').replace('200 OK', '413 X'));
+    t.match(onlooker.exchanges(), [{ status: 413, request: { totalBytes: 3 }, outcome: 'answered' }]);
+    t.notOk(onlooker.observation.idle);
+    onlooker.client(`defghij${post('/next', 'z')}`).server(ok('fine'));
+    t.match(onlooker.exchanges(), [{ path: '/next', status: 200, request: { totalBytes: 1 } }]);
+    t.ok(onlooker.observation.idle);
+  },
+);
 
 t.test('an expectation and its 100 belong to the call', async (t) => {
   const onlooker = new Onlooker('http/1.1');
@@ -144,7 +152,11 @@ t.test('the id is the caller’s own, or one for the record; the trace is the ca
     .server(ok('2'));
   const [own, made] = onlooker.exchanges();
   t.equal(own?.id, 'own');
-  t.match(own?.traceparent, new RegExp(`^00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`), 'a span of its own: the caller’s is the caller’s');
+  t.match(
+    own?.traceparent,
+    new RegExp(`^00-${trace}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`),
+    'a span of its own: the caller’s is the caller’s',
+  );
   t.notMatch(JSON.stringify([own?.requestHeaders, own?.responseHeaders]), /Bearer|secret/);
   t.match(made?.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   t.equal(made?.traceparent, '');
@@ -179,14 +191,20 @@ for (const { who, end, outcome, reason } of ENDS) {
     onlooker.client(get('/1') + get('/2')).server(ok('one'));
     end(onlooker);
     onlooker.observation.closed(null);
-    t.match(onlooker.exchanges(), [{ path: '/1', outcome: 'answered' }, { path: '/2', outcome, reason, status: 0 }]);
+    t.match(onlooker.exchanges(), [
+      { path: '/1', outcome: 'answered' },
+      { path: '/2', outcome, reason, status: 0 },
+    ]);
     const { requests, answered, failed, aborted } = onlooker.counters();
     t.equal(requests, answered + failed + aborted);
   });
 }
 
 t.test('an answer that breaks off is truncated', async (t) => {
-  for (const part of ['HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n']) {
+  for (const part of [
+    'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n',
+  ]) {
     const onlooker = new Onlooker('http/1.1');
     onlooker.client(get('/')).server(part);
     onlooker.observation.serverEnded();
@@ -198,7 +216,12 @@ const UNREADABLE: readonly (readonly [what: string, client: string, server: stri
   ['two lengths', 'POST / HTTP/1.1\r\nHost: m\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', '', 'unreadable'],
   ['a length beside chunks', 'POST / HTTP/1.1\r\nHost: m\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n', '', 'unreadable'],
   ['a bare line feed', 'GET / HTTP/1.1\nHost: m\n\n', '', 'unreadable'],
-  ['a chunk that is longer than its size', 'POST / HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n', '', 'unreadable'],
+  [
+    'a chunk that is longer than its size',
+    'POST / HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n',
+    '',
+    'unreadable',
+  ],
   ['an answer that nobody asked for', '', 'HTTP/1.1 408 Request Timeout\r\n\r\n', 'unreadable'],
   ['an answer that is none', get('/'), 'ICY 200 OK\r\n', 'unreadable'],
   ['bytes beyond an answer', get('/'), `${ok('a')}b`, 'unreadable'],

@@ -31,14 +31,19 @@ const data = (stream: number, text: string, flags = 0) => frame(FRAME.data, flag
 const begun = (...frames: Buffer[]) => new Onlooker('h2').client(PREFACE).client(Buffer.concat(frames));
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 
-t.test('streams that run at the same time keep apart, padding and priorities left out, however the bytes are cut', async (t) => {
+t.test('streams that run at the same time keep apart, padding and priorities left out, however the bytes are cut', async () => {
   const padded = (stream: number, part: string, flags: number) =>
     frame(FRAME.data, PADDED | flags, stream, Buffer.concat([Buffer.from([3]), Buffer.from(part), Buffer.alloc(3)]));
   const priority = Buffer.from([0, 0, 0, 0, 16]);
   const sent = Buffer.concat([
     Buffer.from(PREFACE),
     frame(FRAME.settings, 0, 0),
-    frame(FRAME.headers, END_HEADERS | PRIORITY | PADDED, 1, Buffer.concat([Buffer.from([2]), priority, block(request()), Buffer.alloc(2)])),
+    frame(
+      FRAME.headers,
+      END_HEADERS | PRIORITY | PADDED,
+      1,
+      Buffer.concat([Buffer.from([2]), priority, block(request()), Buffer.alloc(2)]),
+    ),
     open(3, request({ ':method': 'POST', ':path': '/three' })),
     padded(1, 'one', 0),
     data(3, 'three'),
@@ -277,7 +282,10 @@ t.test('gRPC passes as it is and is recorded: unary, errors, streams both ways, 
   t.equal(unary.code, grpc.status.OK);
   t.same(unary.tail.get('tail-bin'), [Buffer.from([9, 0, 128])]);
   t.same(server.seen[0]?.get('own-bin'), [Buffer.from([1, 2, 255])]);
-  t.same(Object.keys({ ...unary.head.getMap(), ...unary.tail.getMap() }).filter((name) => name.startsWith('x-driftline')), []);
+  t.same(
+    Object.keys({ ...unary.head.getMap(), ...unary.tail.getMap() }).filter((name) => name.startsWith('x-driftline')),
+    [],
+  );
   const record = await proxy.exchange();
   t.match(record, { id: 'grpc-1', path: `${SERVICE}unary`, status: 200, outcome: 'answered' });
   t.same(framesOf(record.request.bytes).map(String), ['hello']);
@@ -289,13 +297,20 @@ t.test('gRPC passes as it is and is recorded: unary, errors, streams both ways, 
   const statusFields = Object.fromEntries([...failed.responseHeaders, ...(failed.responseTrailers ?? [])]);
   t.match(statusFields, { 'grpc-status': '9' });
 
-  const talk = await call(client, `${SERVICE}talk`, ['a', 'b', 'enough'].map((one) => Buffer.from(one)));
+  const talk = await call(
+    client,
+    `${SERVICE}talk`,
+    ['a', 'b', 'enough'].map((one) => Buffer.from(one)),
+  );
   t.same(talk.messages.map(String), ['a', 'b']);
   const talked = await proxy.exchange();
-  t.same([framesOf(talked.request.bytes).map(String), framesOf(talked.response.bytes).map(String)], [
-    ['a', 'b', 'enough'],
-    ['a', 'b'],
-  ]);
+  t.same(
+    [framesOf(talked.request.bytes).map(String), framesOf(talked.response.bytes).map(String)],
+    [
+      ['a', 'b', 'enough'],
+      ['a', 'b'],
+    ],
+  );
 
   const count = Buffer.alloc(4);
   count.writeUInt32LE(1000);
@@ -327,7 +342,10 @@ interface Expected {
   readonly outputs: readonly object[] | null;
 }
 
-const golden = (name: string) => readFileSync(new URL(`../../golden/${name}`, import.meta.url), 'utf8').trimEnd().split('\n');
+const golden = (name: string) =>
+  readFileSync(new URL(`../../golden/${name}`, import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n');
 const [captured] = golden('captures/h2/triton.jsonl').map((line) => JSON.parse(line) as Captured);
 const expected = golden('protocols/expected-h2.jsonl').map((line) => JSON.parse(line) as Expected);
 const sent = Buffer.from(captured!.request.bytes_b64, 'base64');
