@@ -11,6 +11,8 @@ import { parseAnswerHead, parseRequestHead } from '../../../proxy/framing.ts';
 import { DEFAULT_LIMITS } from '../../../proxy/limits.ts';
 import { Memo } from '../../../proxy/memo.ts';
 import { Observation } from '../../../proxy/observe/tap.ts';
+import { Pressure } from '../../../proxy/pressure.ts';
+import { Recorder } from '../../../proxy/recorder.ts';
 import { createRing, RingReader, RingWriter } from '../../../proxy/ring.ts';
 import { Traffic, transportsOf } from '../../../proxy/traffic.ts';
 import { upstream } from '../wire.ts';
@@ -45,12 +47,15 @@ export class Onlooker {
       certificate: null,
       credentials: {},
     };
+    const traffic = new Traffic(options, 'model', { deadlines, answers, report }, makeTransport);
+    const pressure = new Pressure();
     const path: DataPath = {
-      traffic: new Traffic(options, 'model', { deadlines, answers, report }, makeTransport),
+      traffic,
       limits: DEFAULT_LIMITS,
       deadlines,
       counters: this.#counters,
-      ring: new RingWriter(ring),
+      recorder: new Recorder(new RingWriter(ring), this.#counters, pressure, traffic),
+      pressure,
       requests: new Memo((text) => {
         const head = parseRequestHead(text);
         return head.kind === 'refused' ? head : prepareRequest(head);
