@@ -51,6 +51,7 @@ export async function benchProxy(options: { rounds?: number; seconds?: number; o
       dataPath('off'),
       dataPath('on'),
       dataPath('unread'),
+      dataPath('observe'),
     ];
     const present: PeerKind[] = [];
     for (const kind of kinds) {
@@ -152,8 +153,9 @@ function figuresOf(measured: ReadonlyMap<string, readonly Measured[]>, connectio
       );
   }
   const on = 'Driftline, capture on';
+  const observing = 'Driftline, observing';
   const everything = 'Driftline, everything on';
-  for (const name of [on, everything])
+  for (const name of [on, observing, everything])
     for (const one of ['data-0', 'analysis', 'main']) row(`${name}: thread ${one}`, 'µs CPU per request', each(name, thread(one)));
   row(
     `${everything}: analysis, per call recorded`,
@@ -181,6 +183,7 @@ function figuresOf(measured: ReadonlyMap<string, readonly Measured[]>, connectio
     1 / 3,
   );
   row('capture on, whole process, against node:http + undici', 'ratio', against(each(on, total), each('node:http + undici', total)), 1 / 3);
+  row('observing, data thread, against nginx', 'ratio', against(each(observing, thread('data-0')), byNginx));
   row('everything on, data thread, against nginx', 'ratio', against(each(everything, thread('data-0')), byNginx));
   row('everything on, whole process, against nginx', 'ratio', against(each(everything, total), byNginx), 5);
   row(

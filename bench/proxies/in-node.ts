@@ -19,9 +19,16 @@ export const fastifyProxy: PeerKind = {
   start: (model) => startProgram('@fastify/http-proxy', 'fastify-proxy.ts', model),
 };
 
-/** Driftline's data path: capture off, on with a reader that discards, or on with a ring that nobody reads. */
-export function dataPath(capture: 'off' | 'on' | 'unread'): PeerKind {
-  const name = { off: 'Driftline, capture off', on: 'Driftline, capture on', unread: 'Driftline, ring full' }[capture];
+const DEGREES = {
+  off: 'Driftline, capture off',
+  on: 'Driftline, capture on',
+  unread: 'Driftline, ring full',
+  observe: 'Driftline, observing',
+};
+
+/** Driftline's data path: capture off, on with a reader that discards, on with a ring that nobody reads, or `mode: observe` with that reader. */
+export function dataPath(capture: keyof typeof DEGREES): PeerKind {
+  const name = DEGREES[capture];
   return {
     name,
     async start(model) {

@@ -250,3 +250,16 @@ t.test('toward the model server', async (t) => {
     t.equal((await through((h2.address() as AddressInfo).port, trusting)).code, grpc.status.NOT_FOUND);
   });
 });
+
+t.test('under `mode: observe` a client that can speak HTTP/1.1 does, and one that cannot speaks HTTP/2 to the server', async (t) => {
+  const { ca, server } = await house(t);
+  const backend = await model(
+    t,
+    answering(() => ok('fine')),
+  );
+  const proxy = await proxied(t, backend.port, { mode: 'observe', certificate: pem(server) });
+  t.equal(await handshake(proxy, { ca: ca.cert, ALPNProtocols: ['h2', 'http/1.1'] }), 'TLSv1.3 http/1.1');
+  t.equal(await handshake(proxy, { ca: ca.cert, ALPNProtocols: ['h2'] }), 'TLSv1.3 h2');
+  t.same(await getOver(proxy, { ca: ca.cert }), { status: 200, body: 'fine' });
+  t.match(await proxy.exchange(), { path: '/x', status: 200, outcome: 'answered' });
+});

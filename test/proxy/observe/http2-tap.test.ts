@@ -13,7 +13,7 @@ import { call, echoServer, framesOf, grpcClient, SERVICE } from '../http2/grpc-p
 import { dial, model, proxied, type Running } from '../wire.ts';
 import { cut, Onlooker } from './onlooker.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(120_000);
 
 const END_STREAM = 1;
 const END_HEADERS = 4;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { answering, deadPort, dial, get, model, ok, type Peer, post, proxied, upstream } from '../wire.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(120_000);
 
 /** Resolves when the connection has closed, in whatever way. */
 function closing({ socket }: Peer): Promise<void> {
@@ -125,6 +125,23 @@ t.test('a client that sends no more still gets its answer', async (t) => {
   t.match(await proxy.exchange(), { outcome: 'answered', status: 200 });
 });
 
+t.test('a server that sends no more still gets the rest of a request', async (t) => {
+  const server = await model(t, () => {});
+  const proxy = await proxied(t, server.port, { mode: 'observe' });
+  const client = dial(t, proxy);
+  client.send('POST /big HTTP/1.1\r\nHost: m\r\nContent-Length: 6\r\n\r\nabc');
+  const peer = await server.peer(0);
+  await peer.until('abc');
+  peer.socket.end(ok('early'), 'latin1');
+  await client.end();
+  client.send('def');
+  await peer.until('abcdef');
+  client.socket.end();
+  await peer.end();
+  t.match(client.received, /early$/);
+  t.match(await proxy.exchange(), { outcome: 'answered', status: 200, request: { totalBytes: 3 } });
+});
+
 t.test('a client that goes away is told to the server, and the call is recorded as left', async (t) => {
   const server = await model(t, () => {});
   const proxy = await proxied(t, server.port, { mode: 'observe' });
@@ -225,7 +242,7 @@ t.test('a drained proxy closes a quiet connection, waits for a call, and breaks 
   busy.send(get('/slow'));
   const peer = await server.peer(1);
   await peer.until('/slow');
-  const drained = proxy.drain(8000);
+  const drained = proxy.drain(30_000);
   await quiet.end();
   t.notOk(busy.ended);
   peer.send(ok('at last'));
