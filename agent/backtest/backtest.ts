@@ -2,26 +2,24 @@
  * Replays data through the analysis line, and measures on replays of the reference how often it alarms for nothing and what it misses.
  */
 import type { Alert } from '../../contracts/alert.ts';
-import { ConfigError } from '../../contracts/errors.ts';
 import type { Finding } from '../../contracts/finding.ts';
-import type { Column, Policy, WindowPolicy } from '../../contracts/policy.ts';
+import type { Policy, WindowPolicy } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
-import { FEWEST_BLOCKS, findDependence } from '../../detectors/dependence.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import { windowsInPeriod } from '../calibration/calibration.ts';
 import { proportionInterval } from '../calibration/intervals.ts';
-import { drawRows } from '../calibration/replays.ts';
 import { inRows, rowsAStep } from '../calibration/window-rows.ts';
-import { isSketchFile } from '../reference-sketch.ts';
-import { guessColumn, numberOf } from '../signals.ts';
-import { injectedChanges, type Summary, summaryOf } from './changes.ts';
+import { blockRowsOf, draw, type HealthyRows, referenceOf } from './healthy-rows.ts';
 import { type BacktestLine, type Outcome, Workshop } from './line.ts';
 import type { Rows } from './rows.ts';
+import { smallestFound, trialsOf } from './trials.ts';
 
 /** What is asked for. */
 export interface BacktestOptions {
   readonly policy: Policy;
   readonly referenceFile: ReadonlyMap<string, readonly Cell[]>;
+  /** True answers beside the rows of the reference file; null where it has none. */
+  readonly referenceLabels: readonly Cell[] | null;
   readonly rows: Rows;
   readonly seed: number;
   /** Replays of the reference, and changes injected of each size. */
@@ -45,7 +43,15 @@ export interface Injected {
   readonly size: string;
   readonly missed: Counted;
   /** Windows until the first alert on the changed column, the changed window counting one, of those that were found. */
-  readonly delayWindows: { readonly median: number; readonly most: number } | null;
+  readonly delayWindows: Delay | null;
+  /** Changed rows until then, in steps of a record of the replay (20 rows). */
+  readonly delayRows: Delay | null;
+}
+
+/** Of the changes that were found; the lower one of two in the middle. */
+export interface Delay {
+  readonly median: number;
+  readonly most: number;
 }
 
 /** The findings of a backtest. Plain data. */
@@ -67,7 +73,9 @@ export interface Backtest {
   readonly blockRows: number;
   readonly referenceRows: number;
   readonly injected: readonly Injected[];
-  /** Kinds that no column fits. */
+  /** Smallest size of each kind from which on four in five were found; null = no size was. */
+  readonly smallest: readonly { readonly kind: string; readonly size: string | null }[];
+  /** Kinds that nothing fits: there is no such column, or there are no labels. */
   readonly leftOut: readonly string[];
   /** What the analysis had to say. */
   readonly remarks: readonly string[];
@@ -116,8 +124,8 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
   const inRowsWindow = inRows(policy, workshop.rowsPerMs, 1)!.window;
   const stepRows = rowsAStep(inRowsWindow);
   const reference = referenceOf(options);
-  const changes = injectedChanges.filter((change) => [...reference.columns.keys()].some((column) => change.fits(column)));
-  const total = 1 + runs * (1 + changes.length);
+  const { trials, leftOut } = trialsOf(reference);
+  const total = 1 + runs * (1 + trials.length);
   let done = 0;
   const step = async () => {
     options.progress(++done, total);
@@ -143,36 +151,33 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     await step();
   }
   const injected: Injected[] = [];
-  for (const change of changes) {
-    const fitting = [...reference.columns].filter(([column]) => change.fits(column));
-    const delays: number[] = [];
+  for (const { kind, size, targets } of trials) {
+    const delays: Delayed[] = [];
     for (let run = 0; run < runs; run++) {
       // Every column has its turn.
-      const [, { signal, summary }] = fitting[run % fitting.length]!;
-      const delay = withLine(workshop, false, (line) => {
+      const { signal, apply } = targets[run % targets.length]!;
+      const delay = withLine(workshop, false, (line): Delayed | null => {
         settle(line, { policy, window: inRowsWindow, reference, blockRows, random });
+        const begin = line.rows;
         for (let window = 1; window <= CHANGED_WINDOWS; window++) {
-          const drawn = draw(reference, random, blockRows, stepRows);
-          const columns = new Map(drawn.columns);
-          columns.set(signal, change.apply(columns.get(signal)!, summary, random));
-          const fired = firingsOf(line.feed({ ...drawn, columns }, 0, drawn.count));
-          if (fired.some((alert) => sees(alert.signal, signal))) return window;
+          const changed = apply(draw(reference, random, blockRows, stepRows), random);
+          const alert = firingsOf(line.feed(changed, 0, changed.count)).find((alert) => sees(alert.signal, signal));
+          if (alert !== undefined) return { windows: window, rows: alert.latest.observedRows - begin };
         }
         return null;
       });
       if (delay !== null) delays.push(delay);
       await step();
     }
-    delays.sort((a, b) => a - b);
     injected.push({
-      kind: change.kind,
-      size: change.size,
+      kind,
+      size,
       missed: counted(runs - delays.length, runs),
-      delayWindows: delays.length === 0 ? null : { median: delays[Math.floor((delays.length - 1) / 2)]!, most: delays.at(-1)! },
+      delayWindows: delayOf(delays.map(({ windows }) => windows)),
+      delayRows: delayOf(delays.map(({ rows }) => rows)),
     });
   }
   const { windowsInPeriod: windows } = windowsInPeriod(policy, null);
-  const kinds = new Set(changes.map(({ kind }) => kind));
   return {
     policy: policy.name,
     seed,
@@ -186,63 +191,26 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     blockRows,
     referenceRows: reference.rows.count,
     injected,
-    leftOut: [...new Set(injectedChanges.map(({ kind }) => kind))].filter((kind) => !kinds.has(kind)),
+    smallest: smallestFound(injected),
+    leftOut,
     remarks: [...workshop.log].sort(),
   };
+}
+
+/** How long one change went unnoticed. */
+interface Delayed {
+  readonly windows: number;
+  readonly rows: number;
+}
+
+function delayOf(delays: number[]): Delay | null {
+  delays.sort((a, b) => a - b);
+  return delays.length === 0 ? null : { median: delays[Math.floor((delays.length - 1) / 2)]!, most: delays.at(-1)! };
 }
 
 /** Whether an alert on the one is about the other: `inputs` is all of its columns together, `columns` those of both sides. */
 function sees(alerted: string, signal: string): boolean {
   return alerted === signal || alerted === '*' || alerted === 'columns' || signal.startsWith(`${alerted}.`);
-}
-
-interface HealthyRows {
-  readonly rows: Rows;
-  readonly columns: ReadonlyMap<Column, { readonly signal: string; readonly summary: Summary }>;
-}
-
-/** The rows that count as normal: the reference file's, or the first ones of the data as they would be learned. */
-function referenceOf({ policy, referenceFile, rows }: BacktestOptions): HealthyRows {
-  let source = referenceFile;
-  if (policy.reference.source === 'traffic') {
-    const learned = policy.reference.rows;
-    if (rows.count < learned)
-      throw new ConfigError('too-few-rows', `the data has ${rows.count} rows, and the policy learns its reference from ${learned}`);
-    if (![...rows.columns.keys()].some((signal) => signal.startsWith('outputs.'))) {
-      throw new ConfigError(
-        'no-outputs',
-        'the data has no output column, and a reference is learned from answered calls only; add the model’s outputs, or give the policy a reference file',
-      );
-    }
-    source = new Map([...rows.columns].map(([signal, cells]) => [signal, cells.slice(0, learned)]));
-  }
-  if (policy.reference.source === 'file' && isSketchFile(policy.reference.path))
-    throw new ConfigError(
-      'no-rows',
-      `${policy.reference.path}: is a sketch, and a backtest replays rows; name a reference with rows for it (driftline init without --sketch writes one)`,
-    );
-  const [first] = source.values();
-  if (first === undefined) throw new ConfigError('no-reference', 'the reference file has none of the policy’s columns');
-  const { inputs, outputs } = policy.schema;
-  const columns = new Map<Column, { signal: string; summary: Summary }>();
-  for (const [signal, cells] of source) {
-    const [side, name] = [signal.slice(0, signal.indexOf('.')), signal.slice(signal.indexOf('.') + 1)];
-    const column = (side === 'inputs' ? inputs : outputs).find((candidate) => candidate.name === name) ?? guessColumn(name, cells);
-    if (side === 'inputs') columns.set(column, { signal, summary: summaryOf(cells) });
-  }
-  return { rows: { count: first.length, columns: source, labels: null }, columns };
-}
-
-/** As the policy says, or as the rows themselves ask for. */
-function blockRowsOf(policy: Policy, windowRows: number, { rows, columns }: HealthyRows): number {
-  const chosen = policy.falseAlarms?.blockRows ?? null;
-  if (chosen !== null) return chosen;
-  const series = [...columns].flatMap(([{ type }, { signal }]) =>
-    type === 'number' || type === 'integer'
-      ? [Float64Array.from((rows.columns.get(signal) ?? []).map(numberOf).filter((value) => value !== null))]
-      : [],
-  );
-  return findDependence(series, windowRows).blockRows ?? Math.max(1, Math.floor(rows.count / FEWEST_BLOCKS));
 }
 
 /** Feeds healthy rows until there is a reference and every detector has begun. What fires here does not count. */
@@ -264,15 +232,6 @@ function settle(
     const drawn = draw(reference, random, blockRows, count);
     line.feed(drawn, 0, drawn.count);
   }
-}
-
-function draw({ rows }: HealthyRows, random: Random, blockRows: number, count: number): Rows {
-  const drawn = drawRows(random, rows.count, blockRows, count);
-  return {
-    count,
-    labels: null,
-    columns: new Map([...rows.columns].map(([signal, cells]) => [signal, Array.from(drawn, (row) => cells[row] ?? null)])),
-  };
 }
 
 function withLine<T>(workshop: Workshop, kept: boolean, use: (line: BacktestLine) => T): T {

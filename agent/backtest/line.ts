@@ -25,7 +25,8 @@ export interface Outcome {
 }
 
 /** Rows of one record of a replay; a window's end inside a record is where it would be anyway. */
-const ROWS_AT_ONCE = 100;
+const ROWS_AT_ONCE = 20;
+const ROWS_A_COMMIT = 100;
 /** 1 January 2026: a replay looks the same whenever it is made. */
 export const BEGINNING = 1_767_225_600_000;
 const USUAL_MS_PER_ROW = 1_000;
@@ -104,11 +105,11 @@ export class BacktestLine {
     return this.#rows;
   }
 
-  /** Feeds rows `from` to `to` (without it). Labels follow their row at once, if it has one of its own. */
+  /** Feeds rows `from` to `to` (without it). Labels follow their record at once, which is a single row where it is kept. */
   feed({ columns, labels }: Rows, from: number, to: number): Outcome {
     const alerts: Alert[] = [];
     const windows: Finding[] = [];
-    const atOnce = labels === null ? ROWS_AT_ONCE : 1;
+    const atOnce = labels === null || this.#committer === null ? ROWS_AT_ONCE : 1;
     for (let row = from; row < to; row += atOnce) {
       const rows = Math.min(atOnce, to - row);
       const id = `row-${this.#rows}`;
@@ -136,9 +137,11 @@ export class BacktestLine {
         outputs,
       });
       this.#rows += rows;
-      const label = labels?.[row] ?? null;
-      if (label !== null) this.#analysis.feedback({ id, kind: 'label', value: label, row: null, at: null, receivedAt: this.#now });
-      if (this.#rows % ROWS_AT_ONCE < atOnce || row + atOnce >= to) this.#commit(alerts, windows);
+      for (let at = 0; at < rows; at++) {
+        const label = labels?.[row + at] ?? null;
+        if (label !== null) this.#analysis.feedback({ id, kind: 'label', value: label, row: at, at: null, receivedAt: this.#now });
+      }
+      if (this.#rows % ROWS_A_COMMIT < atOnce || row + atOnce >= to) this.#commit(alerts, windows);
     }
     // A window by time that ends with these rows ends before the next come.
     this.#now = Math.round(BEGINNING + this.#rows * this.#msPerRow) + SETTLED_MS;

@@ -5,17 +5,20 @@ import { escapeHtml } from '../compare/escape-html.ts';
 import { reportStyle } from '../compare/report-style.ts';
 import { VERSION } from '../version.ts';
 import type { Backtest, Injected, Judged } from './backtest.ts';
-import { bounds, falseAlarmWords, headlineOf, percent } from './words.ts';
+import { MOST_MISSED } from './trials.ts';
+import { bounds, falseAlarmWords, headlineOf, nothingFits, percent, smallestWords } from './words.ts';
 
 const WIDTH = 960;
+/** The plot of a single share: as narrow as a telephone. */
+const NARROW = 420;
 /** Space for the names of lanes. */
-const LEFT = 190;
+const LEFT = 240;
 const LANE = 26;
 const MOST_LANES = 60;
 
 const style = `
 .plot{background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.6rem .8rem;margin:.4rem 0 1rem;overflow-x:auto}
-.plot svg{min-width:40rem}
+.plot svg{min-width:40rem}.narrow{max-width:34rem}.narrow svg{min-width:0}
 .stable{fill:var(--ground)}.found{fill:var(--drift)}.thin{fill:var(--insufficient-wash);stroke:var(--insufficient)}
 .fire{fill:none;stroke:var(--ink);stroke-width:1.5}
 .range{stroke:var(--now);stroke-width:3;stroke-linecap:round}.point{fill:var(--now)}.over .range,.over .point{stroke:var(--drift);fill:var(--drift)}
@@ -43,6 +46,7 @@ export function reportOf(result: Backtest): string {
 ${result.remarks.map((remark) => `<p class="note"><b>Note</b> ${escapeHtml(capital(remark))}.</p>`).join('\n')}
 <main>
 <section aria-labelledby="data"><h2 id="data">What would have fired</h2>
+<p>A tall mark is a window in which drift was found, a ring the moment at which an alert began to fire. Drift that a breach of the schema explains fires no alert of its own.</p>
 ${timeline(result)}
 ${firedTable(result)}
 </section>
@@ -51,6 +55,7 @@ ${firedTable(result)}
 ${ratePlot(result)}
 </section>
 <section aria-labelledby="missed"><h2 id="missed">Changes missed within six windows</h2>
+${result.smallest.length === 0 ? '' : `<p>${escapeHtml(capital(smallestWords(result)))}.</p>`}
 ${missPlot(result.injected)}
 ${injectedTable(result)}
 </section>
@@ -103,7 +108,7 @@ function titleOf({ fromRow, toRow, level, adjustedP, effect }: Judged): string {
 function ratePlot({ falseAlarms, allowed }: Backtest): string {
   const { low, high, share, of } = falseAlarms;
   const least = Math.min(1 / of / 2, allowed ?? 1) / 2;
-  const x = (value: number) => 20 + ((WIDTH - 40) * Math.log(Math.max(least, value) / least)) / Math.log(1 / least);
+  const x = (value: number) => 20 + ((NARROW - 40) * Math.log(Math.max(least, value) / least)) / Math.log(1 / least);
   const ticks = Array.from({ length: Math.ceil(-Math.log10(least)) }, (_, power) => 10 ** -power).map(
     (value) =>
       `<line class="grid" x1="${x(value).toFixed(1)}" x2="${x(value).toFixed(1)}" y1="8" y2="46"/><text class="tick" x="${x(value).toFixed(1)}" y="62" text-anchor="${value === 1 ? 'end' : 'middle'}">${percent(value)}</text>`,
@@ -113,7 +118,7 @@ function ratePlot({ falseAlarms, allowed }: Backtest): string {
       ? ''
       : `<line class="limit" x1="${x(allowed).toFixed(1)}" x2="${x(allowed).toFixed(1)}" y1="4" y2="46"/><text class="limit-label" x="${(x(allowed) + 5).toFixed(1)}" y="13">allowed</text>`;
   const over = allowed !== null && low > allowed ? 'over' : 'within';
-  return `<div class="plot"><svg viewBox="0 0 ${WIDTH} 70" role="img" aria-label="Share of healthy windows that alarm: ${percent(share)}, between ${bounds(falseAlarms)}">${ticks.join('')}${limit}<g class="${over}"><line class="range" x1="${x(low).toFixed(1)}" x2="${x(high).toFixed(1)}" y1="28" y2="28"/><circle class="point" cx="${x(share).toFixed(1)}" cy="28" r="5"/></g></svg></div>`;
+  return `<div class="plot narrow"><svg viewBox="0 0 ${NARROW} 70" role="img" aria-label="Share of healthy windows that alarm: ${percent(share)}, between ${bounds(falseAlarms)}">${ticks.join('')}${limit}<g class="${over}"><line class="range" x1="${x(low).toFixed(1)}" x2="${x(high).toFixed(1)}" y1="28" y2="28"/><circle class="point" cx="${x(share).toFixed(1)}" cy="28" r="5"/></g></svg></div>`;
 }
 
 /** One lane a change and size: what is missed, with its bounds. */
@@ -126,7 +131,7 @@ function missPlot(injected: readonly Injected[]): string {
   );
   const lanes = injected.map(({ kind, size, missed }, index) => {
     const y = index * LANE + 13;
-    return `<text class="label" x="0" y="${y + 4}">${escapeHtml(`${kind} ${size}`)}</text><g class="${missed.share > 0.2 ? 'over' : 'within'}"><line class="range" x1="${x(missed.low).toFixed(1)}" x2="${x(missed.high).toFixed(1)}" y1="${y}" y2="${y}"/><circle class="point" cx="${x(missed.share).toFixed(1)}" cy="${y}" r="5"/></g>`;
+    return `<text class="label" x="0" y="${y + 4}">${escapeHtml(`${kind} ${size}`)}</text><g class="${missed.share > MOST_MISSED ? 'over' : 'within'}"><line class="range" x1="${x(missed.low).toFixed(1)}" x2="${x(missed.high).toFixed(1)}" y1="${y}" y2="${y}"/><circle class="point" cx="${x(missed.share).toFixed(1)}" cy="${y}" r="5"/></g>`;
   });
   return `<div class="plot"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Share of changes missed, by kind and size">${grid.join('')}${lanes.join('')}</svg></div>`;
 }
@@ -142,11 +147,11 @@ function firedTable({ fired }: Backtest): string {
 
 function injectedTable({ injected, leftOut }: Backtest): string {
   const rows = injected.map(
-    ({ kind, size, missed, delayWindows }) =>
-      `<tr><th class="name">${escapeHtml(kind)}</th><td>${escapeHtml(size)}</td><td class="n">${percent(missed.share)}</td><td class="n">${bounds(missed)}</td><td class="n">${delayWindows?.median ?? '–'}</td><td class="n">${delayWindows?.most ?? '–'}</td></tr>`,
+    ({ kind, size, missed, delayWindows, delayRows }) =>
+      `<tr><th class="name">${escapeHtml(kind)}</th><td>${escapeHtml(size)}</td><td class="n">${percent(missed.share)}</td><td class="n">${bounds(missed)}</td><td class="n">${delayWindows?.median ?? '–'}</td><td class="n">${delayWindows?.most ?? '–'}</td><td class="n">${delayRows?.median ?? '–'}</td><td class="n">${delayRows?.most ?? '–'}</td></tr>`,
   );
-  const none = leftOut.map((kind) => `<tr><th class="name">${escapeHtml(kind)}</th><td colspan="5">no column of the kind</td></tr>`);
-  return `<div class="scroll"><table><thead><tr><th>Change</th><th>Size</th><th class="n">Missed</th><th class="n">95 % bounds</th><th class="n">Delay, median (windows)</th><th class="n">Most</th></tr></thead><tbody>${[...rows, ...none].join('\n')}</tbody></table></div>`;
+  const none = leftOut.map((kind) => `<tr><th class="name">${escapeHtml(kind)}</th><td colspan="7">${nothingFits(kind)}</td></tr>`);
+  return `<div class="scroll"><table><thead><tr><th>Change</th><th>Size</th><th class="n">Missed</th><th class="n">95 % bounds</th><th class="n">Windows until found, median</th><th class="n">Most</th><th class="n">Rows, median</th><th class="n">Most</th></tr></thead><tbody>${[...rows, ...none].join('\n')}</tbody></table></div>`;
 }
 
 function short(text: string): string {

@@ -6,6 +6,8 @@ import type { Column, Policy } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
 import type { Value } from '../data/batch.ts';
 import { openData } from '../data/file.ts';
+import { readReferenceFile } from '../reference-file.ts';
+import { isSketchFile } from '../reference-sketch.ts';
 import { guessColumn } from '../signals.ts';
 
 /** Rows of one or several files, one after the other. */
@@ -77,6 +79,18 @@ export async function readRows(policy: Policy, files: readonly string[], label: 
     );
   }
   return { count, columns, labels: label === null ? null : cells.get(label)! };
+}
+
+/** Labels beside the reference's rows; null where the policy names no reference file with rows, or where that has no such column. */
+export async function readReferenceLabels({ reference, schema }: Policy, label: string): Promise<readonly Cell[] | null> {
+  if (reference.source !== 'file' || isSketchFile(reference.path)) return null;
+  try {
+    const { columns } = await readReferenceFile(reference.path, { ...schema, inputs: [guessColumn(label, [])], outputs: [] });
+    return columns.get(`inputs.${label}`) ?? null;
+  } catch (error) {
+    if (error instanceof ConfigError && error.code === 'reference-columns') return null;
+    throw error;
+  }
 }
 
 function toCell(value: Value): Cell {

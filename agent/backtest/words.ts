@@ -1,5 +1,5 @@
 /** A backtest as lines for a terminal. */
-import type { Backtest, Counted, Injected } from './backtest.ts';
+import type { Backtest, Counted, Delay, Injected } from './backtest.ts';
 
 /** Alerts shown before the rest is summed up. */
 const MOST_FIRED = 20;
@@ -22,16 +22,33 @@ export function linesOf(result: Backtest): string[] {
   }
   lines.push('', `changes from one window to the next (${result.runs} each)`);
   lines.push(
-    `  ${'change'.padEnd(14)}${'size'.padEnd(20)}${'missed'.padStart(8)}   ${'95 % bounds'.padEnd(16)}delay in windows: median, most`,
+    `  ${'change'.padEnd(14)}${'size'.padEnd(20)}${'missed'.padStart(8)}   ${'95 % bounds'.padEnd(16)}${'windows until found'.padEnd(22)}rows until found (median, most)`,
   );
   for (const change of injected) lines.push(`  ${rowOf(change)}`);
-  for (const kind of result.leftOut) lines.push(`  ${kind.padEnd(14)}no column of the kind`);
+  for (const kind of result.leftOut) lines.push(`  ${kind.padEnd(14)}${nothingFits(kind)}`);
+  if (result.smallest.length > 0) lines.push('', smallestWords(result));
   return lines;
 }
 
-function rowOf({ kind, size, missed, delayWindows }: Injected): string {
-  const delay = delayWindows === null ? '–' : `${delayWindows.median}, ${delayWindows.most}`;
-  return `${kind.padEnd(14)}${size.padEnd(20)}${percent(missed.share).padStart(8)}   ${bounds(missed).padEnd(16)}${delay}`;
+function rowOf({ kind, size, missed, delayWindows, delayRows }: Injected): string {
+  const delay = (of: Delay | null) => (of === null ? '–' : `${of.median}, ${of.most}`);
+  return `${kind.padEnd(14)}${size.padEnd(20)}${percent(missed.share).padStart(8)}   ${bounds(missed).padEnd(16)}${delay(delayWindows).padEnd(22)}${delay(delayRows)}`;
+}
+
+/** Why a kind was not tried. */
+export function nothingFits(kind: string): string {
+  const why: { readonly [kind: string]: string } = { 'error rate': 'the labels do not allow it', relation: 'there is one column only' };
+  return why[kind] ?? 'no column of the kind';
+}
+
+/** `smallest found in 4 of 5: mean +0.5 sd, spread × 1.5; category mix: none of these sizes`. */
+export function smallestWords({ smallest }: Backtest): string {
+  const found = smallest.filter(({ size }) => size !== null).map(({ kind, size }) => `${kind} ${size}`);
+  const none = smallest.filter(({ size }) => size === null).map(({ kind }) => kind);
+  return [
+    ...(found.length === 0 ? [] : [`smallest changes found in 4 of 5: ${found.join(', ')}`]),
+    ...(none.length === 0 ? [] : [`not found in any of these sizes: ${none.join(', ')}`]),
+  ].join('; ');
 }
 
 /** `3 of 1000 windows, 0.3 % (95 %: 0.1 to 0.9 %); 1 % are allowed`. */

@@ -9,7 +9,7 @@ import { detectors } from '../../detectors/catalogue.ts';
 import { loadPolicy } from '../../policies/load.ts';
 import { backtest } from '../backtest/backtest.ts';
 import { reportOf } from '../backtest/report.ts';
-import { readRows } from '../backtest/rows.ts';
+import { readReferenceLabels, readRows } from '../backtest/rows.ts';
 import { headlineOf, linesOf } from '../backtest/words.ts';
 import { readReference } from '../reference.ts';
 
@@ -45,6 +45,7 @@ async function run(file: string, data: readonly string[], flags: BacktestFlags):
   const seed = whole('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER);
   const policy = loadPolicy(file, { detectors: new Map(detectors.map((detector) => [detector.type, detector])) });
   const referenceFile = await readReference(policy);
+  const referenceLabels = flags.label === undefined ? null : await readReferenceLabels(policy, flags.label);
   const rows = await readRows(policy, data, flags.label ?? null);
   const bar = new SingleBar({
     format: 'replaying {bar} {percentage} % | {value} of {total} | {eta_formatted} left',
@@ -63,7 +64,7 @@ async function run(file: string, data: readonly string[], flags: BacktestFlags):
   };
   let result: Awaited<ReturnType<typeof backtest>>;
   try {
-    result = await backtest({ policy, referenceFile, rows, seed, runs, progress });
+    result = await backtest({ policy, referenceFile, referenceLabels, rows, seed, runs, progress });
   } finally {
     if (started) bar.stop();
   }

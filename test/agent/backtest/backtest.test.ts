@@ -114,7 +114,7 @@ t.test('what cannot serve is said: no label, no columns, no outputs to learn fro
   reference: {source: traffic, learn: {rows: 100}}
 `);
   const rows = await readRows(learning, [file('live.csv')], null);
-  const options = { policy: learning, referenceFile: new Map(), rows, seed: 1, runs: 1, progress: () => {} };
+  const options = { policy: learning, referenceFile: new Map(), referenceLabels: null, rows, seed: 1, runs: 1, progress: () => {} };
   await t.rejects(backtest(options), { code: 'no-outputs' });
 });
 
@@ -130,6 +130,7 @@ t.test('values that are text in every way stay text in the report', async (t) =>
   const result = await backtest({
     policy,
     referenceFile: new Map([['inputs.a', rows.columns.get('inputs.a')!]]),
+    referenceLabels: null,
     rows,
     seed: 1,
     runs: 1,
