@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { backtest } from '../../../agent/backtest/backtest.ts';
@@ -58,9 +58,16 @@ t.test('what would have fired, at its row, false alarms with bounds, and what is
   t.equal(result.allowed, 0.01);
   const of = (kind: string, size: string) =>
     result.injected.find((one: { kind: string; size: string }) => one.kind === kind && one.size === size);
-  t.match(of('mean', '+2 sd'), { missed: { count: 0, of: 2 }, delayWindows: { median: 1 } });
+  t.match(of('mean', '+2 sd'), { missed: { count: 0, of: 2 }, delayWindows: { median: 1 }, delayRows: { median: 100, most: 100 } });
   t.match(of('missing', '5 %'), { missed: { count: 2 }, delayWindows: null });
-  t.same([...new Set(result.injected.map(({ kind }: { kind: string }) => kind))], ['mean', 'spread', 'category mix', 'missing', 'unit']);
+  t.same(
+    [...new Set(result.injected.map(({ kind }: { kind: string }) => kind))],
+    ['mean', 'spread', 'category mix', 'missing', 'unit', 'relation'],
+  );
+  t.match(
+    result.smallest.map(({ kind }: { kind: string }) => kind),
+    ['mean', 'spread', 'category mix', 'missing'],
+  );
 
   const page = readFileSync(file('report.html'), 'utf8');
   t.match(page, /<h1 class="drift">1 alert fired on the data/);
@@ -100,6 +107,29 @@ t.test('labels are told as feedback, row by row', async (t) => {
   const [alert] = JSON.parse(stdout).fired;
   t.match(alert, { monitor: 'errors', signal: 'feedback.error' });
   t.ok(alert.row >= 300 && alert.row < 330, `${alert.row}`);
+});
+
+t.test('labels beside the reference: false alarms of errors are counted, and errors are added', async (t) => {
+  const errors = '    - {name: errors, needs: feedback, detectors: {error: {type: hddm-a}}}\n';
+  // One answer in ten of the reference is wrong; replays draw its rows singly.
+  const files = { 'p.yaml': policyText(errors), 'reference.csv': csv(1, 1_000, Infinity, 900), 'live.csv': csv(2, 300) };
+  const folder = t.testdir({ ...files, 'none.csv': files['reference.csv'].replace('truth', 'other') });
+  const file = (name: string) => path.join(folder, name);
+  const result = async (policy: string) => {
+    const { stdout, thrown } = await run(t, policy, file('live.csv'), '--runs', '2', '--json', '--label', 'truth');
+    t.equal(thrown, null);
+    return JSON.parse(stdout);
+  };
+  const { injected, leftOut } = await result(file('p.yaml'));
+  const found = injected.filter(({ kind }: { kind: string }) => kind === 'error rate');
+  t.match(found, [{ size: '+5 points' }, { size: '+10 points' }, { size: '+25 points', missed: { count: 0 } }]);
+  t.ok(found[2].delayRows.median < 100, `${found[2].delayRows.median} rows`);
+  t.same(leftOut, []);
+  writeFileSync(file('q.yaml'), policyText(errors).replace('reference.csv', 'none.csv'));
+  t.notOk(
+    (await result(file('q.yaml'))).injected.some(({ kind }: { kind: string }) => kind === 'error rate'),
+    'no labels there',
+  );
 });
 
 t.test('what cannot serve is said: no label, no columns, no outputs to learn from', async (t) => {
