@@ -97,7 +97,9 @@ async function elec2(): Promise<Stream> {
 }
 
 /** All that a detector can watch. */
-function watchedBy({ kind, observes }: DetectorDefinition): Watched[] {
+function watchedBy({ type, kind, observes }: DetectorDefinition): Watched[] {
+  // Of numbers it sees only how many are 0, and here none is.
+  if (type === 'two-proportion') return ['categories'];
   if (observes === 'binary') return ['errors'];
   if (observes === 'rows') return ['together'];
   if (observes === 'category') return ['categories'];

@@ -10,6 +10,8 @@ import { policySchema } from '../policies/schema.ts';
 import type { JsonSchema } from '../policies/schema-words.ts';
 import { enumerate } from '../policies/suggest.ts';
 import { unsupported } from '../policies/unsupported.ts';
+import { choosing, measuring, notes } from './detectors-guide.ts';
+import { readQuality, unmeasured, qualityTables } from './quality-tables.ts';
 
 /** The generated files: path from the repository's root, and content. */
 export function generate(): Map<string, string> {
@@ -198,6 +200,8 @@ Streaming detectors judge after every value; windowed tests compare a window wit
 their options beside it: \`{type: adwin, delta: 0.002}\`. \`driftline detect --detector adwin --option delta=0.002\` runs one over a column.
 Against a [reference without rows](decisions/0013-a-reference-without-rows.md) all windowed tests run but ${needRows}.
 
+${choosing}## All of them
+
 | Type | Kind | Observes | Effect | What it says |
 |---|---|---|---|---|
 `;
@@ -205,7 +209,28 @@ Against a [reference without rows](decisions/0013-a-reference-without-rows.md) a
     const effect = detector.kind === 'windowed' ? `\`${detector.effect}\`` : '';
     page += `| [\`${detector.type}\`](#${detector.type}) | ${detector.kind} | ${observes[detector.observes]} | ${effect} | ${cell(detector.summary)} |\n`;
   }
-  return page + detectors.map(optionsTable).join('');
+  return `${page}\n${notesTable()}\n${qualitySection()}${detectors.map(optionsTable).join('')}`;
+}
+
+function notesTable(): string {
+  const rows = detectors.map(({ type }) => {
+    const { goodAt = '', badAt = '', needs = '', cost = '' } = notes[type] ?? {};
+    return `| [\`${type}\`](#${type}) | ${[goodAt, badAt, needs, cost].map(cell).join(' | ')} |\n`;
+  });
+  return `Cost is of one value for streaming detectors, of one window for tests, on a busy machine ([how measured](../bench/results.md)).
+
+| Type | Good at | Bad at, and when not to use it | Needs | Cost |
+|---|---|---|---|---|
+${rows.join('')}`;
+}
+
+function qualitySection(): string {
+  const measured = readQuality();
+  const missing = unmeasured(
+    measured,
+    detectors.map(({ type }) => type),
+  );
+  return `${measuring(measured)}${qualityTables(measured)}${missing.length === 0 ? '' : `Not measured yet: ${missing.map((type) => `\`${type}\``).join(', ')}.\n`}`;
 }
 
 function optionsTable(detector: DetectorDefinition): string {

@@ -13,7 +13,7 @@ import { calibrate } from '../calibration/calibrate.ts';
 import { type Calibration, type CalibrationTask, calibrationFingerprint } from '../calibration/calibration.ts';
 import { rateOf } from '../calibration/window-rows.ts';
 import { Committer } from '../store/commit.ts';
-import { openState } from '../store/open.ts';
+import { openMemory, openState } from '../store/open.ts';
 import { StoreReader } from '../store/read.ts';
 import type { Rows } from './rows.ts';
 
@@ -75,7 +75,7 @@ export class Workshop {
 export class BacktestLine {
   readonly #analysis: Analysis;
   readonly #committer: Committer | null;
-  readonly #directory: string;
+  readonly #directory: string | null;
   readonly #close: () => void;
   readonly #policy: Policy;
   readonly #msPerRow: number;
@@ -91,8 +91,9 @@ export class BacktestLine {
   ) {
     this.#policy = policy;
     this.#msPerRow = 1 / rateOf(policy, 1 / USUAL_MS_PER_ROW)!;
-    this.#directory = mkdtempSync(path.join(tmpdir(), 'driftline-backtest-'));
-    const { db } = openState(this.#directory);
+    // What is not written needs no file.
+    this.#directory = kept ? mkdtempSync(path.join(tmpdir(), 'driftline-backtest-')) : null;
+    const db = this.#directory === null ? openMemory() : openState(this.#directory).db;
     const reader = new StoreReader(db);
     this.#committer = kept ? new Committer(db) : null;
     this.#close = () => db.close();
@@ -152,7 +153,7 @@ export class BacktestLine {
   /** Safe twice. */
   close(): void {
     this.#close();
-    rmSync(this.#directory, { recursive: true, force: true });
+    if (this.#directory !== null) rmSync(this.#directory, { recursive: true, force: true });
   }
 
   #commit(alerts: Alert[], windows: Finding[]): void {

@@ -76,6 +76,11 @@ export function openState(directory: string): OpenedState {
   }
 }
 
+/** A store that is forgotten when it is closed. */
+export function openMemory(): DatabaseSync {
+  return connect(':memory:');
+}
+
 /** A second connection to a store that `openState` has made: for reading, and for the few tables that the main thread owns. */
 export function connectState(directory: string): DatabaseSync {
   return connect(path.join(directory, FILE));
