@@ -187,7 +187,7 @@ Start at the row that names what you watch. Then run \`driftline check\` (what t
 | many columns at once, what lies between them | \`domain-classifier\` | \`mmd\` for embeddings; single columns stay watched by \`ks\` beside it |
 | latency, time to first token | \`adwin\` | no windowed test: these signals come call by call; \`cusum\` where the first calls are known to be good |
 | failed calls | \`adwin\` on \`request.failed\` | \`e-detector\` with \`mean\`, \`low: 0\` and \`high: 1\` |
-| missing values, wrong units, new categories | no detector: the schema (\`required\`, \`min\`, \`max\`, \`values\`) | a unit that stays inside the range shows in \`ks\` |
+| missing values, wrong units, new categories | no detector: the schema (\`required\`, \`min\`, \`max\`, \`values\`), or a monitor with \`quality\` | a unit that stays inside the range shows in \`ks\` |
 | a distance that an auditor asks for | \`psi\` or \`jensen-shannon\`, its level from the budget | never its customary threshold alone |
 
 Three more questions:
@@ -221,7 +221,7 @@ Independent rows: 6,000 of a normal and a skewed column that go together, a cate
 Elec2: the first year of the market of New South Wales (17,520 half hours): price, demand, whether the price rose, and as a prediction what the last
 half hour did (wrong in 1 of 7, in spells); windows of 480 rows, ten days, drawn in blocks of a day. *Relation* shuffles one column among the rows of its
 window: each column looks as before. Missing values are shown where anything finds them: tests leave gaps out. In the tables on errors levels are the defaults, since labels have no reference to replay: look at their
-false alarms first. All figures, with the command that makes them, stand in docs/quality.json (\`npm run quality\`).
+false alarms first. All figures stand in docs/quality.json, which \`npm run quality\` writes.
 
 `;
 }

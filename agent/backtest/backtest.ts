@@ -208,9 +208,10 @@ function delayOf(delays: number[]): Delay | null {
   return delays.length === 0 ? null : { median: delays[Math.floor((delays.length - 1) / 2)]!, most: delays.at(-1)! };
 }
 
-/** Whether an alert on the one is about the other: `inputs` is all of its columns together, `columns` those of both sides. */
+/** Whether an alert on the one is about the other: `inputs` is all of its columns together, `columns` those of both sides, `inputs.age.missing` one. */
 function sees(alerted: string, signal: string): boolean {
-  return alerted === signal || alerted === '*' || alerted === 'columns' || signal.startsWith(`${alerted}.`);
+  const isTogether = alerted === '*' || alerted === 'columns' || signal.startsWith(`${alerted}.`);
+  return alerted === signal || isTogether || alerted.startsWith(`${signal}.`);
 }
 
 /** Feeds healthy rows until there is a reference and every detector has begun. What fires here does not count. */

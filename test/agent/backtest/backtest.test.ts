@@ -132,6 +132,16 @@ t.test('labels beside the reference: false alarms of errors are counted, and err
   );
 });
 
+t.test('gaps in a column count as found where its missing values are watched', async (t) => {
+  const watch = '    - {name: gaps, features: [a.missing], detectors: {numeric: {type: two-proportion}}}\n';
+  const folder = t.testdir({ 'p.yaml': policyText(watch), 'reference.csv': csv(1, 1_000), 'live.csv': csv(2, 300) });
+  const { stdout, thrown } = await run(t, path.join(folder, 'p.yaml'), path.join(folder, 'live.csv'), '--runs', '2', '--json');
+  t.equal(thrown, null);
+  const { injected } = JSON.parse(stdout);
+  const half = injected.find(({ kind, size }: { kind: string; size: string }) => kind === 'missing' && size === '50 %');
+  t.equal(half.missed.count, 1, 'found in a, whose turn is first, and missed in b');
+});
+
 t.test('what cannot serve is said: no label, no columns, no outputs to learn from', async (t) => {
   const folder = t.testdir({ 'p.yaml': policyText(), 'reference.csv': csv(1, 300), 'live.csv': csv(2, 300), 'odd.csv': 'x\n1\n' });
   const file = (name: string) => path.join(folder, name);
