@@ -46,20 +46,21 @@ export const notes: { readonly [type: string]: Note } = {
     cost: '74 ns at `clock: 32`, about 1 KB',
   },
   'page-hinkley': {
-    goodAt: 'a lasting shift of the mean at the cost of a few additions',
+    goodAt: 'a lasting shift of the mean at the cost of a few additions; small rises of an error rate, also where errors come in spells',
     badAt: 'changes of spread; values that depend on each other, unless a budget sets its threshold',
     needs: '100 values to learn the scale, none for zeros and ones',
     cost: '17 ns, a few numbers',
   },
   kswin: {
-    goodAt: 'a large change of any kind within tens of values',
+    goodAt: 'a shift of two standard deviations within tens of values',
     badAt: 'about one false alarm every 1/`alpha` values by construction; with a budget it becomes blind to small changes; dear',
     needs: '100 values',
     cost: '3.6 µs, 100 values',
   },
   cusum: {
-    goodAt: 'an abrupt shift of the mean, soonest of all; it remembers what was normal and keeps alarming until it is reset',
-    badAt: 'a stream whose beginning was not normal; daily cycles; shifts below its `allowance`',
+    goodAt: 'an abrupt shift of the mean, soonest of all: it compares with where the stream began',
+    badAt:
+      'a stream whose beginning was not normal; daily cycles, where it passed its budget (3.8 % on Elec2); shifts below its `allowance`',
     needs: '200 normal values at the start',
     cost: '36 ns, a few numbers',
   },
@@ -177,11 +178,11 @@ Start at the row that names what you watch. Then run \`driftline check\` (what t
 | You watch | Take | Instead |
 |---|---|---|
 | the error rate, from labels | \`ddm\` | \`hddm-a\` where only a jump matters and a false alarm is dear; \`e-detector\` where the budget must hold by proof |
-| an error rate whose errors come in spells (sensors, markets) | \`ddm\` with a higher \`driftThreshold\` (4 to 5) and \`minErrors: 100\` | no other: all of them take a bad spell for a change |
+| an error rate whose errors come in spells (sensors, markets) | \`page-hinkley\` | \`ddm\` with a higher \`driftThreshold\` (4 to 5) and \`minErrors: 100\`; never \`hddm-w\`, which takes a bad spell for a change |
 | rare errors (below 1 in 100) | \`e-detector\` with \`mean\`, \`low: 0\` and \`high: 1\` written out | \`two-proportion\` on an output column, with large windows |
 | a reward (a bandit, clicks) | \`adwin\` | \`e-detector\` with \`low\` and \`high\`, for a bound without a reference |
 | a column of numbers | \`ks\` | \`wasserstein\` where its effect in standard deviations is what people ask for |
-| … and minutes matter more than what kind of change it is | \`cusum\` | \`page-hinkley\`; \`adwin\` where it may come back by itself |
+| … and minutes matter more than what kind of change it is | \`adwin\` | \`cusum\`, sooner still on large shifts, where the first 200 values are known to be normal |
 | … of which only the spread matters (noise, a failing sensor) | \`variance\` | \`ks\` sees it too, a window later |
 | a column of categories, yes or no | \`chi-squared\` | \`fisher\` below some tens of rows; \`two-proportion\` for one share |
 | many columns at once, what lies between them | \`domain-classifier\` | \`mmd\` for embeddings; single columns stay watched by \`ks\` beside it |
@@ -220,7 +221,8 @@ A change found as often as there are false alarms is no find. Changes are made t
 Independent rows: 6,000 of a normal and a skewed column that go together, a category of four, and predictions of which 1 in 10 is wrong; windows of 500.
 Elec2: the first year of the market of New South Wales (17,520 half hours): price, demand, whether the price rose, and as a prediction what the last
 half hour did (wrong in 1 of 7, in spells); windows of 480 rows, ten days, drawn in blocks of a day. *Relation* shuffles one column among the rows of its
-window: each column looks as before. Missing values are shown where anything finds them: tests leave gaps out. In the tables on errors levels are the defaults, since labels have no reference to replay: look at their
+window: each column looks as before. Missing values are shown where anything finds them: tests leave gaps out.
+A detector that is missing from a table was not measured there yet. In the tables on errors levels are the defaults, since labels have no reference to replay: look at their
 false alarms first. All figures stand in docs/quality.json, which \`npm run quality\` writes.
 
 `;
