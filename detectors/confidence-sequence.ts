@@ -50,10 +50,9 @@ class ConfidenceSequence implements StreamingDetector {
     if (state !== undefined) this.#restore(new SnapshotReader('confidence-sequence', state));
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (!Number.isFinite(value)) throw new RangeError(`confidence-sequence: ${value} is not a finite number`);
     if (this.#level === 'drift') this.#reset();
+    if (!Number.isFinite(value)) return this.#level;
     this.#observed++;
     if (this.#reference.interval === null) {
       this.#reference.learn(value);

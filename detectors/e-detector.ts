@@ -59,10 +59,9 @@ class EDetector implements StreamingDetector {
     this.#hold();
   }
 
-  /** @throws RangeError when the value is not finite. */
   update(value: number): Level {
-    if (!Number.isFinite(value)) throw new RangeError(`e-detector: ${value} is not a finite number`);
     if (this.#level === 'drift') this.#reset();
+    if (!Number.isFinite(value)) return this.#level;
     this.#observed++;
     if (this.#reference.interval === null) {
       this.#reference.learn(value);
