@@ -1,12 +1,12 @@
 /** Parity with river, scipy and statsmodels: every case of test/golden/vectors (origin in its README). */
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { checkVectors } from '../support/vector-cases.ts';
+import { vectorsOf } from '../support/vector-cases.ts';
 
 // Seconds on an idle machine.
 t.setTimeout(120_000);
 
-const rows = checkVectors(fileURLToPath(new URL('../golden/vectors', import.meta.url)));
+const sets = vectorsOf(fileURLToPath(new URL('../golden/vectors', import.meta.url)));
 
 /** What we have, and how many cases must be there: a test that checks nothing would pass as well. */
 const built: { readonly [file: string]: number } = {
@@ -58,11 +58,27 @@ const built: { readonly [file: string]: number } = {
   'tests/special.json betainc': 20,
   'tests/sliding.json rows': 3,
   'tests/mmd.json mmd2_unbiased': 4,
+  'tests/python_random.json getrandbits32': 7,
+  'tests/python_random.json random': 7,
+  'tests/python_random.json sample_70_30': 7,
+  'tests/python_random.json sample_70_30_second': 7,
+  'tests/python_random.json sample_150_50': 7,
+  'tests/python_random.json sample_150_50_second': 7,
+  'tests/python_random.json sample_40_20': 7,
+  'tests/python_random.json sample_40_20_second': 7,
+  'tests/python_random.json sample_110_40': 7,
+  'tests/python_random.json sample_110_40_second': 7,
+  'tests/python_random.json sample_200_100': 7,
+  'tests/python_random.json sample_200_100_second': 7,
+  'tests/python_random.json sample_1000_30': 7,
+  'tests/python_random.json sample_1000_30_second': 7,
+  'tests/python_random.json sample_22_5': 7,
+  'tests/python_random.json sample_22_5_second': 7,
 };
 
 for (const [file, cases] of Object.entries(built)) {
   t.test(`${file} agrees with the reference in all ${cases} cases`, (t) => {
-    const row = rows.find((one) => one.file === file);
+    const row = sets.find((set) => set.file === file)?.run();
     t.same(row?.failures, []);
     t.equal(row?.passed, cases);
     t.end();
@@ -70,6 +86,6 @@ for (const [file, cases] of Object.entries(built)) {
 }
 
 t.test('a folder without vectors is an error, not a success', (t) => {
-  t.throws(() => checkVectors(t.testdir({})), { message: /no detectors/ });
+  t.throws(() => vectorsOf(t.testdir({})), { message: /no detectors/ });
   t.end();
 });

@@ -23,14 +23,20 @@ export interface VectorRow {
   readonly skipped: number;
 }
 
+/** The cases of one file, or of one method in it, not yet run. */
+export interface VectorSet {
+  readonly file: string;
+  readonly run: () => VectorRow;
+}
+
 /** What is wrong with a case, or null. */
 type Check<C> = (one: C) => string | null;
 
-/** Runs every case of the folder. @throws when the folder holds no vectors. */
-export function checkVectors(folder: string): VectorRow[] {
-  const rows = [...detectorRows(folder), ...testRows(folder)];
-  if (rows.length === 0) throw new Error(`${folder}: no detectors/*.json or tests/*.json in this folder`);
-  return rows;
+/** The cases of the folder. @throws when it holds no vectors. */
+export function vectorsOf(folder: string): VectorSet[] {
+  const sets = [...detectorSets(folder), ...testSets(folder)];
+  if (sets.length === 0) throw new Error(`${folder}: no detectors/*.json or tests/*.json in this folder`);
+  return sets;
 }
 
 /** river's answers about one stream. */
@@ -62,7 +68,7 @@ function streamsOf(folder: string): (name: string) => Float64Array {
   };
 }
 
-function detectorRows(folder: string): VectorRow[] {
+function detectorSets(folder: string): VectorSet[] {
   const stream = streamsOf(folder);
   return jsonFiles(path.join(folder, 'detectors'))
     .filter((name) => name !== 'peers')
@@ -70,7 +76,7 @@ function detectorRows(folder: string): VectorRow[] {
       const { cases } = readJson(path.join(folder, 'detectors', `${name}.json`)) as { cases: StreamCase[] };
       const definition = detectorOf(name.replaceAll('_', '-'));
       const check = definition?.kind === 'streaming' ? (one: StreamCase) => checkStream(definition, stream(one.stream), one) : null;
-      return rowOf(`detectors/${name}.json`, cases, check, (one) => `${one.stream} ${JSON.stringify(one.params)}`);
+      return setOf(`detectors/${name}.json`, cases, check, (one) => `${one.stream} ${JSON.stringify(one.params)}`);
     });
 }
 
@@ -98,7 +104,7 @@ function checkStream(definition: StreamingDefinition, values: Float64Array, one:
   return firstDifference('drift', drifts, one.drifts) ?? firstDifference('warning', warnings, expected);
 }
 
-function testRows(folder: string): VectorRow[] {
+function testSets(folder: string): VectorSet[] {
   const stream = streamsOf(folder);
   return jsonFiles(path.join(folder, 'tests')).flatMap((name) => {
     const content = readJson(path.join(folder, 'tests', `${name}.json`)) as { [field: string]: unknown };
@@ -109,17 +115,17 @@ function testRows(folder: string): VectorRow[] {
         .map(([tail, rows]) => {
           const law = TAILS[tail];
           const check = law === undefined ? null : (row: number[]) => near(tail, law(...row.slice(0, -1)), row.at(-1)!, 1e-10);
-          return rowOf(`${file} ${tail}`, rows as number[][], check, (row) => row.join(', '));
+          return setOf(`${file} ${tail}`, rows as number[][], check, (row) => row.join(', '));
         });
     }
     const cases = (content.cases ?? []) as TestCase[];
     const methods = TESTS[name];
-    const label = (one: TestCase) => one.name ?? JSON.stringify(one.x ?? one.stream);
-    if (methods === undefined) return [rowOf(file, cases, null, label)];
+    const label = (one: TestCase) => one.name ?? JSON.stringify(one.x ?? one.stream ?? one.seed);
+    if (methods === undefined) return [setOf(file, cases, null, label)];
     const answers = new Set(cases.flatMap((one) => Object.keys(one)).filter((field) => !DESCRIPTIONS.has(field)));
     return [...answers].map((method) => {
       const check = methods[method];
-      return rowOf(
+      return setOf(
         `${file} ${method}`,
         cases.filter((one) => Object.hasOwn(one, method)),
         check === undefined ? null : (one) => check(one, stream),
@@ -129,14 +135,17 @@ function testRows(folder: string): VectorRow[] {
   });
 }
 
-function rowOf<C>(file: string, cases: readonly C[], check: Check<C> | null, label: (one: C) => string): VectorRow {
-  if (check === null) return { file, cases: cases.length, passed: 0, failures: [], skipped: cases.length };
-  const failures: string[] = [];
-  for (const one of cases) {
-    const wrong = check(one);
-    if (wrong !== null) failures.push(`${label(one)}: ${wrong}`);
-  }
-  return { file, cases: cases.length, passed: cases.length - failures.length, failures, skipped: 0 };
+function setOf<C>(file: string, cases: readonly C[], check: Check<C> | null, label: (one: C) => string): VectorSet {
+  const run = (): VectorRow => {
+    if (check === null) return { file, cases: cases.length, passed: 0, failures: [], skipped: cases.length };
+    const failures: string[] = [];
+    for (const one of cases) {
+      const wrong = check(one);
+      if (wrong !== null) failures.push(`${label(one)}: ${wrong}`);
+    }
+    return { file, cases: cases.length, passed: cases.length - failures.length, failures, skipped: 0 };
+  };
+  return { file, run };
 }
 
 function firstDifference(what: string, ours: readonly number[], expected: readonly number[]): string | null {

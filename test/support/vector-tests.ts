@@ -26,6 +26,7 @@ import { SlidingKsPair } from '../../detectors/sliding-ks-pair.ts';
 import { totalVariationDistance } from '../../detectors/total-variation.ts';
 import { twoProportionTest } from '../../detectors/two-proportion.ts';
 import { wassersteinDistance } from '../../detectors/wasserstein.ts';
+import { RANDOM_TESTS } from './vector-random.ts';
 import { sampleOf } from './vector-samples.ts';
 
 /** One case of a file: its name, what was tested, and the answers by method. */
@@ -91,6 +92,7 @@ export const TESTS: { readonly [file: string]: { readonly [method: string]: Test
   ),
   sliding: { rows: checkSliding },
   mmd: { mmd2_unbiased: checkMmd },
+  python_random: RANDOM_TESTS,
 };
 
 export const TAILS: { readonly [name: string]: (...of: number[]) => number } = {
@@ -108,7 +110,7 @@ export const TAILS: { readonly [name: string]: (...of: number[]) => number } = {
 export const DESCRIPTIONS: ReadonlySet<string> = new Set([
   ...['name', 'a', 'b', 'n', 'check', 'table', 'error', 'p', 'std_a_ddof0'],
   ...['x', 'y', 'sigma', 'median_squared_distance', 'mmd2_biased'],
-  ...['stream', 'window', 'reference', 'columns'],
+  ...['stream', 'window', 'reference', 'columns', 'seed'],
 ]);
 
 const KS_METHODS = {

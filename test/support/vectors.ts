@@ -1,9 +1,9 @@
-/** `npm run vectors -- DIR`: checks every case of a vectors folder, prints a table, and exits 1 when one fails. */
+/** `npm run vectors -- DIR`: checks every case of a vectors folder, prints a table, and exits 1 when one fails or cannot be judged. */
 import { fileURLToPath } from 'node:url';
-import { checkVectors } from './vector-cases.ts';
+import { vectorsOf } from './vector-cases.ts';
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('../golden/vectors', import.meta.url));
-const rows = checkVectors(folder);
+const rows = vectorsOf(folder).map(({ run }) => run());
 const width = Math.max(...rows.map((row) => row.file.length));
 const line = (file: string, ...cells: (string | number)[]) =>
   process.stdout.write(`${file.padEnd(width)}${cells.map((cell) => String(cell).padStart(9)).join('')}\n`);
@@ -21,5 +21,4 @@ line(
   sum((row) => row.failures.length),
   sum((row) => row.skipped),
 );
-process.stdout.write('skipped: not built yet\n');
-process.exitCode = rows.some((row) => row.failures.length > 0) ? 1 : 0;
+process.exitCode = rows.some((row) => row.failures.length + row.skipped > 0) ? 1 : 0;
