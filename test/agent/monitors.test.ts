@@ -1,0 +1,114 @@
+/** How rows are packed into records makes no difference to any detector of the catalogue. */
+import t from 'tap';
+import { Monitors } from '../../agent/monitors.ts';
+import { Reference } from '../../agent/reference.ts';
+import { Windows } from '../../agent/windows.ts';
+import type { DetectorDefinition } from '../../contracts/detector.ts';
+import type { Finding } from '../../contracts/finding.ts';
+import type { Policy } from '../../contracts/policy.ts';
+import type { Cell, DriftlineRecord } from '../../contracts/record.ts';
+import { detectors } from '../../detectors/catalogue.ts';
+import { Random } from '../../detectors/performance/random.ts';
+import { policyOf } from '../support/policies.ts';
+
+t.setTimeout(120_000);
+
+const ROWS = 4_000;
+const WINDOW_ROWS = 500;
+const REFERENCE_ROWS = 1_000;
+
+/** Where the defaults take seconds a window. */
+const QUICK: { readonly [type: string]: string } = { mmd: ', mostRows: 60, permutations: 199' };
+
+/** Slots and the columns that they watch. */
+const SLOTS = { numeric: ['x', 'bit'], categorical: ['c'], multivariate: ['x', 'c', 'bit'] };
+
+function slotsOf({ kind, observes }: DetectorDefinition): (keyof typeof SLOTS)[] {
+  if (observes === 'rows') return ['multivariate'];
+  if (observes === 'category') return ['categorical'];
+  return kind === 'windowed' && observes === 'any' ? ['numeric', 'categorical'] : ['numeric'];
+}
+
+/** One monitor of this detector in every slot that takes it. */
+function policyFor(definition: DetectorDefinition): Policy {
+  const slots = slotsOf(definition);
+  // Detectors of zeros and ones have a slot of feedback's errors only; here they watch a column.
+  const type = definition.observes === 'binary' ? 'adwin' : definition.type;
+  const policy = policyOf(`  model: {name: m}
+  traffic: {protocol: kserve-v1, upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  schema: {inputs: [{name: x, type: number}, {name: c, type: categorical}, {name: bit, type: integer}]}
+  window: {type: tumbling, rows: ${WINDOW_ROWS}}
+  minSamples: 50
+  monitors:
+    - name: m
+      features: [${[...new Set(slots.flatMap((slot) => SLOTS[slot]))].join(', ')}]
+      detectors: {${slots.map((slot) => `${slot}: {type: ${type}${QUICK[type] ?? ''}}`).join(', ')}}
+`);
+  if (definition.observes !== 'binary') return policy;
+  const [monitor] = policy.monitors;
+  return {
+    ...policy,
+    monitors: [{ ...monitor!, features: ['bit'], numeric: { ...monitor!.numeric!, type: definition.type, options: {} } }],
+  };
+}
+
+/** Columns that change twice, with gaps and what is no number. */
+function columnsOf(rows: number, seed: number, changes: boolean): { [column: string]: Cell[] } {
+  const random = new Random(seed);
+  const changedAt = (row: number) => changes && Math.floor(row / 1_300) % 2 === 1;
+  const column = (cellAt: (changed: boolean) => Cell) => Array.from({ length: rows }, (_, row) => cellAt(changedAt(row)));
+  return {
+    x: column((changed) =>
+      random.uniform() < 0.02 ? null : random.uniform() < 0.02 ? 'NaN' : random.normal() * (changed ? 3 : 1) + (changed ? 2 : 0),
+    ),
+    c: column((changed) => (random.uniform() < 0.02 ? null : random.pick(changed ? ['a', 'b', 'd'] : ['a', 'b', 'b', 'c']))),
+    bit: column((changed) => Number(random.uniform() < (changed ? 0.6 : 0.1))),
+  };
+}
+
+/** Feeds the rows in records of these lengths; `lengthOf` is asked again and again. */
+function feed(policy: Policy, lengthOf: () => number): { findings: Finding[]; states: [string, unknown][] } {
+  const prefixed = Object.entries(columnsOf(REFERENCE_ROWS, 1, false)).map(([name, cells]) => [`inputs.${name}`, cells] as const);
+  const reference = new Reference(policy, new Map(prefixed));
+  const monitors = new Monitors({ policy, reference, log: () => {}, skipped: () => {}, levels: () => null });
+  monitors.resolve(new Map());
+  const windows = new Windows(WINDOW_ROWS, 0);
+  const columns = Object.entries(columnsOf(ROWS, 2, true));
+  const findings: Finding[] = [];
+  for (let from = 0; from < ROWS; ) {
+    const rows = Math.min(lengthOf(), ROWS - from);
+    const record: DriftlineRecord = {
+      ...{ id: `r${from}`, requestId: null, at: 0, model: 'm', version: null, servedBy: 'primary', status: 200, outcome: 'answered' },
+      ...{ reason: null, protocol: 'kserve-v1', undecoded: null, latencyMs: 2, method: 'POST', path: '/', traceparent: '', rows },
+      firstRow: from,
+      inputs: Object.fromEntries(columns.map(([name, cells]) => [name, cells.slice(from, from + rows)])),
+      outputs: {},
+      violations: [],
+    };
+    // A finding tells how many rows there were after its record: that does depend on the packing.
+    findings.push(...monitors.record(record, { at: 0, observedRows: 0, back: () => null }));
+    for (const window of windows.add(record)) findings.push(...monitors.window(window));
+    from += rows;
+  }
+  return { findings, states: monitors.take().map(({ key, state }): [string, unknown] => [key, state]) };
+}
+
+for (const definition of detectors) {
+  t.test(`${definition.type}: records of many rows leave the states and findings of the same rows one by one`, (t) => {
+    const policy = policyFor(definition);
+    const random = new Random(3);
+    const single = feed(policy, () => 1);
+    // Short ones, and now and then one that reaches over several windows.
+    const many = feed(policy, () => 1 + random.below(random.below(8) === 0 ? 3 * WINDOW_ROWS : 60));
+    t.ok(
+      single.findings.some(({ level }) => level === 'drift'),
+      'something is found',
+    );
+    t.ok(single.states.length > 0);
+    // Streams and windows take turns by record: what each says in its turn is the same.
+    const bySignal = (findings: readonly Finding[]) => Map.groupBy(findings, ({ signal }) => signal);
+    t.same(bySignal(many.findings), bySignal(single.findings));
+    t.same(many.states, single.states);
+    t.end();
+  });
+}
