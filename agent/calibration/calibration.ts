@@ -72,7 +72,7 @@ export interface Calibration {
 }
 
 /** The option of a streaming detector that is its level. */
-interface LevelOption {
+export interface LevelOption {
   readonly option: string;
   /** From where most alarms are to where fewest are; on a logarithmic scale. */
   readonly loosest: number;
@@ -81,6 +81,8 @@ interface LevelOption {
   readonly warning: string | null;
   /** Values replayed for each level tried, where that takes longer than usual. */
   readonly replayedValues?: number;
+  /** Part of the scale over which the fall of the rate is measured, where the level acts in steps that are wider than usual. */
+  readonly slopeOver?: number;
   /** Values over which the level is the chance of a false alarm, by the detector's own guarantee for independent values; absent = it has none. */
   readonly guaranteedOver?: (options: { readonly [name: string]: unknown }) => number;
 }
@@ -88,7 +90,8 @@ interface LevelOption {
 /** By type. Ranges end where a detector says nothing any more. */
 const LEVEL_OPTIONS: { readonly [type: string]: LevelOption } = {
   adwin: { option: 'delta', loosest: 0.3, strictest: 1e-12, warning: null },
-  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-12, warning: null, replayedValues: 200_000 },
+  // Its p-values lie a factor of about 3 apart.
+  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-12, warning: null, replayedValues: 200_000, slopeOver: 1 / 8 },
   'hddm-a': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   'hddm-w': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   ddm: { option: 'driftThreshold', loosest: 2, strictest: 50, warning: 'warningThreshold' },

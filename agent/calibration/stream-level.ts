@@ -8,7 +8,7 @@
 import { withDefaults } from '../../contracts/options.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import type { StreamingWatch } from '../watch-list.ts';
-import { levelOptionOf } from './calibration.ts';
+import { type LevelOption, levelOptionOf } from './calibration.ts';
 import { drawRows } from './replays.ts';
 
 /** Values of one stream: detectors start afresh on each. As long as live ones, since many alarm more, or less, the longer they run. */
@@ -94,7 +94,7 @@ export function levelFor(
 
 /** A logarithmic scale of levels, from the loosest at 0 to the strictest at 1. */
 interface Scale {
-  readonly option: { readonly loosest: number; readonly strictest: number };
+  readonly option: LevelOption;
   readonly levelAt: (place: number) => number;
   readonly driftsAt: (place: number) => number;
 }
@@ -115,7 +115,8 @@ function levelWhere(
   }
   if (target === allowed) return { value: levelAt(strict), extrapolated: false };
   // Rarer is allowed than can be counted: on along the slope from a looser place.
-  const [from, to] = strict < SLOPE_OVER ? [strict, strict + SLOPE_OVER] : [strict - SLOPE_OVER, strict];
+  const over = option.slopeOver ?? SLOPE_OVER;
+  const [from, to] = strict < over ? [strict, strict + over] : [strict - over, strict];
   const logs = (place: number) => Math.log(Math.max(1, driftsAt(place)));
   const axis = axisOf(option);
   const slope = Math.max(LEAST_FALL, logs(from) - logs(to)) / (axis.of(levelAt(to)) - axis.of(levelAt(from)));

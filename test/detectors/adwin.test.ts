@@ -171,6 +171,23 @@ t.test('a shift of one deviation is found in a stream of tiny values, which goes
   t.end();
 });
 
+t.test('a scaled stream is judged as one whose deviation is that of a fair coin', (t) => {
+  const values = uniforms(4000, 13).map((value, index) => 40 * value + (Math.floor(index / 1500) % 2) * 12);
+  const safe = create({ semantics: 'safe', keepWindow: true, warmUp: 200 });
+  const first = values.slice(0, 200);
+  const mean = first.reduce((sum, value) => sum + value, 0) / 200;
+  const deviation = Math.sqrt(first.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 199);
+  const byHand = create({ keepWindow: true });
+  driftsOf(safe, first);
+  for (const value of values.slice(200)) {
+    const level = safe.update(value);
+    if (byHand.update((value - mean) / deviation / 2) !== level) t.fail('another level');
+    if (level === 'stable')
+      t.ok(Math.abs(safe.statistic! - byHand.statistic!) < 1e-9 && Math.abs(safe.threshold! - byHand.threshold!) < 1e-9) || t.end();
+  }
+  t.end();
+});
+
 t.test('the answers do not depend on the unit of a stream', (t) => {
   const values = uniforms(6000, 7).map((value, index) => Math.floor(1000 * (value + (Math.floor(index / 2000) % 2) * 0.5)));
   const drifts = driftsOf(create({ semantics: 'safe' }), values);

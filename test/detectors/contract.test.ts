@@ -121,6 +121,23 @@ for (const definition of streaming) {
     t.end();
   });
 
+  t.test(`${type}: after a drift it answers as a new one, but for its count`, (t) => {
+    const changing = CHANGES[type] ?? errorsRise;
+    const values = Array.from({ length: 2_400 }, (_, k) => changing(k % 800));
+    const old = create(definition);
+    const drift = values.findIndex((value) => old.update(value) === 'drift');
+    const fresh = create(definition);
+    let drifts = 0;
+    for (const value of values.slice(drift + 1)) {
+      if (fresh.update(value) === 'drift') drifts++;
+      old.update(value);
+      assert.deepEqual({ ...seen(old), observed: old.observed - drift - 1 }, seen(fresh));
+      if (drifts > 0) break;
+    }
+    t.ok(drift >= 400 && drifts === 1, 'the streams change again');
+    t.end();
+  });
+
   t.test(`${type}: before its first judgement it is warming up, without figures`, (t) => {
     const detector = create(definition);
     t.same(seen(detector), { level: 'warming-up', observed: 0, statistic: null, threshold: null, changedFor: null });

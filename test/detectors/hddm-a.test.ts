@@ -16,6 +16,22 @@ t.test('statistic and threshold are the difference of the means and Hoeffding’
   t.end();
 });
 
+t.test('both sides measure from the mean of their own cut', (t) => {
+  const values = [1, ...new Array(19).fill(0), 1];
+  const bound = Math.sqrt(((1 / 20) * (1 / 21) * Math.log(2000)) / 2);
+  for (const twoSidedTest of [false, true]) {
+    const detector = create({ twoSidedTest });
+    for (const value of values) detector.update(value);
+    t.ok(Math.abs(detector.statistic! - (2 / 21 - 1 / 20)) < 1e-15);
+    t.ok(Math.abs(detector.threshold! - bound) < 1e-15);
+  }
+  const falling = create({ twoSidedTest: true });
+  for (const value of values) falling.update(1 - value);
+  t.ok(Math.abs(falling.statistic! - (19 / 20 - 19 / 21)) < 1e-15);
+  t.ok(Math.abs(falling.threshold! - bound) < 1e-15);
+  t.end();
+});
+
 t.test('a rise is found soon after and dated from the cut; a fall only by the two-sided test', (t) => {
   const values = [...bits(0.1, 2000, 7), ...bits(0.3, 1000, 101)];
   const detector = create();

@@ -62,6 +62,20 @@ t.test('a changed law is found, and the detector starts afresh or keeps its newe
   t.end();
 });
 
+t.test('a window that is kept holds the newest values, oldest first, wherever the drift falls', (t) => {
+  const values = normals(3_000, 3).map((value, k) => value + 4 * (Math.floor(k / 171) % 2));
+  const detector = create({ windowSize: 90, statSize: 25, alpha: 1e-3, keepWindow: true });
+  let drifts = 0;
+  for (const [index, value] of values.entries()) {
+    if (detector.update(value) !== 'drift') continue;
+    drifts++;
+    const { window } = detector.snapshot() as { window: number[][] };
+    t.same(window, [values.slice(index - 24, index + 1)]);
+  }
+  t.ok(drifts > 10, `${drifts} drifts`);
+  t.end();
+});
+
 t.test('a window too small for its parts is refused with a remedy', (t) => {
   t.throws(() => create({ windowSize: 50, statSize: 30 }), ConfigError);
   t.end();

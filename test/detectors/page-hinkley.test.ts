@@ -40,6 +40,20 @@ t.test('mode says which way is drift, and the change is dated from where the sum
   t.end();
 });
 
+t.test('a fall is the mirror image of a rise, in every figure', (t) => {
+  const values = normals(600, 8).map((value, k) => Math.round(64 * (value + (k < 300 ? 0 : 1.5))) / 64);
+  const given = { semantics: 'river', threshold: 0.5, alpha: 1, delta: 0.25 };
+  const [up, down] = [create({ ...given, mode: 'up' }), create({ ...given, mode: 'down' })];
+  let drifts = 0;
+  for (const value of values) {
+    t.equal(down.update(-value), up.update(value)) || t.end();
+    t.same([down.statistic, down.threshold, down.changedFor], [up.statistic, up.threshold, up.changedFor]) || t.end();
+    if (up.level === 'drift') drifts++;
+  }
+  t.ok(drifts > 3, `${drifts} drifts`);
+  t.end();
+});
+
 t.test('zeros and ones are taken as they are, whichever the semantics', (t) => {
   const values = [...bits(0.1, 5000, 5), ...bits(0.4, 5000, 6), ...bits(0.1, 5000, 7)];
   const drifts = driftsOf(create(), values);
