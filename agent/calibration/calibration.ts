@@ -81,8 +81,8 @@ export interface LevelOption {
   readonly warning: string | null;
   /** Values replayed for each level tried, where that takes longer than usual. */
   readonly replayedValues?: number;
-  /** Part of the scale over which the fall of the rate is measured, where the level acts in steps that are wider than usual. */
-  readonly slopeOver?: number;
+  /** How far apart levels lie that are not the same to the detector, as a factor; absent = every level is another. */
+  readonly step?: number;
   /** Values over which the level is the chance of a false alarm, by the detector's own guarantee for independent values; absent = it has none. */
   readonly guaranteedOver?: (options: { readonly [name: string]: unknown }) => number;
 }
@@ -90,8 +90,8 @@ export interface LevelOption {
 /** By type. Ranges end where a detector says nothing any more. */
 const LEVEL_OPTIONS: { readonly [type: string]: LevelOption } = {
   adwin: { option: 'delta', loosest: 0.3, strictest: 1e-12, warning: null },
-  // Its p-values lie a factor of about 3 apart.
-  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-12, warning: null, replayedValues: 200_000, slopeOver: 1 / 8 },
+  // Its statistic is a whole number of sample values, and neighbours have p-values this far apart.
+  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-12, warning: null, replayedValues: 200_000, step: 3 },
   'hddm-a': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   'hddm-w': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   ddm: { option: 'driftThreshold', loosest: 2, strictest: 50, warning: 'warningThreshold' },

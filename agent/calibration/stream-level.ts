@@ -18,6 +18,8 @@ const COUNTABLE = 10;
 /** Parts of the logarithmic scale: how exactly a level is found, and over how much of it the slope is taken. */
 const FINEST = 1 / 128;
 const SLOPE_OVER = 1 / 24;
+/** Steps of a level that acts in steps over which the slope is taken. */
+const SLOPE_STEPS = 3;
 /** The logarithm of the rate falls at least so much over that. */
 const LEAST_FALL = 0.05;
 /**
@@ -115,12 +117,14 @@ function levelWhere(
   }
   if (target === allowed) return { value: levelAt(strict), extrapolated: false };
   // Rarer is allowed than can be counted: on along the slope from a looser place.
-  const over = option.slopeOver ?? SLOPE_OVER;
+  // On a staircase the slope is that of several steps, and the continuation, which begins at the loose end of one, goes a step further.
+  const step = Math.log(option.step ?? 1);
+  const over = Math.max(SLOPE_OVER, (SLOPE_STEPS * step) / Math.abs(Math.log(option.strictest / option.loosest)));
   const [from, to] = strict < over ? [strict, strict + over] : [strict - over, strict];
   const logs = (place: number) => Math.log(Math.max(1, driftsAt(place)));
   const axis = axisOf(option);
   const slope = Math.max(LEAST_FALL, logs(from) - logs(to)) / (axis.of(levelAt(to)) - axis.of(levelAt(from)));
-  const value = axis.from(axis.of(levelAt(strict)) + Math.max(0, logs(strict) - Math.log(allowed)) / slope);
+  const value = axis.from(axis.of(levelAt(strict)) + Math.max(0, logs(strict) - Math.log(allowed)) / slope + step);
   return axis.of(value) > axis.of(option.strictest) ? null : { value, extrapolated: true };
 }
 

@@ -106,6 +106,22 @@ t.test('what has changed is found, on either side, and dated', (t) => {
   t.end();
 });
 
+t.test('statistic and threshold tell what the level says', (t) => {
+  const random = new Random(4);
+  const evidence = create(eDetector, { mean: 0.2, low: 0, high: 1, alpha: 1e-3 });
+  const interval = create(confidenceSequence, { mean: 0.2, low: 0, high: 1 });
+  for (let k = 0; k < 2_000; k++) {
+    const value = Number(random.uniform() < (k < 500 ? 0.2 : 0.5));
+    evidence.update(value);
+    interval.update(value);
+    t.equal(evidence.statistic! >= evidence.threshold!, evidence.level === 'drift') || t.end();
+    t.equal(interval.statistic! > interval.threshold!, interval.level === 'drift') || t.end();
+    t.same([evidence.threshold, interval.threshold], [1_000, 0]) || t.end();
+    if (evidence.level === 'drift' && interval.level === 'drift') break;
+  }
+  t.end();
+});
+
 t.test('a mode looks at its side only, and a margin lets the mean move', (t) => {
   const falling = (k: number) => (k % 20 === 0 ? 1 : 0);
   const given = { mean: 0.2, low: 0, high: 1 };

@@ -2,7 +2,7 @@
  * Plants faults in source files, one at a time, and looks whether a test turns red: `node test/support/mutate.ts [--each 5] [--seed 1] FILE…`.
  *
  * Works on a copy of the tree. A fault is another operator, comparison, constant or sense of one place, drawn by the seed. The tests are those
- * that import the file, and the detectors' common ones, of these what names a detector that is built on the file. Each runs once without a
+ * that import the file or what is built on it, and the detectors' common ones, of these what names a detector that is built on the file. Each runs once without a
  * fault first: one that is red by itself would catch everything, and the CPU time it takes then is what a fault is measured by. A fault is
  * red when a test fails, endless when a test uses far more CPU than that (the wall clock is not asked: a busy machine is no proof), and has
  * survived otherwise. Survivors are printed with their line; exit 1 when there are any. By hand, not in CI: it takes minutes.
@@ -68,6 +68,9 @@ interface Trial {
   readonly mostSeconds: number;
 }
 
+/** The rank of a test that has nothing to do with a file. */
+const NOT_ITS = 3;
+
 type Outcome = 'green' | 'red' | 'endless';
 
 const { values: flags, positionals: files } = parseArgs({
@@ -76,6 +79,7 @@ const { values: flags, positionals: files } = parseArgs({
 });
 const copy = mkdtempSync(path.join(tmpdir(), 'driftline-mutate-'));
 const trials = new Map<string, Trial>();
+const imports = new Map<string, string[]>();
 let survived = 0;
 try {
   for (const folder of FOLDERS) cpSync(path.join(ROOT, folder), path.join(copy, folder), { recursive: true });
@@ -182,28 +186,43 @@ function draw(faults: readonly Fault[], count: number, random: Random): Fault[] 
   return drawn;
 }
 
-/** Test files by what of them is run: the file's own, others that import it, then the common ones. */
+/** Test files by what of them is run: the file's own, others that import it, those of what is built on it, then the common ones. */
 function testsOf(file: string): [test: string, grep: string | null][] {
-  const name = path.basename(file);
-  const importing = readdirSync(path.join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
-    .filter((test) => test.endsWith('.test.ts') && readFileSync(path.join(ROOT, 'test', test), 'utf8').includes(`/${name}'`))
-    .map((test) => `test/${test}`)
-    .filter((test) => /^test\/(detectors|agent\/(window|reference|compare))/.test(test) && !Object.hasOwn(COMMON, test));
   const own = `test/${file.replace(/\.ts$/, '.test.ts')}`;
+  const rankOf = (test: string): number => {
+    if (test === own) return 0;
+    if (importedBy(test).includes(file)) return 1;
+    // What imports the catalogue is built on everything.
+    return importedBy(test).includes('detectors/catalogue.ts') || !importsOf(test).has(file) ? NOT_ITS : 2;
+  };
+  const whole = readdirSync(path.join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .map((test) => `test/${test}`)
+    .filter((test) => /^test\/(detectors|agent\/(window|reference|compare)).*\.test\.ts$/.test(test) && !Object.hasOwn(COMMON, test))
+    .map((test) => ({ test, rank: rankOf(test) }))
+    .filter(({ test, rank }) => rank < (test.startsWith('test/detectors/') ? NOT_ITS : 2))
+    .sort((a, b) => a.rank - b.rank);
   const built = detectors.filter(({ type }) => importsOf(`detectors/${type}.ts`).has(file));
   const common = Object.entries(COMMON).flatMap(([test, namesOf]): [string, string][] => {
     const names = new Set(built.map(namesOf).filter((begin) => begin !== null));
     return names.size === 0 ? [] : [[test, `/^(${[...names].join('|')})/`]];
   });
-  const whole = [...importing.filter((test) => test === own), ...importing.filter((test) => test !== own)];
-  return [...whole.map((test): [string, null] => [test, null]), ...common];
+  return [...whole.map(({ test }): [string, null] => [test, null]), ...common];
 }
 
 /** All files that a file is built on, itself included. */
 function importsOf(file: string, found = new Set<string>()): Set<string> {
   if (found.has(file)) return found;
   found.add(file);
-  for (const [, to] of readFileSync(path.join(ROOT, file), 'utf8').matchAll(/^(?:import|export) .* from '(\.[^']+)';$/gm))
-    importsOf(path.join(path.dirname(file), to!), found);
+  for (const imported of importedBy(file)) importsOf(imported, found);
   return found;
+}
+
+function importedBy(file: string): string[] {
+  let imported = imports.get(file);
+  if (imported === undefined) {
+    const found = readFileSync(path.join(ROOT, file), 'utf8').matchAll(/^(?:import|export|\}) .*from '(\.[^']+)';$/gm);
+    imported = [...found].map(([, to]) => path.join(path.dirname(file), to!));
+    imports.set(file, imported);
+  }
+  return imported;
 }
