@@ -140,7 +140,7 @@ export class AdwinCuts {
   }
 
   /**
-   * How many buckets of the oldest of the newer rows, and all of those before them, need not be searched; −1 where all must be.
+   * How many buckets of the oldest of the newer rows, and all of those before them, need not be searched; negative where all must be.
    *
    * The older buckets keep their values; their cuts become fewer, by merging, and never more. While the mean moves by M, d = u0 − n0 · mean
    * moves by n0·M, and n1 only grows. So d/√(n0·n1) stays within √(bound of then) + √(n0/n1)·M, whose n0/n1 is largest at the last cut.
@@ -154,9 +154,9 @@ export class AdwinCuts {
     if (reach * reach > bound) return -1;
     let after = newer;
     for (let row = 0; row < NEWER_ROWS; row++) after -= counts[row]! * SIZES[row]!;
-    const spared = counts[NEWER_ROWS]! - after / SIZES[NEWER_ROWS]!;
-    // Where the last cut is gone, two buckets at its sides having merged, there is no place to begin at.
-    return spared >= 0 && Number.isInteger(spared) ? spared : -1;
+    // A whole number, as what merges into this row comes in whole buckets. Negative where the last cut is gone, two buckets at its sides
+    // having merged into one of the next row: there is no place to begin at.
+    return counts[NEWER_ROWS]! - after / SIZES[NEWER_ROWS]!;
   }
 
   /** Whether some cut's means differ by more than ε; remembers the first that do. */

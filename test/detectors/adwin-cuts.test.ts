@@ -19,6 +19,7 @@ t.test('the quick search hides no cut, however hardly it is beyond its bound', (
     [4, 1, 5, 7, 1],
     [5, 1, 8, 5, 1e-3],
     [6, 0.9, 5, 5, 1e9],
+    [7, 1, 8, 5, 1e6],
   ] as const) {
     const window = new AdwinWindow(maxBuckets);
     const cuts = new AdwinCuts(window, delta, Math.min(5, shortest), shortest);

@@ -26,6 +26,17 @@ t.test('a table by hand, with and without Yates’ correction', (t) => {
   t.end();
 });
 
+t.test('Cramér’s V of a larger table, as computed by hand', (t) => {
+  const table = [
+    [20, 10, 10],
+    [10, 20, 10],
+    [10, 10, 20],
+  ];
+  // Each cell expects 40/3: χ² = 3 · (20/3)²/(40/3) + 6 · (10/3)²/(40/3) = 15, and V² = 15/(120 · 2).
+  t.ok(Math.abs(chiSquaredOfTable(table, { yates: false })!.cramersV - 0.25) < 1e-15);
+  t.end();
+});
+
 t.test('a window in the reference’s proportions has p = 1', (t) => {
   t.match(prepare(times({ a: 100, b: 50, c: 50 })).test(times({ a: 20, b: 10, c: 10 })), {
     statistic: 0,
