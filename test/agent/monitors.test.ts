@@ -68,11 +68,16 @@ function columnsOf(rows: number, seed: number, changes: boolean): { [column: str
 
 /** Feeds the rows in records of these lengths; `lengthOf` is asked again and again. */
 function feed(policy: Policy, lengthOf: () => number): { findings: Finding[]; states: [string, unknown][] } {
-  const prefixed = Object.entries(columnsOf(REFERENCE_ROWS, 1, false)).map(([name, cells]) => [`inputs.${name}`, cells] as const);
-  const reference = new Reference(policy, new Map(prefixed));
-  const monitors = new Monitors({ policy, reference, log: () => {}, skipped: () => {}, levels: () => null });
-  monitors.resolve(new Map());
-  const windows = new Windows(WINDOW_ROWS, 0);
+  const file = new Map(
+    Object.entries(columnsOf(REFERENCE_ROWS, 1, false)).map(([name, cells]) => [`inputs.${name}`, cells] as [string, Cell[]]),
+  );
+  const reference = new Reference(policy, [{ columns: file, sketches: new Map(), sha256: '' }]);
+  const parts = (['data', 'model'] as const).map((part) => {
+    const monitors = new Monitors({ policy, reference, log: () => {}, skipped: () => {}, levels: () => null, part });
+    monitors.resolve(new Map());
+    return monitors;
+  });
+  const windows = new Windows({ policy: policy.window, fromRow: 0 });
   const columns = Object.entries(columnsOf(ROWS, 2, true));
   const findings: Finding[] = [];
   for (let from = 0; from < ROWS; ) {
@@ -86,11 +91,11 @@ function feed(policy: Policy, lengthOf: () => number): { findings: Finding[]; st
       violations: [],
     };
     // A finding tells how many rows there were after its record: that does depend on the packing.
-    findings.push(...monitors.record(record, { at: 0, observedRows: 0, back: () => null }));
-    for (const window of windows.add(record)) findings.push(...monitors.window(window));
+    for (const monitors of parts) findings.push(...monitors.record(record, { at: 0, observedRows: 0, back: () => null }));
+    for (const window of windows.add(record)) for (const monitors of parts) findings.push(...monitors.window(window));
     from += rows;
   }
-  return { findings, states: monitors.take().map(({ key, state }): [string, unknown] => [key, state]) };
+  return { findings, states: parts.flatMap((monitors) => monitors.take().map(({ key, state }): [string, unknown] => [key, state])) };
 }
 
 for (const definition of detectors) {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { StreamingDefinition, TestResult, Value, WindowedDefinition } from '../../contracts/detector.ts';
 import { SnapshotError } from '../../contracts/errors.ts';
-import type { Json } from '../../contracts/json.ts';
+import type { Json, JsonObject } from '../../contracts/json.ts';
 import { withDefaults } from '../../contracts/options.ts';
 import { detectorOf, detectors } from '../../detectors/catalogue.ts';
 
@@ -61,6 +61,10 @@ type Detector = ReturnType<typeof create>;
 /** Everything that can be seen of a detector. */
 const seen = ({ level, observed, statistic, threshold, changedFor }: Detector) => ({ level, observed, statistic, threshold, changedFor });
 const throughJson = (state: Json): Json => JSON.parse(JSON.stringify(state));
+
+/** The state without the count of all observations. */
+const uncounted = (detector: Detector) =>
+  Object.entries(detector.snapshot() as JsonObject).filter(([field]) => field !== 'observed' && field !== 'observedBefore');
 
 /** Evenly spread numbers; fast-check's doubles are spread over their exponents, most of them next to nothing. */
 const part = (from: number, to: number) => fc.integer({ min: 0, max: 10_000 }).map((step) => from + (step / 10_000) * (to - from));
@@ -132,6 +136,7 @@ for (const definition of streaming) {
       if (fresh.update(value) === 'drift') drifts++;
       old.update(value);
       assert.deepEqual({ ...seen(old), observed: old.observed - drift - 1 }, seen(fresh));
+      assert.deepEqual(uncounted(old), uncounted(fresh));
       if (drifts > 0) break;
     }
     t.ok(drift >= 400 && drifts === 1, 'the streams change again');

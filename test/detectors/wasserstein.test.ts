@@ -3,7 +3,7 @@ import t from 'tap';
 import { withDefaults } from '../../contracts/options.ts';
 import { boundedAscending, distributionGap, standardDeviation } from '../../detectors/distribution-gap.ts';
 import { energy, energyDistance } from '../../detectors/energy.ts';
-import { wasserstein, wassersteinDistance } from '../../detectors/wasserstein.ts';
+import { wasserstein, wassersteinDistance, shiftNote } from '../../detectors/wasserstein.ts';
 
 const prepare = (reference: readonly number[], given = {}) => wasserstein.prepare(withDefaults(wasserstein.options, given), reference);
 const prepareEnergy = (reference: readonly number[]) => energy.prepare(withDefaults(energy.options, {}), reference);
@@ -97,5 +97,13 @@ t.test('energy: its effect is half a small shift in standard deviations, and 1 w
   t.ok(Math.abs(result.effect - 0.1) < 0.005, `${result.effect}`);
   t.equal(result.note, 'shifted up');
   t.equal(prepareEnergy(new Array<number>(20).fill(1)).test(new Array<number>(20).fill(2))?.effect, 1);
+  t.end();
+});
+
+t.test('a note says which way, however small the distance is', (t) => {
+  t.equal(shiftNote(1e-9, 1.1e-9), 'shifted down');
+  t.equal(shiftNote(-1e-9, 1.1e-9), 'shifted up');
+  t.equal(shiftNote(1e-9, 2e-9), 'shape changed');
+  t.equal(shiftNote(0, 0), null);
   t.end();
 });

@@ -22,6 +22,7 @@ const FOLDERS = ['agent', 'contracts', 'detectors', 'policies', 'proxy', 'test']
 const COMMON: { readonly [test: string]: (detector: DetectorDefinition) => string | null } = {
   'test/detectors/contract.test.ts': ({ type }) => `${type}\\b`,
   'test/detectors/bad-input.test.ts': ({ type }) => `${type}:`,
+  'test/detectors/sketches/references.test.ts': ({ kind }) => (kind === 'windowed' ? '' : null),
   'test/detectors/peers.test.ts': ({ type }) => (type === 'adwin' || type === 'hddm-w' ? type : null),
   'test/detectors/vectors.test.ts': ({ type, kind }) => (kind === 'streaming' ? `detectors.${type.replaceAll('-', '_')}.json` : 'tests.'),
 };
