@@ -18,7 +18,9 @@ export function samplingInWords(policy: Policy): string {
   const part = `${share(rate)} of the calls`;
   if (keepAlways.length > 0) {
     const always = keepAlways.map((what) => WORDS[what]).join(', ');
-    const until = keepAlways.includes('has_feedback') ? `${duration(Math.min(policy.feedback.ttlMs, policy.retention.eventsMs))} for feedback` : 'until their window has ended';
+    const until = keepAlways.includes('has_feedback')
+      ? `${duration(Math.min(policy.feedback.ttlMs, policy.retention.eventsMs))} for feedback`
+      : 'until their window has ended';
     return `${part}, and always ${always}; all are watched, so windows and power are those of rate 1; the others are held ${until}`;
   }
   if (rate === 0) return 'no call, and none is watched';

@@ -128,7 +128,10 @@ function checkUpstreams(inspection: Inspection): void {
 function checkSampling({ document, warning }: Inspection): void {
   const { rate, keepAlways } = document.spec?.traffic?.sampling ?? {};
   if (rate === 0 && keepAlways?.length === 0)
-    warning(['spec', 'traffic', 'sampling', 'rate'], 'no call is recorded, so nothing is watched — raise it, or name what is kept in `keepAlways`');
+    warning(
+      ['spec', 'traffic', 'sampling', 'rate'],
+      'no call is recorded, so nothing is watched — raise it, or name what is kept in `keepAlways`',
+    );
 }
 
 /** Timers hold about 24 days, and nobody waits so long. */

@@ -29,7 +29,6 @@ t.test('the share of ids that are sampled is the rate, within five standard devi
   }
 });
 
-
 /** One call on a connection of its own; the whole answer. */
 function ask(t: Test, proxy: Running, body: string, fields = ''): Promise<string> {
   const client = dial(t, proxy);
