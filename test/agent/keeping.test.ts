@@ -199,6 +199,7 @@ function facts(policy: Policy, captured: number, settledAtStart: number) {
       fallback: 'none',
       counters: {},
       shedding: 'nothing',
+      mode: 'intervene',
       loopDelayMs: 0,
       memoryShare: null,
     } as const,

@@ -117,3 +117,30 @@ t.test('gRPC calls are sampled and recognised alike', async (t) => {
   }
   t.match(proxy.counters(), { exchanges: sampled.length, sampledOut: 20 - sampled.length });
 });
+
+t.test('observed calls are sampled and recognised alike', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('an answer')),
+  );
+  const proxy = await proxied(t, server.port, { mode: 'observe', maxBodyBytes: 3, sampling: { rate: 0.5, keepAlways: [] } });
+  const ids = Array.from({ length: 20 }, (_, i) => `seen-${i}`);
+  for (const id of ids) {
+    const client = dial(t, proxy);
+    client.send(post('/p', 'a body', `x-request-id: ${id}\r\n`));
+    await client.until('an answer');
+  }
+  const sampled = ids.filter((id) => isSampled(id, 0.5));
+  for (const id of sampled) {
+    const { request, response, ...exchange } = await proxy.exchange();
+    t.equal(exchange.id, id);
+    t.match(request, { totalBytes: 6, fingerprint: fingerprintOf(Buffer.from('a body')) });
+    t.match(response, { totalBytes: 9, fingerprint: fingerprintOf(Buffer.from('an answer')) });
+  }
+  await until(
+    'the last call has ended',
+    () => proxy.counters(),
+    ({ exchanges, sampledOut }) => exchanges + sampledOut === 20,
+  );
+  t.equal(proxy.counters().exchanges, sampled.length);
+});
