@@ -1,9 +1,9 @@
 /**
- * What happened to everything that was taken in: `accepted = stored + dropped(reason) + queued`, kept across restarts.
+ * What happened to everything that was taken in: `accepted = stored + dropped(reason) + queued`, kept across restarts. Of the queued ones
+ * only those are known here that are analysed and held; the others are still in the ring.
  */
 import type { Json } from '../contracts/json.ts';
 import type { DriftlineRecord, FeedbackFate } from '../contracts/record.ts';
-import type { LeftOut } from '../proxy/ring.ts';
 
 /** The counts, as `/v1/status` shows them. */
 export interface Counts {
@@ -11,9 +11,13 @@ export interface Counts {
   accepted: number;
   /** Other calls that passed (health, metadata …); nothing is recorded of them. */
   notPredictions: number;
+  /** Calls that came out of the ring and were decided on, predictions or not. */
+  settled: number;
   stored: number;
+  /** Analysed, and neither kept nor let go so far. */
+  held: number;
   dropped: { [reason: string]: number };
-  /** Records by outcome, by who answered, and those whose bodies could not be decoded by reason. */
+  /** Analysed calls by outcome, by who answered, and those whose bodies could not be decoded by reason. */
   outcomes: { [outcome: string]: number };
   servedBy: { [name: string]: number };
   undecoded: { [reason: string]: number };
@@ -31,7 +35,9 @@ export function readCounts(state: Json | undefined): Counts {
   return {
     accepted: kept.accepted ?? 0,
     notPredictions: kept.notPredictions ?? 0,
+    settled: kept.settled ?? 0,
     stored: kept.stored ?? 0,
+    held: kept.held ?? 0,
     dropped: { ...kept.dropped },
     outcomes: { ...kept.outcomes },
     servedBy: { ...kept.servedBy },
@@ -41,12 +47,6 @@ export function readCounts(state: Json | undefined): Counts {
     skippedValues: { ...kept.skippedValues },
     irregular: { ...kept.irregular },
   };
-}
-
-/** Calls that were dropped before the analysis could see them. */
-export function neverSeen({ dropped }: Counts): number {
-  const before: readonly LeftOut[] = ['ring-full', 'shed'];
-  return before.reduce((total, reason) => total + (dropped[reason] ?? 0), 0);
 }
 
 /** Counts one state directory's life; a restart goes on with the last committed figures. */
@@ -64,21 +64,37 @@ export class Accounting {
   }
 
   notAPrediction(): void {
+    this.#counts.settled++;
     this.#counts.notPredictions++;
   }
 
-  stored(record: DriftlineRecord): void {
+  /** A record, kept or held. */
+  recorded(record: DriftlineRecord): void {
+    this.#counts.settled++;
     this.#counts.accepted++;
-    this.#counts.stored++;
+    this.#counts[record.keptFor === null ? 'held' : 'stored']++;
     bump(this.#counts.outcomes, record.outcome);
     bump(this.#counts.servedBy, record.servedBy);
     if (record.undecoded !== null) bump(this.#counts.undecoded, record.undecoded);
     for (const violation of record.violations) bump(this.#counts.violations, violation.kind, violation.rows);
   }
 
-  dropped(reason: string, count = 1): void {
-    this.#counts.accepted += count;
-    bump(this.#counts.dropped, reason, count);
+  /** A held record that is kept after all. */
+  promoted(): void {
+    this.#counts.held--;
+    this.#counts.stored++;
+  }
+
+  /** Held records that are let go. */
+  letGo(count: number): void {
+    this.#counts.held -= count;
+    bump(this.#counts.dropped, 'sampled-out', count);
+  }
+
+  /** A prediction of which no record is made. */
+  dropped(reason: string): void {
+    this.#counts.settled++;
+    this.#drop(reason, 1);
   }
 
   /** Takes the rings' counters of what was left out, by reason; true when one has risen. */
@@ -87,7 +103,7 @@ export class Accounting {
     for (const [reason, total] of Object.entries(totals)) {
       const more = total - (this.#leftOutSeen[reason] ?? 0);
       if (more <= 0) continue;
-      this.dropped(reason, more);
+      this.#drop(reason, more);
       this.#leftOutSeen[reason] = total;
       risen = true;
     }
@@ -109,6 +125,11 @@ export class Accounting {
   snapshot(): Json {
     // Numbers and objects of numbers.
     return structuredClone(this.#counts) as unknown as Json;
+  }
+
+  #drop(reason: string, count: number): void {
+    this.#counts.accepted += count;
+    bump(this.#counts.dropped, reason, count);
   }
 }
 

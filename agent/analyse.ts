@@ -17,6 +17,7 @@ import { type Calibrate, Levels } from './calibration/levels.ts';
 import { type EndedWindow, type Epoch, Epochs, versionOf } from './epochs.ts';
 import { EventClock } from './event-clock.ts';
 import { FeedbackJoin } from './feedback.ts';
+import { isFeedbackWatched, keepingOf, keptForFeedback, needed } from './keeping.ts';
 import { placeOfCall, placeOfFeedback, type Surroundings } from './places.ts';
 import { type ReferenceFiles, References, shownFiles } from './reference.ts';
 import { SchemaBlocks } from './schema-blocks.ts';
@@ -42,6 +43,9 @@ export interface AnalysisOptions {
   /** Works levels out; by default at once, which takes seconds where the policy has a budget of false alarms. */
   readonly calibrate?: Calibrate;
 }
+
+/** Held records that are let go with one commit at most. */
+const LET_GO_AT_ONCE = 2_000;
 
 /** Where the rows stand, kept in the store. */
 interface Progress {
@@ -75,6 +79,8 @@ export class Analysis {
   #touched = false;
   /** Calls passed that are no predictions: worth a commit at the next tick, not one each. */
   #passed = false;
+  /** Whether held records are due to be looked through. */
+  #mayLetGo = false;
 
   /** Continues from what the store holds. @throws ConfigError when a file that the policy names cannot be used. */
   constructor(options: AnalysisOptions) {
@@ -85,7 +91,8 @@ export class Analysis {
     this.#references = new References(policy, options.referenceFiles, reader.state('reference'));
     const { common } = this.#references;
     this.#check = new SchemaCheck(policy, (signal) => (this.#epochs.currentEpoch?.reference ?? common).known(signal));
-    this.#join = new FeedbackJoin(reader, { prediction: policy.model.prediction, ttlMs: policy.feedback.ttlMs });
+    const { prediction } = policy.model;
+    this.#join = new FeedbackJoin(reader, { prediction, ttlMs: policy.feedback.ttlMs, sampling: policy.traffic.sampling });
     this.#accounting = new Accounting(reader.state('accounting'));
     // Written by this class under the same keys; a foreign format was set aside when the store was opened.
     const progress = reader.state('progress') as unknown as Progress | undefined;
@@ -162,11 +169,12 @@ export class Analysis {
       ...(epoch.version === decoded.version ? {} : { countedFor: epoch.version }),
       firstRow: decoded.rows > 0 ? rowsBefore : null,
       violations,
+      ...keepingOf({ ...decoded, violations }, this.#options.policy.traffic.sampling),
     };
     this.#observedRows += record.rows;
-    this.#accounting.stored(record);
+    this.#accounting.recorded(record);
     this.#batch.records.push(record);
-    this.#batch.events.push({ kind: 'inference', id: record.id, at: record.at, record });
+    if (record.keptFor !== null) this.#tellRecord(record);
 
     if (this.#references.learn(epoch.version, record)) {
       this.#batch.state.set('reference', this.#references.snapshot());
@@ -188,9 +196,11 @@ export class Analysis {
     this.#touched = true;
     const { fate, joined, record } = this.#join.join(feedback);
     if (fate === 'early') this.#batch.early.push(feedback);
+    if (record !== null) this.#promote(record);
     this.#tellFeedback(feedback, fate, joined?.error ?? null);
     if (joined === null || record === null) return fate;
     this.#batch.joined.push(joined);
+    if (!isFeedbackWatched(record, this.#options.policy.traffic.sampling)) return fate;
     const place = placeOfFeedback(feedback, this.#surroundings());
     const observe = (signal: string, value: number | null) => this.#observeFeedback(record, joined.row, signal, value, place);
     if (joined.error !== null) observe('feedback.error', Number(joined.error));
@@ -210,6 +220,7 @@ export class Analysis {
   tick(): void {
     this.#heedClock();
     const now = this.#options.now();
+    this.#mayLetGo = true;
     for (const ended of this.#isTimed ? this.#epochs.advance(now - SETTLING_MS) : []) this.#closeWindow(ended);
     if (this.#passed) this.#touched = true;
     this.#passed = false;
@@ -232,6 +243,7 @@ export class Analysis {
    */
   take(leftOut: { readonly [reason: string]: number } = {}): Batch | null {
     if (this.#accounting.leftOut(leftOut)) this.#touched = true;
+    this.#letGo();
     if (!this.#touched) return null;
     const { state, monitors, endedMonitors } = this.#batch;
     const { rows, ended } = this.#epochs.take();
@@ -344,6 +356,33 @@ export class Analysis {
     this.#batch.early = this.#batch.early.filter((waiting) => waiting.id !== early.id);
     this.#batch.settledEarly.push(early.id);
     this.feedback(early);
+  }
+
+  /** Feedback came for a record that was held. */
+  #promote(record: DriftlineRecord): void {
+    const { promoted } = this.#batch;
+    if (record.keptFor !== null || promoted.has(record.id)) return;
+    const kept = keptForFeedback(record);
+    promoted.set(record.id, kept);
+    this.#accounting.promoted();
+    this.#tellRecord(kept);
+  }
+
+  /** Held records that nothing needs any more, but those that this very batch keeps. Called last, right before the batch is committed. */
+  #letGo(): void {
+    // What a failed commit has not removed is still in the store.
+    if (!this.#mayLetGo || this.#batch.letGo.length > 0) return;
+    const { policy, reader, now } = this.#options;
+    const due = reader.letGo(needed(policy, now(), this.#epochs.neededFromRow), LET_GO_AT_ONCE);
+    const places = due.filter(({ id }) => !this.#batch.promoted.has(id)).map(({ seq }) => seq);
+    this.#batch.letGo.push(...places);
+    this.#accounting.letGo(places.length);
+    if (places.length > 0) this.#touched = true;
+    this.#mayLetGo = due.length === LET_GO_AT_ONCE && places.length > 0;
+  }
+
+  #tellRecord(record: DriftlineRecord): void {
+    this.#batch.events.push({ kind: 'inference', id: record.id, at: record.at, record });
   }
 
   #tellFeedback(feedback: Feedback, fate: FeedbackFate, error: boolean | null): void {

@@ -5,7 +5,7 @@ import { DecodeError } from '../contracts/errors.ts';
 import type { CapturedBody, Exchange, Header } from '../contracts/exchange.ts';
 import type { Column, Policy } from '../contracts/policy.ts';
 import type { Message, MessageBody, Protocol, Target } from '../contracts/protocol.ts';
-import type { DriftlineRecord } from '../contracts/record.ts';
+import type { DriftlineRecord, UnreadBody } from '../contracts/record.ts';
 import { protocolsFor } from '../proxy/catalogue.ts';
 import { decodeContent, fieldValue } from '../proxy/protocols/content.ts';
 import { statusOf } from '../proxy/protocols/grpc-status.ts';
@@ -16,8 +16,8 @@ import { timingOf } from './timing.ts';
 /** Inflated bodies larger than this many times the capture limit are left alone. */
 const INFLATE_FACTOR = 20;
 
-/** A record without its place among the rows and without violations; `analyse` adds both. */
-export type DecodedRecord = Omit<DriftlineRecord, 'firstRow' | 'violations'>;
+/** A record without its place among the rows, its violations, and whether it is kept; `analyse` adds all three. */
+export type DecodedRecord = Omit<DriftlineRecord, 'firstRow' | 'violations' | 'samplingProbability' | 'keptFor'>;
 
 /** Makes records by a policy: its protocol, its columns, its rule for the model's version. */
 export class Decoder {
@@ -85,6 +85,8 @@ export class Decoder {
       rows: inputs.rows,
       inputs: inputs.columns,
       outputs: outputs.columns,
+      ...unread('unreadRequest', exchange.request),
+      ...unread('unreadResponse', exchange.response),
     };
   }
 
@@ -112,6 +114,13 @@ export class Decoder {
     }
     return this.#policy.traffic.upstreams.find((upstream) => upstream.name === exchange.servedBy)?.version ?? null;
   }
+}
+
+function unread<Name extends string>(name: Name, { totalBytes, fingerprint }: CapturedBody): { readonly [N in Name]?: UnreadBody } {
+  if (fingerprint === undefined) return {};
+  const body: UnreadBody = { totalBytes, fingerprint: fingerprint.toString(16).padStart(8, '0') };
+  // One property of that very name.
+  return { [name]: body } as { [N in Name]: UnreadBody };
 }
 
 /** A side of the record; empty where nothing was decoded. */

@@ -75,12 +75,17 @@ export class Epochs {
     this.resolve();
     const live = [...this.#epochs.values()];
     if (live.length === 0) return;
-    const from = live.map(({ reference, fromRow, windows }) => (reference.frozen ? windows.fromRow : fromRow));
-    for (const record of reader.recordsFromRow(Math.min(...from))) {
+    for (const record of reader.recordsFromRow(this.neededFromRow)) {
       const own = this.#epochs.get(versionOf(record));
       if (own !== undefined && (record.firstRow ?? 0) >= own.fromRow) references.learn(own.version, record);
       for (const epoch of isControl(policy, record) ? live : own === undefined ? [] : [own]) epoch.windows.restore(record);
     }
+  }
+
+  /** Records from this row on rebuild the open windows and what is still learned; infinite before the first call. */
+  get neededFromRow(): number {
+    const from = [...this.#epochs.values()].map(({ reference, fromRow, windows }) => (reference.frozen ? windows.fromRow : fromRow));
+    return Math.min(...from);
   }
 
   /** The version that answers most. */

@@ -2,7 +2,9 @@
  * Joins labels and rewards, which come later, to the records they are about.
  */
 import type { Json } from '../contracts/json.ts';
+import type { Sampling } from '../contracts/policy.ts';
 import type { DriftlineRecord, Feedback, FeedbackFate } from '../contracts/record.ts';
+import { isSampled } from '../proxy/sampling.ts';
 import { sameLabel } from './signals.ts';
 import type { JoinedFeedback } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
@@ -18,11 +20,19 @@ export interface Joining {
   readonly record: DriftlineRecord | null;
 }
 
+export interface JoinOptions {
+  /** Output that a label is compared with. */
+  readonly prediction: string | null;
+  readonly ttlMs: number;
+  readonly sampling: Sampling;
+}
+
 /** What the join looks up: the store, and what is not committed yet. */
 export class FeedbackJoin {
   readonly #reader: StoreReader;
   readonly #prediction: string | null;
   readonly #ttlMs: number;
+  readonly #sampling: Sampling;
   /** Records of the open batch, by id and by the request's own id. */
   #recent = new Map<string, DriftlineRecord>();
   #recentByRequestId = new Map<string, DriftlineRecord[]>();
@@ -33,10 +43,11 @@ export class FeedbackJoin {
   #recentEarly = new Map<string, Feedback[]>();
   #earlyCount: number;
 
-  constructor(reader: StoreReader, options: { readonly prediction: string | null; readonly ttlMs: number }) {
+  constructor(reader: StoreReader, options: JoinOptions) {
     this.#reader = reader;
     this.#prediction = options.prediction;
     this.#ttlMs = options.ttlMs;
+    this.#sampling = options.sampling;
     this.#awaited = new Set(reader.earlyIds());
     this.#earlyCount = reader.count('early');
   }
@@ -69,6 +80,9 @@ export class FeedbackJoin {
   join(feedback: Feedback): Joining {
     const found = this.#find(feedback);
     if (found === 'ambiguous') return { fate: 'ambiguous', joined: null, record: null };
+    if (found === null ? this.#isLost(feedback.id) : found.keptFor === null && !this.#keepsLabelled) {
+      return { fate: 'sampled-out', joined: null, record: null };
+    }
     if (found === null) {
       if (this.#earlyCount >= MOST_EARLY) return { fate: 'early-full', joined: null, record: null };
       this.#earlyCount++;
@@ -107,6 +121,15 @@ export class FeedbackJoin {
     const gone = this.#reader.earlyBefore(now - this.#ttlMs);
     this.#earlyCount -= gone.length;
     return gone;
+  }
+
+  get #keepsLabelled(): boolean {
+    return this.#sampling.keepAlways.includes('has_feedback');
+  }
+
+  /** Whether the id is one that sampling leaves out, so that waiting would be in vain. Early feedback by a request's own id is lost likewise. */
+  #isLost(id: string): boolean {
+    return !this.#keepsLabelled && !isSampled(id, this.#sampling.rate);
   }
 
   #find(feedback: Feedback): DriftlineRecord | 'ambiguous' | null {

@@ -8,7 +8,7 @@ import type { Mode, Policy } from '../contracts/policy.ts';
 import type { DeliveryStatus } from '../exporters/delivery.ts';
 import type { Counts } from './accounting.ts';
 import type { CertificatesStatus } from './certificates.ts';
-import { neverSeen, readCounts } from './accounting.ts';
+import { readCounts } from './accounting.ts';
 import type { Rung } from '../proxy/pressure.ts';
 import type { ReferenceFileShown } from './reference.ts';
 import type { StoreReader } from './store/read.ts';
@@ -96,15 +96,13 @@ export interface LiveFacts {
 
 /** Calls that came out of the ring and were decided on, over the state's whole life. */
 export function settledCalls(reader: StoreReader): number {
-  const counts = readCounts(reader.state('accounting'));
-  return counts.accepted - neverSeen(counts) + counts.notPredictions;
+  return readCounts(reader.state('accounting')).settled;
 }
 
-/** Calls in the ring or in the batch that is not committed yet are accepted, and wait. */
+/** Calls in the ring or in the batch that is not committed yet are accepted, and wait; so do records that are held. */
 function withQueued(counts: Counts, { captured, settledAtStart }: LiveFacts): Counts & { readonly queued: number } {
-  const settled = counts.accepted - neverSeen(counts) + counts.notPredictions - settledAtStart;
-  const queued = Math.max(0, captured - settled);
-  return { ...counts, accepted: counts.accepted + queued, queued };
+  const unsettled = Math.max(0, captured - (counts.settled - settledAtStart));
+  return { ...counts, accepted: counts.accepted + unsettled, queued: unsettled + counts.held };
 }
 
 /** Puts the status together from the store and the live facts. */

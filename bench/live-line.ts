@@ -63,6 +63,8 @@ function recordOf(columns: ReadonlyMap<string, readonly Cell[]>, row: number): M
     inputs: Object.fromEntries([...columns].map(([column, cells]) => [column, [cells[row]!]])),
     outputs: {},
     violations: [],
+    samplingProbability: 1,
+    keptFor: 'sampled',
   };
 }
 

@@ -11,6 +11,8 @@ export interface CapturedBody {
   readonly bytes: Uint8Array;
   /** Bytes that travelled, kept or not. */
   readonly totalBytes: number;
+  /** By `proxy/fingerprint.ts`, of all bytes that travelled; only where not all of them are kept. */
+  readonly fingerprint?: number;
 }
 
 /** When an answer's bytes came, in milliseconds since the request's first byte. */

@@ -288,6 +288,17 @@ export interface FalseAlarms {
   readonly blockRows: number | null;
 }
 
+/** Calls that stay whatever the sampling rate says. */
+export type KeepAlways = 'schema_violation' | 'upstream_error' | 'has_feedback';
+
+/** Which calls are kept. */
+export interface Sampling {
+  /** Share of the calls in [0, 1], chosen by a hash of their ids. */
+  readonly rate: number;
+  /** Not empty: every call is analysed and watched. Empty: calls that the rate leaves out are not even copied. */
+  readonly keepAlways: readonly KeepAlways[];
+}
+
 export interface Policy {
   readonly name: string;
   /** SHA-256 of the file's bytes, hex; `default` without a file. */
@@ -314,6 +325,7 @@ export interface Policy {
     readonly tls?: TlsFiles;
     /** Bytes of each body that are copied for analysis; 0 = request bodies are not, of answers 256 KiB are. */
     readonly maxBodyBytes: number;
+    readonly sampling: Sampling;
     readonly parser: Parser;
     readonly retry: Retry;
     readonly limits: TrafficLimits;

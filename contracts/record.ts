@@ -3,6 +3,7 @@
  */
 import type { Outcome } from './exchange.ts';
 import type { Json } from './json.ts';
+import type { KeepAlways } from './policy.ts';
 
 /** A cell of a column. Non-finite numbers and integers beyond 2^53 are kept as text (`NaN`, `Infinity`, digits). */
 export type Cell = number | string | boolean | null;
@@ -36,6 +37,20 @@ export interface RecordTiming {
   readonly tokensPerSecond: number | null;
 }
 
+/** A body that was not copied to its end. */
+export interface UnreadBody {
+  /** Bytes that travelled, content encoding not removed. */
+  readonly totalBytes: number;
+  /**
+   * Eight hexadecimal digits: the CRC-32 of its first 16 KiB and of 1 KiB at each further 64 KiB. Equal bodies have the same; of two that have
+   * it and are equally long, small differences may lie between the samples. It recognises, it proves nothing.
+   */
+  readonly fingerprint: string;
+}
+
+/** Why a record stays: the sampling rate took it, or what the policy keeps always. */
+export type KeptFor = 'sampled' | KeepAlways;
+
 export interface DriftlineRecord {
   readonly id: string;
   /** The body's own id, or null. */
@@ -67,6 +82,13 @@ export interface DriftlineRecord {
   readonly inputs: Columns;
   readonly outputs: Columns;
   readonly violations: readonly Violation[];
+  /** Absent = the body was copied whole, or there was none. */
+  readonly unreadRequest?: UnreadBody;
+  readonly unreadResponse?: UnreadBody;
+  /** Share of the calls like it that are kept, in (0, 1]; 0 while it is not kept. */
+  readonly samplingProbability: number;
+  /** Null = it is held for now, neither shown in lists nor exported, and goes when no window and no feedback can need it. */
+  readonly keptFor: KeptFor | null;
 }
 
 export type FeedbackKind = 'label' | 'reward' | 'decision';
@@ -84,5 +106,18 @@ export interface Feedback {
   readonly receivedAt: number;
 }
 
-/** What became of a line of feedback. `early` waits for its record, `early-full` found too many waiting; `orphan` waited in vain. */
-export type FeedbackFate = 'joined' | 'early' | 'early-full' | 'late' | 'duplicate' | 'contradicting' | 'ambiguous' | 'orphan' | 'unusable';
+/**
+ * What became of a line of feedback. `early` waits for its record, `early-full` found too many waiting; `orphan` waited in vain;
+ * `sampled-out` is about a call that sampling left out.
+ */
+export type FeedbackFate =
+  | 'joined'
+  | 'sampled-out'
+  | 'early'
+  | 'early-full'
+  | 'late'
+  | 'duplicate'
+  | 'contradicting'
+  | 'ambiguous'
+  | 'orphan'
+  | 'unusable';

@@ -9,7 +9,7 @@ import type { Alert, Decision } from '../contracts/alert.ts';
 import type { Event, EventKind } from '../contracts/event.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { JsonObject } from '../contracts/json.ts';
-import type { DriftlineRecord } from '../contracts/record.ts';
+import type { DriftlineRecord, UnreadBody } from '../contracts/record.ts';
 import { parseTraceparent } from '../contracts/trace-context.ts';
 
 /** What every document says of its sender. */
@@ -111,8 +111,8 @@ function inference(record: DriftlineRecord): { readonly event: JsonObject; reado
       ...(record.reason === null ? {} : { reason: record.reason }),
     },
     http: {
-      request: { method: record.method, id: record.id },
-      ...(record.status === 0 ? {} : { response: { status_code: record.status } }),
+      request: { method: record.method, id: record.id, ...body(record.unreadRequest) },
+      ...(record.status === 0 ? {} : { response: { status_code: record.status, ...body(record.unreadResponse) } }),
     },
     url: { path: withoutQuery(record.path) },
     ...(trace === null ? {} : { trace: { id: trace.traceId }, span: { id: trace.spanId } }),
@@ -129,8 +129,15 @@ function inference(record: DriftlineRecord): { readonly event: JsonObject; reado
       output: record.outputs,
       output_number: soleNumber(record),
       violations: record.violations.map(({ signal, kind, rows, message }) => ({ signal, kind, rows, message })),
+      sampling: { probability: record.samplingProbability, kept_for: record.keptFor },
+      ...(record.unreadRequest === undefined ? {} : { request: { body: { fingerprint: record.unreadRequest.fingerprint } } }),
+      ...(record.unreadResponse === undefined ? {} : { response: { body: { fingerprint: record.unreadResponse.fingerprint } } }),
     },
   };
+}
+
+function body(unread: UnreadBody | undefined): JsonObject {
+  return unread === undefined ? {} : { body: { bytes: unread.totalBytes } };
 }
 
 function window(

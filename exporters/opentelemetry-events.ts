@@ -27,6 +27,12 @@ export function spanAttributes(record: DriftlineRecord): Attributes {
     'driftline.rows': record.rows,
     'driftline.undecoded': record.undecoded,
     'driftline.violations': record.violations.length,
+    'driftline.sampling.probability': record.samplingProbability,
+    'driftline.sampling.kept_for': record.keptFor,
+    'driftline.request.body.fingerprint': record.unreadRequest?.fingerprint ?? null,
+    'driftline.response.body.fingerprint': record.unreadResponse?.fingerprint ?? null,
+    'http.request.body.size': record.unreadRequest?.totalBytes ?? null,
+    'http.response.body.size': record.unreadResponse?.totalBytes ?? null,
     'http.request.method': record.method,
     'http.response.status_code': record.status === 0 ? null : record.status,
     // Without its query, which may carry secrets.

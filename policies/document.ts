@@ -1,7 +1,7 @@
 /**
  * The YAML document as plain data, after `schema.ts` has checked it and filled in its defaults. Words and units are the user's.
  */
-import type { ColumnType, Correction, Mode, Parser, Retry } from '../contracts/policy.ts';
+import type { ColumnType, Correction, KeepAlways, Mode, Parser, Retry } from '../contracts/policy.ts';
 import type { Severity } from '../contracts/alert.ts';
 import type { QualityCheck } from '../contracts/quality.ts';
 
@@ -16,7 +16,7 @@ export interface PolicyDocument {
       readonly protocol: string;
       readonly upstreams: { readonly [name: string]: UpstreamDocument };
       readonly expectedRows?: { readonly count: number; readonly per: string };
-      readonly sampling: { readonly maxBodyBytes: number | string };
+      readonly sampling: { readonly rate: number; readonly keepAlways: readonly KeepAlways[]; readonly maxBodyBytes: number | string };
       readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
       readonly parser: Parser;
       readonly retry: Retry;

@@ -3,6 +3,7 @@
  *
  * Defaults stand here and nowhere else. What the examples mention and is not built yet stands in `unsupported.ts`.
  */
+import type { KeepAlways } from '../contracts/policy.ts';
 import { actionsSchema, alertsSchema, exportersSchema, metadataSchema } from './schema-actions.ts';
 import { type Detectors, monitorsSchema, severities } from './schema-monitors.ts';
 import { slicesSchema } from './schema-quality.ts';
@@ -16,6 +17,9 @@ export const pathProtocols: ReadonlySet<string> = new Set(['raw-json', 'torchser
 
 /** Protocols a policy may name. */
 export const protocols = ['auto', 'kserve-v1', 'kserve-v2', 'tfserving', 'mlflow', 'torchserve', 'openai', 'raw-json'] as const;
+
+/** What is kept whatever the sampling rate says. */
+export const keepAlways: readonly KeepAlways[] = ['schema_violation', 'upstream_error', 'has_feedback'];
 
 /** The whole schema, with the options of these detectors. */
 export function policySchema(detectors: Detectors): JsonSchema {
@@ -173,9 +177,17 @@ function trafficSchema(): JsonSchema {
       ...dataPathSchema(),
       failOpen: choice('Monitoring never blocks a prediction.', [true], { default: true }),
       sampling: map(
-        'What is analysed.',
+        'What is kept of the calls.',
         {
-          rate: choice('Share of the calls: all.', [1], { default: 1 }),
+          rate: share(
+            'Share of the calls that are kept, stored and exported: those whose id’s hash is below it, on every replica the same ones.',
+            { default: 1 },
+          ),
+          keepAlways: list(
+            'Kept whatever the rate says: calls that breach the schema, calls that failed, were given up or that the upstream answered with 5xx, and calls that get feedback. While the list is not empty, every call is decoded, checked and watched; an empty one leaves the others out before they are copied.',
+            choice('A kind of call.', keepAlways),
+            { default: keepAlways, uniqueItems: true },
+          ),
           maxBodyBytes: size(
             'Bytes of each body that are copied for analysis; 0 = request bodies are never read, and of answers 256 KiB are.',
             { default: '256KiB' },

@@ -40,6 +40,7 @@ export function inspect(inspection: Inspection): void {
   checkTls(inspection);
   checkLimits(inspection);
   checkObserve(inspection);
+  checkSampling(inspection);
   checkColumns(inspection);
   checkReference(inspection);
   checkWindow(inspection);
@@ -122,6 +123,15 @@ function checkUpstreams(inspection: Inspection): void {
   if (servers === 0 && at(inspection.written, here) !== undefined && Object.keys(upstreams).length > 0) {
     inspection.mistake(here, 'names no model server — add `primary: {url: http://HOST:PORT}`', 'key');
   }
+}
+
+function checkSampling({ document, warning }: Inspection): void {
+  const { rate, keepAlways } = document.spec?.traffic?.sampling ?? {};
+  if (rate === 0 && keepAlways?.length === 0)
+    warning(
+      ['spec', 'traffic', 'sampling', 'rate'],
+      'no call is recorded, so nothing is watched — raise it, or name what is kept in `keepAlways`',
+    );
 }
 
 /** Timers hold about 24 days, and nobody waits so long. */

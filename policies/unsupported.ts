@@ -22,8 +22,6 @@ export const unsupported: readonly Unsupported[] = [
   { position: 'spec.privacy', instead: 'remove it, and leave columns that must not be stored out of `schema`' },
 
   { position: 'spec.traffic.split', instead: 'remove it; `primary` gets all traffic' },
-  { position: 'spec.traffic.sampling.rate', value: 0.25, instead: 'use 1' },
-  { position: 'spec.traffic.sampling.keepAlways', instead: 'remove it; at rate 1 everything is kept' },
 
   { position: 'spec.schema.file', instead: 'write the columns under `inputs` and `outputs`' },
   { position: 'spec.schema.feedback', instead: remove },

@@ -15,6 +15,7 @@ import type { AnswerFraming } from './framing.ts';
 import { MAX_HOPS } from './limits.ts';
 import { uuidV7 } from './random.ts';
 import { REASON_STATUS, REASON_TEXT, type Reason } from './reasons.ts';
+import type { CopyLimits } from './recorder.ts';
 import { leastMs, RequestBody } from './request-body.ts';
 import { Sending } from './sending.ts';
 import { nextTraceparent } from './trace-context.ts';
@@ -39,8 +40,7 @@ export class Call implements AttemptUser {
   readonly #pace = new AnswerPace();
   /** Whether the answer ends with its connection. */
   #untilClose = false;
-  /** Bytes of each body that are copied. */
-  readonly #maxBodyBytes: number;
+  readonly #copied: CopyLimits;
   /** Status sent to the client; 0 before any. */
   #status = 0;
   #servedBy = 'none';
@@ -51,9 +51,7 @@ export class Call implements AttemptUser {
 
   // The two are one instant, since the Unix epoch and on `performance.now()`, in milliseconds.
   constructor(path: DataPath, caller: Caller, out: AnswerOut, request: OutgoingRequest, startedAt: number, startedMono: number) {
-    const { maxBodyBytes, maxAnswerBytes } = path.recorder.limits;
     this.#path = path;
-    this.#maxBodyBytes = maxBodyBytes;
     this.#caller = caller;
     this.#out = out;
     this.#request = request;
@@ -61,9 +59,10 @@ export class Call implements AttemptUser {
     this.#startedMono = startedMono;
     this.#id = request.callerId ?? uuidV7(startedAt);
     this.#traceparent = nextTraceparent(request.trace);
-    this.#body = new RequestBody(caller, maxBodyBytes, startedMono);
+    this.#copied = path.recorder.limitsFor(this.#id);
+    this.#body = new RequestBody(caller, this.#copied, startedMono);
     this.#sending = new Sending(path, this, { request, id: this.#id, traceparent: this.#traceparent }, this.#body);
-    this.#answerBody = new Capture(maxAnswerBytes);
+    this.#answerBody = new Capture(this.#copied.maxAnswerBytes, this.#copied.isRecorded);
   }
 
   // ── from the client ──
@@ -282,8 +281,9 @@ export class Call implements AttemptUser {
       counters.add('fallback');
       if (reason !== null) counters.fallbackBy(reason);
     }
-    const held = this.#body.bytes;
-    recorder.record({
+    const { copy } = this.#body;
+    const { maxBodyBytes, maxAnswerBytes } = this.#copied;
+    recorder.record(this.#copied, () => ({
       id: this.#id,
       startedAt: this.#startedAt,
       latencyMs: now - this.#startedMono,
@@ -296,11 +296,13 @@ export class Call implements AttemptUser {
       traceparent: this.#traceparent,
       requestFields: this.#request.capturedFields,
       answerFields: this.#answer === null ? '' : this.#answer.capturedFields,
-      requestBytes: held.length > this.#maxBodyBytes ? held.subarray(0, this.#maxBodyBytes) : held,
-      requestTotalBytes: this.#body.totalBytes,
+      requestBytes: copy.first(maxBodyBytes),
+      requestTotalBytes: copy.totalBytes,
+      requestFingerprint: copy.fingerprintBeyond(maxBodyBytes),
       answerBytes: this.#answerBody.bytes,
       answerTotalBytes: this.#answerBody.totalBytes,
+      answerFingerprint: this.#answerBody.fingerprintBeyond(maxAnswerBytes),
       pace: this.#pace,
-    });
+    }));
   }
 }

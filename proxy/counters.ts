@@ -21,6 +21,7 @@ const NAMES = [
   'handshakesFailed',
   'shed',
   'unseen',
+  'sampledOut',
 ] as const;
 
 /** The name of a single counter. */
@@ -28,7 +29,7 @@ export type Counter = (typeof NAMES)[number];
 
 /**
  * A reading of the counters. `requests` = `answered` + `failed` + `aborted` + `unseen` + calls now running, and the ended ones
- * but `unseen` are `exchanges` + `ringFull` + `shed` (within what changes while the reading is taken).
+ * but `unseen` are `exchanges` + `ringFull` + `shed` + `sampledOut` (within what changes while the reading is taken).
  */
 export interface ProxyCounters {
   /** Client connections open now. */
@@ -61,6 +62,8 @@ export interface ProxyCounters {
   readonly shed: number;
   /** Calls whose end was not observed, since their connection was not any more. */
   readonly unseen: number;
+  /** Those that sampling left out before they were copied. */
+  readonly sampledOut: number;
   /** Failed calls by reason; zero ones included. */
   readonly failedBy: { readonly [R in Reason]: number };
   /** Calls answered by the fallback, by the reason why the primary did not. */

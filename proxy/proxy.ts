@@ -3,7 +3,7 @@
  */
 import { createServer } from 'node:net';
 import { ConfigError } from '../contracts/errors.ts';
-import type { BreakerOptions, Mode, Parser, Retry, Upstream } from '../contracts/policy.ts';
+import type { BreakerOptions, Mode, Parser, Retry, Sampling, Upstream } from '../contracts/policy.ts';
 import { Counters, type ProxyCounters, sumOf } from './counters.ts';
 import type { Pem } from './credentials.ts';
 import { cannotListen, DataWorker } from './data-worker.ts';
@@ -11,6 +11,7 @@ import { DEFAULT_BREAKER, DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { openFileLimit, withinOpenFiles } from './open-files.ts';
 import { Pressure, type Rung } from './pressure.ts';
 import { createRing, DEFAULT_RING_BYTES } from './ring.ts';
+import { EVERYTHING } from './sampling.ts';
 import { checkRoute, type TrafficOptions } from './traffic.ts';
 
 /** What can be changed while it runs. */
@@ -23,6 +24,8 @@ export interface TrafficChoice {
   readonly fallback: { readonly host: string; readonly port: number } | null;
   /** Bytes of each body that are copied for analysis. */
   readonly maxBodyBytes: number;
+  /** Everything is recorded when not given. */
+  readonly sampling?: Sampling;
   readonly limits?: Partial<Limits>;
   /** Who reads HTTP/1.1 of new connections; `driftline` when not given. */
   readonly parser?: Parser;
@@ -144,7 +147,16 @@ function checkFree({ host, port }: ProxyOptions['listen']): Promise<void> {
 }
 
 function trafficOf(choice: TrafficChoice): TrafficOptions {
-  const { upstreams, fallback, maxBodyBytes, limits, parser = 'driftline', retry = 'all', breaker = DEFAULT_BREAKER } = choice;
+  const {
+    upstreams,
+    fallback,
+    maxBodyBytes,
+    sampling = EVERYTHING,
+    limits,
+    parser = 'driftline',
+    retry = 'all',
+    breaker = DEFAULT_BREAKER,
+  } = choice;
   const { mode = 'intervene', certificate = null, credentials = {} } = choice;
   if (upstreams.length === 0) throw new ConfigError('no-upstream', 'proxy: no upstream is given; name the model server with --upstream');
   return {
@@ -152,6 +164,7 @@ function trafficOf(choice: TrafficChoice): TrafficOptions {
     upstreams,
     fallback,
     maxBodyBytes,
+    sampling,
     limits: withinOpenFiles({ ...DEFAULT_LIMITS, ...limits }, openFileLimit()),
     parser,
     retry,

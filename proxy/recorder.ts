@@ -5,15 +5,20 @@ import type { Counters } from './counters.ts';
 import type { Pressure } from './pressure.ts';
 import type { RingWriter } from './ring.ts';
 import type { CapturedCall } from './ring-record.ts';
+import { isLeftOut } from './sampling.ts';
 import type { Traffic } from './traffic.ts';
 
-/** Bytes of each body that are copied. */
+/** What is copied of a call. */
 export interface CopyLimits {
+  /** Bytes of each body. */
   readonly maxBodyBytes: number;
   readonly maxAnswerBytes: number;
+  /** Whether anything is: then bodies that are longer get a fingerprint. */
+  readonly isRecorded: boolean;
 }
 
-const NO_BODIES: CopyLimits = { maxBodyBytes: 0, maxAnswerBytes: 0 };
+const NO_BODIES: CopyLimits = { maxBodyBytes: 0, maxAnswerBytes: 0, isRecorded: true };
+const NOTHING: CopyLimits = { ...NO_BODIES, isRecorded: false };
 
 export class Recorder {
   readonly #ring: RingWriter;
@@ -28,16 +33,21 @@ export class Recorder {
     this.#traffic = traffic;
   }
 
-  /** For a call that begins now. */
-  get limits(): CopyLimits {
-    return this.#pressure.gaveUp('payloads') ? NO_BODIES : this.#traffic;
+  /** For a call of this id that begins now. */
+  limitsFor(id: string): CopyLimits {
+    const { sampling, maxBodyBytes, maxAnswerBytes } = this.#traffic;
+    if (isLeftOut(id, sampling)) return NOTHING;
+    return this.#pressure.gaveUp('payloads') ? NO_BODIES : { maxBodyBytes, maxAnswerBytes, isRecorded: true };
   }
 
-  /** Takes a call that has ended. */
-  record(call: CapturedCall): void {
-    if (this.#pressure.gaveUp('records')) {
+  /** Takes a call that has ended, with the limits it began with. */
+  record(limits: CopyLimits, call: () => CapturedCall): void {
+    if (!limits.isRecorded) {
+      this.#ring.leaveOut('sampled-out');
+      this.#counters.add('sampledOut');
+    } else if (this.#pressure.gaveUp('records')) {
       this.#ring.leaveOut('shed');
       this.#counters.add('shed');
-    } else this.#counters.add(this.#ring.write(call) ? 'exchanges' : 'ringFull');
+    } else this.#counters.add(this.#ring.write(call()) ? 'exchanges' : 'ringFull');
   }
 }

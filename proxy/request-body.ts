@@ -6,6 +6,7 @@ import type { Caller } from './caller.ts';
 import { Capture } from './capture.ts';
 import { isDisguised } from './forward.ts';
 import { type Limits, MAX_REPLAY_BYTES } from './limits.ts';
+import type { CopyLimits } from './recorder.ts';
 
 const NO_TRAILERS: readonly Header[] = [];
 
@@ -19,9 +20,9 @@ export class RequestBody {
   #pausedAt = 0;
 
   /** At least `MAX_REPLAY_BYTES` are held, whatever the analysis wants. */
-  constructor(caller: Caller, copyBytes: number, startedMono: number) {
+  constructor(caller: Caller, limits: CopyLimits, startedMono: number) {
     this.#caller = caller;
-    this.#copy = new Capture(Math.max(copyBytes, MAX_REPLAY_BYTES));
+    this.#copy = new Capture(Math.max(limits.maxBodyBytes, MAX_REPLAY_BYTES), limits.isRecorded);
     this.#rateFrom = startedMono;
   }
 
@@ -29,9 +30,8 @@ export class RequestBody {
     return this.#copy.totalBytes;
   }
 
-  /** The bytes that are held. */
-  get bytes(): Buffer {
-    return this.#copy.bytes;
+  get copy(): Capture {
+    return this.#copy;
   }
 
   /** Whether all that came is held. */

@@ -5,11 +5,12 @@
  *
  * ```
  *   0 i32 record size in bytes, multiple of 8     40 u32 × 9 lengths of the texts: id, method, path, served-by, reason,
- *   4 u16 status, u8 outcome, u8 has a reason              traceparent, request fields, answer fields, trailers
+ *   4 u16 status, u8 outcome, u8 what it has               traceparent, request fields, answer fields, trailers
  *   8 f64 started at     16 f64 latency           76 u32 × 2 kept bytes of request, answer
  *  24 f64 total bytes of request, 32 of answer    84 u32 × 2 where these lie in the record
  *  92 f32 × 3 first byte, last byte, longest gap 104 u32 reads of the answer, 108 u32 marks kept of them
- * 112 f32 ms, u32 bytes for each mark; texts, request bytes, answer bytes
+ * 112 u32 × 2 fingerprint of request, answer
+ * 120 f32 ms, u32 bytes for each mark; texts, request bytes, answer bytes
  * ```
  */
 import type { AnswerTiming, Exchange, Outcome } from '../contracts/exchange.ts';
@@ -35,18 +36,25 @@ export interface CapturedCall {
   readonly answerTrailers?: string;
   readonly requestBytes: Uint8Array;
   readonly requestTotalBytes: number;
+  /** Of all bytes where they are not all here; absent or null = they are. */
+  readonly requestFingerprint?: number | null;
   readonly answerBytes: Uint8Array;
   readonly answerTotalBytes: number;
+  readonly answerFingerprint?: number | null;
   /** Absent or without a read: no answer came from a server. */
   readonly pace?: AnswerPace;
 }
 
-const HEAD_BYTES = 112;
+const HEAD_BYTES = 120;
 const PACE_AT = 92;
+const FINGERPRINTS_AT = 112;
 const MARK_BYTES = 8;
 /** Room to move a body within: see `aligned`. */
 const SLACK_BYTES = 7;
 const LENGTHS_AT = 40;
+/** Bits of the byte that tells what there is; the answer's fingerprint has the next one. */
+const HAS_REASON = 1;
+const HAS_FINGERPRINT = 2;
 const OUTCOMES: readonly Outcome[] = ['answered', 'failed', 'aborted'];
 
 /** Bytes that the call takes in the ring. */
@@ -73,7 +81,15 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setInt32(at, size, true);
   view.setUint16(at + 4, call.status, true);
   view.setUint8(at + 6, OUTCOMES.indexOf(call.outcome));
-  view.setUint8(at + 7, call.reason === null ? 0 : 1);
+  const { requestFingerprint = null, answerFingerprint = null } = call;
+  view.setUint8(
+    at + 7,
+    (call.reason === null ? 0 : HAS_REASON) |
+      (requestFingerprint === null ? 0 : HAS_FINGERPRINT) |
+      (answerFingerprint === null ? 0 : 2 * HAS_FINGERPRINT),
+  );
+  view.setUint32(at + FINGERPRINTS_AT, requestFingerprint ?? 0, true);
+  view.setUint32(at + FINGERPRINTS_AT + 4, answerFingerprint ?? 0, true);
   view.setFloat64(at + 8, call.startedAt, true);
   view.setFloat64(at + 16, call.latencyMs, true);
   view.setFloat64(at + 24, call.requestTotalBytes, true);
@@ -147,6 +163,8 @@ export function decodeExchange(record: Buffer): Exchange {
     const start = record.readUInt32LE(84 + 4 * i);
     return record.subarray(start, start + length(9 + i));
   };
+  const fingerprint = (i: number) =>
+    (record[7]! & (HAS_FINGERPRINT << i)) === 0 ? {} : { fingerprint: record.readUInt32LE(FINGERPRINTS_AT + 4 * i) };
   return {
     id,
     startedAt: record.readDoubleLE(8),
@@ -156,13 +174,13 @@ export function decodeExchange(record: Buffer): Exchange {
     status: record.readUInt16LE(4),
     servedBy,
     outcome: OUTCOMES[record[6]!]!,
-    reason: record[7] === 0 ? null : reason,
+    reason: (record[7]! & HAS_REASON) === 0 ? null : reason,
     traceparent,
     requestHeaders,
     responseHeaders,
     ...(responseTrailers.length === 0 ? {} : { responseTrailers }),
-    request: { bytes: body(0), totalBytes: record.readDoubleLE(24) },
-    response: { bytes: body(1), totalBytes: record.readDoubleLE(32) },
+    request: { bytes: body(0), totalBytes: record.readDoubleLE(24), ...fingerprint(0) },
+    response: { bytes: body(1), totalBytes: record.readDoubleLE(32), ...fingerprint(1) },
     ...(timing === null ? {} : { timing }),
   };
 }

@@ -16,11 +16,11 @@ const HEAD = 0;
 const TAIL = 1;
 const READER_WAITS = 2;
 /** Where the exchanges are counted that were left out, by reason. */
-const LEFT_OUT = { 'ring-full': 3, shed: 4 } as const;
+const LEFT_OUT = { 'ring-full': 3, shed: 4, 'sampled-out': 5 } as const;
 /** Control words ahead of the data, one cache line each for the two sides' own. */
 const CONTROL_BYTES = 128;
 const GAP = -1;
-/** Why an exchange is not in the ring: no room, or recording was given up under pressure. */
+/** Why an exchange is not in the ring: no room, recording was given up under pressure, or sampling left it out. */
 export type LeftOut = keyof typeof LEFT_OUT;
 
 /** How often a reader looks while exchanges come, and for how long after the last one. */
@@ -114,7 +114,7 @@ export class RingReader {
   /** Exchanges that were left out since the ring was made; each count wraps after 2^32. */
   get leftOut(): { readonly [W in LeftOut]: number } {
     const count = (why: LeftOut) => Atomics.load(this.#control, LEFT_OUT[why]) >>> 0;
-    return { 'ring-full': count('ring-full'), shed: count('shed') };
+    return { 'ring-full': count('ring-full'), shed: count('shed'), 'sampled-out': count('sampled-out') };
   }
 
   /** Bytes written and not yet read. */

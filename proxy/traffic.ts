@@ -2,7 +2,7 @@
  * Where calls go: the upstreams, the fallback, and the route that a rollback turns.
  */
 import { ConfigError } from '../contracts/errors.ts';
-import type { BreakerOptions, Mode, Parser, Retry, Upstream } from '../contracts/policy.ts';
+import type { BreakerOptions, Mode, Parser, Retry, Sampling, Upstream } from '../contracts/policy.ts';
 import { Admission } from './admission.ts';
 import type { Transport } from './attempt.ts';
 import { Breaker } from './breaker.ts';
@@ -26,6 +26,7 @@ export interface TrafficOptions {
   readonly fallback: FallbackAddress | null;
   /** Bytes of each body that are copied. */
   readonly maxBodyBytes: number;
+  readonly sampling: Sampling;
   readonly limits: Limits;
   readonly parser: Parser;
   readonly retry: Retry;
@@ -81,6 +82,10 @@ export class Traffic {
 
   get maxBodyBytes(): number {
     return this.#options.maxBodyBytes;
+  }
+
+  get sampling(): Sampling {
+    return this.#options.sampling;
   }
 
   get retry(): Retry {

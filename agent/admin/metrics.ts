@@ -34,10 +34,14 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
   const shedding = gauge('driftline_shedding', '1 for what is given up at present so that calls are served', ['rung']);
   const loopDelay = gauge('driftline_event_loop_delay_seconds', 'By how much nine of ten turns of the data threads were late at most', []);
   const memory = gauge('driftline_memory_limit_ratio', 'Share of the memory limit in use; absent without a limit', []);
-  const inferences = counter('driftline_inferences_total', 'Predictions recorded, by who answered', ['model_name', 'route']);
-  const outcomes = counter('driftline_outcomes_total', 'Predictions recorded, by outcome', ['model_name', 'outcome']);
+  const inferences = counter('driftline_inferences_total', 'Predictions analysed, by who answered', ['model_name', 'route']);
+  const outcomes = counter('driftline_outcomes_total', 'Predictions analysed, by outcome', ['model_name', 'outcome']);
   const undecoded = counter('driftline_undecoded_total', 'Predictions whose bodies were not decoded, by reason', ['model_name', 'reason']);
-  const dropped = counter('driftline_dropped_total', 'Predictions not recorded, by reason', ['reason']);
+  const accepted = counter('driftline_accepted_total', 'Predictions taken in: stored + dropped + queued', []);
+  const stored = counter('driftline_stored_total', 'Predictions stored and exported', []);
+  const dropped = counter('driftline_dropped_total', 'Predictions not stored, by reason', ['reason']);
+  const queued = gauge('driftline_queued', 'Predictions analysed and held: not stored for good so far, and not dropped', []);
+  const unread = gauge('driftline_ring_calls', 'Calls, predictions or not, that are not analysed so far', []);
   const violations = counter('driftline_schema_violations_total', 'Rows that breach the schema, by kind', ['model_name', 'kind']);
   const feedback = counter('driftline_feedback_total', 'Lines of feedback, by fate', ['fate']);
   const score = gauge('driftline_drift_score', 'Newest statistic of a monitor', MONITOR_LABELS);
@@ -69,6 +73,13 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
     for (const [route, count] of Object.entries(status.accounting.servedBy)) inferences.inc({ model_name: model, route }, count);
     for (const [outcome, count] of Object.entries(status.accounting.outcomes)) outcomes.inc({ model_name: model, outcome }, count);
     for (const [reason, count] of Object.entries(status.accounting.undecoded)) undecoded.inc({ model_name: model, reason }, count);
+    const { accounting } = status;
+    const inRing = accounting.queued - accounting.held;
+    // What is in the ring may turn out to be no prediction, and a counter must not fall.
+    accepted.inc(accounting.accepted - inRing);
+    stored.inc(accounting.stored);
+    queued.set(accounting.held);
+    unread.set(inRing);
     for (const [reason, count] of Object.entries(status.accounting.dropped)) dropped.inc({ reason }, count);
     for (const [kind, count] of Object.entries(status.accounting.violations)) violations.inc({ model_name: model, kind }, count);
     for (const [fate, count] of Object.entries(status.accounting.feedback)) feedback.inc({ fate }, count);

@@ -118,13 +118,14 @@ function lists(app: FastifyInstance, deps: AdminDeps): void {
   app.get<{ Querystring: Query }>('/v1/windows', async (request, reply) => list<Finding>(request.query, reply, reader, 'windows'));
   app.get<{ Querystring: Query }>('/v1/alerts', async (request, reply) => list<Alert>(request.query, reply, reader, 'alerts'));
   app.get<{ Querystring: Query }>('/v1/decisions', async (request, reply) => list<Decision>(request.query, reply, reader, 'decisions'));
-  app.get<{ Querystring: Query & { readonly fromRow?: string } }>('/v1/records', async (request, reply) =>
+  app.get<{ Querystring: Query & { readonly fromRow?: string; readonly held?: string } }>('/v1/records', async (request, reply) =>
     page(request.query, reply, (after, limit) => {
       // A retraining pipeline begins at a row and follows `next` from there.
-      const { fromRow } = request.query;
+      const { fromRow, held = 'false' } = request.query;
       if (fromRow !== undefined && !/^\d+$/.test(fromRow)) return reply.code(400).send({ error: 'fromRow must be a whole number from 0' });
+      if (held !== 'true' && held !== 'false') return reply.code(400).send({ error: 'held must be true or false' });
       const first = fromRow === undefined ? 0 : reader.placeOfRow(Number(fromRow));
-      const { items, next } = reader.page<DriftlineRecord>('records', Math.max(after, first), limit);
+      const { items, next } = reader.page<DriftlineRecord>('records', Math.max(after, first), limit, held === 'true');
       return { items: items.map((record) => ({ ...record, feedback: reader.feedbackOf(record.id) })), next };
     }),
   );

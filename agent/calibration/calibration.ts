@@ -6,6 +6,7 @@ import type { DetectorChoice, MonitorPolicy, Policy } from '../../contracts/poli
 import type { Column } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
 import type { NullLaw } from '../../detectors/null-law.ts';
+import { watchedShare } from '../keeping.ts';
 import type { Slice } from '../slices.ts';
 import { inRows, rateOf, rowsAStep } from './window-rows.ts';
 
@@ -148,6 +149,8 @@ export function calibrationFingerprint({ policy, columns, cells, slices, sketche
   hash.update(JSON.stringify([2, falseAlarms, window, minSamples, monitors, policy.slices, traffic.expectedRows, columns]));
   // Their rows follow from the columns, but for the tables that these are of.
   hash.update(JSON.stringify(slices.map(({ slice, rows }) => [slice, [...rows].map(([signal, of]) => [signal, of.length])])));
+  const share = watchedShare(traffic.sampling);
+  if (share < 1) hash.update(JSON.stringify({ share }));
   if (sketched.length > 0) hash.update(JSON.stringify(sketched));
   for (const [signal, values] of [...cells].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(JSON.stringify([signal, values]));
   return hash.digest('hex').slice(0, 16);

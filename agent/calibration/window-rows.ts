@@ -7,12 +7,14 @@
  */
 import type { Policy, WindowPolicy } from '../../contracts/policy.ts';
 import { duration } from '../../policies/figures.ts';
+import { watchedShare } from '../keeping.ts';
 import { MOST_WINDOW_CELLS } from '../windows.ts';
 
-/** Rows that the policy expects in a millisecond, or those measured; null = neither is known. */
+/** Rows that are watched in a millisecond, as the policy expects or as measured; null = neither is known, or nothing is watched. */
 export function rateOf({ traffic }: Policy, measured: number | null): number | null {
   const expected = traffic.expectedRows ?? null;
-  return expected === null ? measured : expected.count / expected.perMs;
+  if (expected === null) return measured;
+  return (watchedShare(traffic.sampling) * expected.count) / expected.perMs || null;
 }
 
 /**

@@ -14,6 +14,7 @@ import { policySchema } from '../../policies/schema.ts';
 import { type AlarmReport, alarmJson, alarmLines, reportAlarms } from '../calibration/report.ts';
 import { watchList } from '../watch-list.ts';
 import { windowInWords } from '../calibration/window-rows.ts';
+import { samplingInWords } from '../sampling-in-words.ts';
 import { parseAddress } from './address.ts';
 
 interface CheckFlags {
@@ -114,6 +115,7 @@ function summarise(policy: Policy, known: Known): string[] {
     `  columns    ${columns(schema.inputs, 'inputs')}, ${columns(schema.outputs, 'outputs')}`,
     `  reference  ${referenceInWords(policy)}`,
     `  window     ${windowInWords(policy)}, judged from ${policy.minSamples} values; ${tests === null ? 'one test a learned column' : `${tests} test${tests === 1 ? '' : 's'} a window`}`,
+    `  kept       ${samplingInWords(policy)}`,
     ...policy.slices.map((slice) => `  slice      ${describeSlice(slice)}`),
     ...policy.monitors.map((monitor) => `  monitor    ${describeMonitor(monitor)}`),
     ...policy.actions.map((action) => `  action     ${action.name} (${action.type}${action.guard.dryRun ? ', dry run' : ''})`),

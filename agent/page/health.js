@@ -42,7 +42,8 @@ export function showHealth(list, status) {
 function tiles(status) {
   const { proxy, accounting, rows, exporters } = status;
   const { requests = 0, failed = 0 } = proxy.counters;
-  const dropped = total(accounting.dropped);
+  const { 'sampled-out': sampledOut = 0, ...lost } = accounting.dropped;
+  const dropped = total(lost);
   const undecoded = total(accounting.undecoded);
   const joined = accounting.feedback.joined ?? 0;
   const unjoined = Object.entries(accounting.feedback).filter(([fate, lines]) => fate !== 'joined' && Number(lines) > 0);
@@ -63,7 +64,7 @@ function tiles(status) {
     {
       name: 'Records',
       value: `${count(accounting.stored)} stored`,
-      note: `${count(dropped)} dropped${dropped > 0 ? ` (${parts(accounting.dropped)})` : ''}, ${undecoded > 0 ? `${count(undecoded)} not decoded (${parts(accounting.undecoded)})` : 'all decoded'}`,
+      note: `${count(dropped)} dropped${dropped > 0 ? ` (${parts(lost)})` : ''}, ${sampling(sampledOut, accounting.held)}${undecoded > 0 ? `${count(undecoded)} not decoded (${parts(accounting.undecoded)})` : 'all decoded'}`,
       isBad: dropped > 0 || undecoded > 0,
     },
     { name: 'Watched', value: `${count(rows.observed)} rows`, note: windowsNote(status), isBad: false },
@@ -105,6 +106,15 @@ function answeredBy({ proxy, accounting }) {
     note: others.length === 0 ? 'nobody else had to' : others.join(', '),
     isBad: proxy.route === 'fallback' || byFallback > 0,
   };
+}
+
+/**
+ * @param {number} sampledOut
+ * @param {number} held
+ */
+function sampling(sampledOut, held = 0) {
+  if (sampledOut === 0 && held === 0) return '';
+  return `${count(sampledOut)} left out by sampling${held > 0 ? `, ${count(held)} held` : ''}, `;
 }
 
 /** @param {any} status */

@@ -31,6 +31,10 @@ export interface MonitorRow {
 /** Everything of one commit. Collected in memory, written together, then begun anew. */
 export interface Batch {
   records: DriftlineRecord[];
+  /** Held records, of this batch or before, that are kept after all; by id. */
+  promoted: Map<string, DriftlineRecord>;
+  /** Places of held records that are let go. */
+  letGo: number[];
   joined: JoinedFeedback[];
   early: Feedback[];
   /** Early feedback that is settled: ids to remove. */
@@ -50,6 +54,8 @@ export interface Batch {
 export function emptyBatch(): Batch {
   return {
     records: [],
+    promoted: new Map(),
+    letGo: [],
     joined: [],
     early: [],
     settledEarly: [],
@@ -68,6 +74,8 @@ export function emptyBatch(): Batch {
 export class Committer {
   readonly #db: DatabaseSync;
   readonly #insertRecord: StatementSync;
+  readonly #promoteRecord: StatementSync;
+  readonly #deleteRecord: StatementSync;
   readonly #insertFeedback: StatementSync;
   readonly #insertEarly: StatementSync;
   readonly #deleteEarly: StatementSync;
@@ -82,7 +90,9 @@ export class Committer {
 
   constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#insertRecord = db.prepare('INSERT INTO records (id, request_id, at, first_row, rows, body) VALUES (?, ?, ?, ?, ?, ?)');
+    this.#insertRecord = db.prepare('INSERT INTO records (id, request_id, at, first_row, rows, body, kept) VALUES (?, ?, ?, ?, ?, ?, ?)');
+    this.#promoteRecord = db.prepare('UPDATE records SET kept = 1, body = ? WHERE id = ?');
+    this.#deleteRecord = db.prepare('DELETE FROM records WHERE seq = ?');
     this.#insertFeedback = db.prepare(
       'INSERT INTO feedback (record_id, row, data_row, kind, value, at, received_at, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     );
@@ -105,8 +115,11 @@ export class Committer {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       for (const record of batch.records) {
-        this.#insertRecord.run(record.id, record.requestId, record.at, record.firstRow, record.rows, JSON.stringify(record));
+        const kept = Number(record.keptFor !== null);
+        this.#insertRecord.run(record.id, record.requestId, record.at, record.firstRow, record.rows, JSON.stringify(record), kept);
       }
+      for (const record of batch.promoted.values()) this.#promoteRecord.run(JSON.stringify(record), record.id);
+      for (const seq of batch.letGo) this.#deleteRecord.run(seq);
       for (const id of batch.settledEarly) this.#deleteEarly.run(id);
       for (const seq of batch.orphaned) this.#deleteOrphan.run(seq);
       for (const early of batch.early) this.#insertEarly.run(early.id, early.receivedAt, JSON.stringify(early));
@@ -144,12 +157,15 @@ export class Committer {
     }
   }
 
-  /** Removes what is older than `before`, at most `limit` rows of a kind, so that no call is long. */
+  /**
+   * Removes what is older than `before`, at most `limit` rows of a kind, so that no call is long. Records that are held are let go by a batch,
+   * which counts them.
+   */
   expire(before: number, limit: number): void {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       for (const [table, column] of [
-        ['records', 'at'],
+        ['records', 'kept = 1 AND at'],
         ['feedback', 'received_at'],
         ['events', 'at'],
         ['windows', 'at'],

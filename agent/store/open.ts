@@ -18,10 +18,12 @@ const TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE records (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, request_id TEXT, at INTEGER NOT NULL,
-    first_row INTEGER, rows INTEGER NOT NULL, body TEXT NOT NULL);
+    first_row INTEGER, rows INTEGER NOT NULL, body TEXT NOT NULL, kept INTEGER NOT NULL DEFAULT 1);
   CREATE INDEX records_request_id ON records (request_id) WHERE request_id IS NOT NULL;
   CREATE INDEX records_first_row ON records (first_row) WHERE first_row IS NOT NULL;
   CREATE INDEX records_at ON records (at);
+  CREATE INDEX records_held_at ON records (at) WHERE kept = 0;
+  CREATE INDEX records_held_row ON records (coalesce(first_row + rows, 0)) WHERE kept = 0;
   CREATE TABLE feedback (seq INTEGER PRIMARY KEY, record_id TEXT NOT NULL, row INTEGER NOT NULL, data_row INTEGER, kind TEXT NOT NULL,
     value TEXT NOT NULL, at INTEGER, received_at INTEGER NOT NULL, error INTEGER);
   CREATE UNIQUE INDEX feedback_once ON feedback (record_id, row, kind);

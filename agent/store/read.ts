@@ -6,6 +6,7 @@ import type { Alert, Decision } from '../../contracts/alert.ts';
 import type { Finding } from '../../contracts/finding.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { DriftlineRecord, Feedback } from '../../contracts/record.ts';
+import type { Needed } from '../keeping.ts';
 
 /** A page of a list: `next` is what `after` takes to go on, null at the end. */
 export interface Page<T> {
@@ -67,7 +68,7 @@ export class StoreReader {
 
   /** Records whose rows reach `fromRow` or beyond, in order; what the open window and an unfrozen reference are rebuilt from. */
   *recordsFromRow(fromRow: number): Generator<DriftlineRecord> {
-    // Rows are numbered without a gap, so the last record that begins at or before the row is the first that reaches it.
+    // Records are in the order of their rows, so the last one that begins at or before the row is the first that can reach it.
     const sql = `SELECT body FROM records WHERE first_row >= coalesce((SELECT max(first_row) FROM records WHERE first_row <= ?), 0)
       AND first_row + rows > ? ORDER BY first_row`;
     for (const row of this.#prepare(sql).iterate(fromRow, fromRow)) {
@@ -75,9 +76,24 @@ export class StoreReader {
     }
   }
 
-  /** The k-th newest committed record (1 = the newest), or null. */
+  /** The k-th newest record that was committed (1 = the newest), or the last before it that was not let go; null when there is none. */
   recordBack(k: number): DriftlineRecord | null {
-    return k < 1 ? null : parse<DriftlineRecord>(this.#prepare('SELECT body FROM records ORDER BY seq DESC LIMIT 1 OFFSET ?').get(k - 1));
+    const sql = 'SELECT body FROM records WHERE seq <= (SELECT max(seq) FROM records) - ? ORDER BY seq DESC LIMIT 1';
+    return k < 1 ? null : parse<DriftlineRecord>(this.#prepare(sql).get(k - 1));
+  }
+
+  /**
+   * Held records that nothing needs any more, at most `limit`. The newest record is never among them, so that places go on without a gap at
+   * the end: `recordBack` counts by them.
+   */
+  letGo({ retainedFrom, feedbackFrom, fromRow }: Needed, limit: number): { readonly seq: number; readonly id: string }[] {
+    const held = (index: string, where: string) =>
+      `SELECT seq, id FROM records INDEXED BY ${index} WHERE kept = 0 AND ${where} AND seq < (SELECT max(seq) FROM records) LIMIT ?`;
+    const old = held('records_held_at', 'at < ? AND (at < ? OR coalesce(first_row + rows, 0) <= ?)');
+    const byTime = this.#prepare(old).all(Math.max(retainedFrom, feedbackFrom ?? retainedFrom), retainedFrom, fromRow, limit);
+    const passed = held('records_held_row', 'coalesce(first_row + rows, 0) <= ? AND at >= ?');
+    const byRow = feedbackFrom === null ? this.#prepare(passed).all(fromRow, retainedFrom, limit - byTime.length) : [];
+    return [...byTime, ...byRow].map((row) => ({ seq: Number(row.seq), id: String(row.id) }));
   }
 
   /** Row of the k-th newest committed feedback of a kind (1 = the newest), or null. */
@@ -179,8 +195,8 @@ export class StoreReader {
       .map((row) => JSON.parse(String(row.body)));
   }
 
-  count(table: 'records' | 'events' | 'feedback' | 'early'): number {
-    return Number(this.#prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0);
+  count(table: 'records' | 'events' | 'feedback' | 'early', where = 'true'): number {
+    return Number(this.#prepare(`SELECT count(*) AS n FROM ${table} WHERE ${where}`).get()?.n ?? 0);
   }
 
   /** Newest `limit` window findings of every signal, oldest first. */
@@ -190,9 +206,10 @@ export class StoreReader {
       .map((row) => JSON.parse(String(row.body)));
   }
 
-  /** A list of the admin API, in the order of writing. */
-  page<T>(table: 'records' | 'windows' | 'alerts' | 'decisions', after: number, limit: number): Page<T> {
-    const rows = this.#prepare(`SELECT seq, body FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ?`).all(after, limit + 1);
+  /** A list of the admin API, in the order of writing; records that are held only where they are asked for. */
+  page<T>(table: 'records' | 'windows' | 'alerts' | 'decisions', after: number, limit: number, held = false): Page<T> {
+    const which = table === 'records' && !held ? ' AND kept = 1' : '';
+    const rows = this.#prepare(`SELECT seq, body FROM ${table} WHERE seq > ?${which} ORDER BY seq LIMIT ?`).all(after, limit + 1);
     const items = rows.slice(0, limit).map((row) => JSON.parse(String(row.body)) as T);
     return { items, next: rows.length > limit ? String(rows[limit - 1]?.seq) : null };
   }

@@ -6,6 +6,7 @@
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import { openProxy } from '../../proxy/proxy.ts';
+import { EVERYTHING } from '../../proxy/sampling.ts';
 import { RingReader } from '../../proxy/ring.ts';
 
 if (isMainThread) {
@@ -17,7 +18,8 @@ if (isMainThread) {
     upstreams: [{ name: 'primary', host: hostname, port: Number(port), timeoutMs: 30_000, version: null }],
     fallback: null,
     active: 'primary',
-    maxBodyBytes: capture === 'off' ? 0 : 256 * 1024,
+    maxBodyBytes: 256 * 1024,
+    sampling: capture === 'off' ? { rate: 0, keepAlways: [] } : EVERYTHING,
   });
   if (capture === 'on' || capture === 'observe')
     new Worker(fileURLToPath(import.meta.url), { workerData: proxy.rings[0], name: 'analysis' });

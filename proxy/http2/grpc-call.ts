@@ -9,9 +9,10 @@ import { Capture } from '../capture.ts';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
 import { DROPPED_FROM_ANSWERS, type OutgoingRequest, SECRET } from '../forward.ts';
-import { DEADLINE_GRACE_MS, MAX_HOPS } from '../limits.ts';
+import { DEADLINE_GRACE_MS, MAX_HOPS, MAX_REPLAY_BYTES } from '../limits.ts';
 import { uuidV7 } from '../random.ts';
 import { REASON_TEXT, type Reason } from '../reasons.ts';
+import type { CopyLimits } from '../recorder.ts';
 import { nextTraceparent } from '../trace-context.ts';
 import type { Target } from '../target.ts';
 import { asLines, endAnswer, fieldsBelow, isOpen, release, respond } from './answer-fields.ts';
@@ -31,6 +32,8 @@ export class GrpcCall implements Deadline {
   /** The caller's own deadline, on `performance.now()`. */
   readonly #givenUpAt: number;
 
+  readonly #copied: CopyLimits;
+  /** At least `MAX_REPLAY_BYTES` are held, whatever the analysis wants. */
   readonly #body: Capture;
   #bodyDone: boolean;
   readonly #answer: Capture;
@@ -55,7 +58,6 @@ export class GrpcCall implements Deadline {
 
   /** `ended`: the head was all of the request. */
   constructor(path: DataPath, stream: ServerHttp2Stream, request: OutgoingRequest, ended: boolean) {
-    const { maxBodyBytes, maxAnswerBytes } = path.recorder.limits;
     this.#path = path;
     this.#stream = stream;
     this.#request = request;
@@ -64,8 +66,10 @@ export class GrpcCall implements Deadline {
     const { head } = request;
     const timeout = head.names.indexOf('grpc-timeout');
     this.#givenUpAt = this.#startedMono + timeoutMs(timeout === -1 ? null : head.fields[timeout]![1]);
-    this.#body = new Capture(maxBodyBytes);
-    this.#answer = new Capture(maxAnswerBytes);
+    this.#copied = path.recorder.limitsFor(this.#id);
+    const { maxBodyBytes, maxAnswerBytes, isRecorded } = this.#copied;
+    this.#body = new Capture(Math.max(maxBodyBytes, MAX_REPLAY_BYTES), isRecorded);
+    this.#answer = new Capture(maxAnswerBytes, isRecorded);
     this.#bodyDone = ended;
     path.deadlines.add(this);
     const { traffic } = path;
@@ -346,7 +350,8 @@ export class GrpcCall implements Deadline {
     const reason = this.#reason;
     counters.add(outcome);
     if (outcome === 'failed' && reason !== null) counters.failedBy(reason);
-    recorder.record({
+    const { maxBodyBytes, maxAnswerBytes } = this.#copied;
+    recorder.record(this.#copied, () => ({
       id: this.#id,
       startedAt: this.#startedAt,
       latencyMs: performance.now() - this.#startedMono,
@@ -360,12 +365,14 @@ export class GrpcCall implements Deadline {
       requestFields: this.#request.capturedFields,
       answerFields: this.#answerFields,
       answerTrailers: asLines(this.#trailers),
-      requestBytes: this.#body.bytes,
+      requestBytes: this.#body.first(maxBodyBytes),
       requestTotalBytes: this.#body.totalBytes,
+      requestFingerprint: this.#body.fingerprintBeyond(maxBodyBytes),
       answerBytes: this.#answer.bytes,
       answerTotalBytes: this.#answer.totalBytes,
+      answerFingerprint: this.#answer.fingerprintBeyond(maxAnswerBytes),
       pace: this.#pace,
-    });
+    }));
   }
 
   /** Nothing that either side does may end more than this call. */

@@ -9,13 +9,16 @@ import type { OutgoingRequest } from '../forward.ts';
 import { asLines } from '../http2/answer-fields.ts';
 import { uuidV7 } from '../random.ts';
 import type { Reason } from '../reasons.ts';
+import type { CopyLimits } from '../recorder.ts';
 import { nextTraceparent } from '../trace-context.ts';
 
 export class ObservedCall {
+  readonly #id: string;
   readonly #path: DataPath;
   readonly #request: OutgoingRequest;
   readonly #startedAt: number;
   readonly #startedMono: number;
+  readonly #copied: CopyLimits;
   readonly #body: Capture;
   readonly #answer: Capture;
   readonly #pace = new AnswerPace();
@@ -25,13 +28,16 @@ export class ObservedCall {
 
   /** `startedAt` in milliseconds since the Unix epoch, `startedMono` the same instant on `performance.now()`. */
   constructor(path: DataPath, request: OutgoingRequest, startedAt: number, startedMono: number) {
-    const { maxBodyBytes, maxAnswerBytes } = path.recorder.limits;
+    const id = request.callerId ?? uuidV7(startedAt);
+    const copied = path.recorder.limitsFor(id);
+    this.#id = id;
+    this.#copied = copied;
     this.#path = path;
     this.#request = request;
     this.#startedAt = startedAt;
     this.#startedMono = startedMono;
-    this.#body = new Capture(maxBodyBytes);
-    this.#answer = new Capture(maxAnswerBytes);
+    this.#body = new Capture(copied.maxBodyBytes, copied.isRecorded);
+    this.#answer = new Capture(copied.maxAnswerBytes, copied.isRecorded);
     path.counters.add('requests');
   }
 
@@ -83,10 +89,11 @@ export class ObservedCall {
 
   #end(outcome: Outcome, reason: Reason | null, trailers: readonly Header[]): void {
     const { counters, recorder, traffic } = this.#path;
-    const { callerId, trace, head, capturedFields } = this.#request;
+    const { trace, head, capturedFields } = this.#request;
     counters.add(outcome);
-    recorder.record({
-      id: callerId ?? uuidV7(this.#startedAt),
+    const { maxBodyBytes, maxAnswerBytes } = this.#copied;
+    recorder.record(this.#copied, () => ({
+      id: this.#id,
       startedAt: this.#startedAt,
       latencyMs: performance.now() - this.#startedMono,
       method: head.method,
@@ -102,9 +109,11 @@ export class ObservedCall {
       answerTrailers: asLines(trailers),
       requestBytes: this.#body.bytes,
       requestTotalBytes: this.#body.totalBytes,
+      requestFingerprint: this.#body.fingerprintBeyond(maxBodyBytes),
       answerBytes: this.#answer.bytes,
       answerTotalBytes: this.#answer.totalBytes,
+      answerFingerprint: this.#answer.fingerprintBeyond(maxAnswerBytes),
       pace: this.#pace,
-    });
+    }));
   }
 }

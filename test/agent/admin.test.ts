@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { openAdmin } from '../../agent/admin/server.ts';
 import { readStatus } from '../../agent/status.ts';
 import type { StoreReader } from '../../agent/store/read.ts';
+import type { Policy } from '../../contracts/policy.ts';
 import type { Feedback } from '../../contracts/record.ts';
 import { exchangeOf, openLine } from '../support/line.ts';
 import { policyOf } from '../support/policies.ts';
@@ -13,8 +14,8 @@ const policy = policyOf(`  model: {name: m}
   monitors: [{name: failed, features: [request.failed], detectors: {numeric: {type: adwin}}}]
 `);
 
-async function open(t: Test, token: string | null = null) {
-  const line = await openLine(policy, t.testdir());
+async function open(t: Test, token: string | null = null, kept: Policy = policy) {
+  const line = await openLine(kept, t.testdir());
   for (let i = 0; i < 5; i++) line.analysis.observe(exchangeOf(`id-${i}`, 1_000 + i, [{ x: i }, { x: i }], [0, 1]));
   line.commit();
   const received: Feedback[] = [];
@@ -99,6 +100,7 @@ t.test('lists are paged: next leads from page to page to the end', async (t) => 
   t.equal((await fetch(`${url}/v1/records?limit=0`)).status, 400);
   t.equal((await fetch(`${url}/v1/records?after=x`)).status, 400);
   t.equal((await fetch(`${url}/v1/records?fromRow=x`)).status, 400);
+  t.equal((await fetch(`${url}/v1/records?held=yes`)).status, 400);
 });
 
 t.test('a record by its id carries its feedback, an unknown one is 404', async (t) => {
@@ -199,4 +201,20 @@ t.test('a second admin on the same port is a clear mistake', async (t) => {
 t.test('what was captured and is not on record yet is queued', async (t) => {
   const { url } = await open(t);
   t.match(await (await fetch(`${url}/v1/status`)).json(), { accounting: { accepted: 7, stored: 5, dropped: {}, queued: 2 } });
+});
+
+t.test('records that sampling does not keep are shown where they are asked for, and counted as queued', async (t) => {
+  const sampling = { rate: 0, keepAlways: ['has_feedback'] } as const;
+  const { url } = await open(t, null, { ...policy, traffic: { ...policy.traffic, sampling } });
+  const records = async (query: string) => ((await (await fetch(`${url}/v1/records${query}`)).json()) as { items: object[] }).items;
+  t.same(await records(''), []);
+  t.match(await records('?held=true&limit=2'), [
+    { id: 'id-0', keptFor: null, samplingProbability: 0 },
+    { id: 'id-1', keptFor: null },
+  ]);
+  t.match(await (await fetch(`${url}/v1/records/id-3`)).json(), { id: 'id-3', keptFor: null });
+  t.match(await (await fetch(`${url}/v1/status`)).json(), { accounting: { accepted: 7, stored: 0, dropped: {}, held: 5, queued: 7 } });
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const value = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(metrics)?.[1]);
+  t.same(['driftline_accepted_total', 'driftline_stored_total', 'driftline_queued', 'driftline_ring_calls'].map(value), [5, 0, 5, 2]);
 });

@@ -268,9 +268,18 @@ t.test('a document has ECS names, our own under driftline, and no query', (t) =>
     url: { path: '/v1/predict' },
     trace: { id: /^a+22$/ },
     span: { id: /^b+22$/ },
-    driftline: { model: { name: 'credit-risk', version: '7', route: 'primary' }, output_number: 0.34 },
+    driftline: {
+      model: { name: 'credit-risk', version: '7', route: 'primary' },
+      output_number: 0.34,
+      sampling: { probability: 1, kept_for: 'upstream_error' },
+    },
   });
   t.notMatch(JSON.stringify(body), /geheim/);
+  const large = aRecord(13, AT);
+  t.match(toDocument({ kind: 'inference', id: large.id, at: AT, record: large }, 'prod', SENDER).body, {
+    http: { request: { body: { bytes: 1_000_013 } } },
+    driftline: { request: { body: { fingerprint: '0000000d' } }, sampling: { probability: 0.25, kept_for: 'sampled' } },
+  });
   t.end();
 });
 

@@ -31,6 +31,9 @@ export function aRecord(n: number, at: number): DriftlineRecord {
     inputs: { income: [1_000 + n], 'home.owner': [n % 2 === 0], region: ['west'], odd: ['NaN'] },
     outputs: { p_default: [(n % 100) / 100] },
     violations: n % 11 === 0 ? [{ signal: 'inputs.income', kind: 'range', rows: 1, message: 'expected at most 1,000' }] : [],
+    ...(n % 13 === 0 ? { unreadRequest: { totalBytes: 1_000_000 + n, fingerprint: hex.padStart(8, '0') } } : {}),
+    samplingProbability: failed ? 1 : 0.25,
+    keptFor: failed ? 'upstream_error' : 'sampled',
   };
 }
 

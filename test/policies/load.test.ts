@@ -28,7 +28,7 @@ spec:
       primary: {url: http://model:8081, timeout: 2s}
       fallback: {onnx: models/small.onnx, provider: cuda}
     failOpen: true
-    sampling: {rate: 1.0, maxBodyBytes: 64KiB}
+    sampling: {rate: 0.5, keepAlways: [upstream_error], maxBodyBytes: 64KiB}
     expectedRows: {count: 50000, per: 12h}
   falseAlarms: {atMost: 2, per: 30d, blocks: 48}
   schema:
@@ -143,6 +143,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
       ],
       fallback: { onnx: path.join(home, 'models/small.onnx'), provider: 'cuda' },
       maxBodyBytes: 65_536,
+      sampling: { rate: 0.5, keepAlways: ['upstream_error'] },
       parser: 'driftline',
       retry: 'all',
       limits,

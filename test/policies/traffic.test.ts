@@ -87,3 +87,13 @@ t.test('a limit that is none is told with its place and a remedy', (t) => {
   t.match(parse('retry: always').mistakes, [/retry is `always` and must be/]);
   t.end();
 });
+
+t.test('sampling keeps everything unless told otherwise, and takes a share and three kinds of call', (t) => {
+  t.same(parse('').traffic?.sampling, { rate: 1, keepAlways: ['schema_violation', 'upstream_error', 'has_feedback'] });
+  t.same(parse('sampling: {rate: 0.25, keepAlways: []}').traffic?.sampling, { rate: 0.25, keepAlways: [] });
+  t.same(parse('sampling: {rate: 1.5}').mistakes, ['policy.yaml:8:22 spec.traffic.sampling.rate is 1.5 and must be at most 1']);
+  t.match(parse('sampling: {keepAlways: [errors]}').mistakes, [
+    /^policy\.yaml:8:29 spec\.traffic\.sampling\.keepAlways\.0 .*schema_violation, upstream_error or has_feedback/,
+  ]);
+  t.end();
+});

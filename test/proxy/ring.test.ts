@@ -29,8 +29,10 @@ const calls = fc.record({
   answerHeaders: fields,
   requestBytes: bytes,
   requestTotalBytes: fc.integer({ min: 0, max: 2 ** 50 }),
+  requestFingerprint: fc.option(fc.nat(2 ** 32 - 1)),
   answerBytes: bytes,
   answerTotalBytes: fc.integer({ min: 0, max: 2 ** 50 }),
+  answerFingerprint: fc.option(fc.nat(2 ** 32 - 1)),
   reads: fc.array(fc.tuple(fc.float({ min: 0, max: 1e6, noNaN: true }), fc.nat()), { maxLength: PACE_MARKS + 3 }),
 });
 type Given = typeof calls extends fc.Arbitrary<infer T> ? T : never;
@@ -47,11 +49,13 @@ function read(given: Given) {
   return {
     ...{ id, startedAt, latencyMs, method, path, status, servedBy, outcome, reason, traceparent, requestHeaders },
     responseHeaders: given.answerHeaders,
-    request: { bytes: [...given.requestBytes], totalBytes: given.requestTotalBytes },
-    response: { bytes: [...given.answerBytes], totalBytes: given.answerTotalBytes },
+    request: { bytes: [...given.requestBytes], totalBytes: given.requestTotalBytes, ...fingerprint(given.requestFingerprint) },
+    response: { bytes: [...given.answerBytes], totalBytes: given.answerTotalBytes, ...fingerprint(given.answerFingerprint) },
     ...timing(given.reads),
   };
 }
+
+const fingerprint = (given: number | null) => (given === null ? {} : { fingerprint: given });
 
 /** What the record should say of the reads; nothing where there was none. */
 function timing(reads: readonly (readonly [ms: number, bytes: number])[]) {

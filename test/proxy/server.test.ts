@@ -1,4 +1,5 @@
 import t from 'tap';
+import { EVERYTHING } from '../../proxy/sampling.ts';
 import { Counters } from '../../proxy/counters.ts';
 import { DEFAULT_BREAKER, DEFAULT_LIMITS } from '../../proxy/limits.ts';
 import { Pressure } from '../../proxy/pressure.ts';
@@ -48,6 +49,7 @@ for (const { parser } of parsers) {
         fallback: null,
         active: 'model',
         maxBodyBytes: 100,
+        sampling: EVERYTHING,
         limits: DEFAULT_LIMITS,
         counters,
         ring,

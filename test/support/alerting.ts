@@ -35,6 +35,7 @@ export function policyWith(over: Partial<Policy> = {}): Policy {
       upstreams: [],
       fallback: null,
       maxBodyBytes: 65_536,
+      sampling: { rate: 1, keepAlways: [] },
       mode: 'intervene',
       parser: 'driftline',
       retry: 'all',

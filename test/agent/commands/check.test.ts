@@ -217,3 +217,34 @@ t.test('windows, references and seasons are told in words, with what the figures
   t.match(uncounted, /note {7}how many rows a window has is not known before there is traffic/);
   t.notMatch(uncounted, 'false alarms expected');
 });
+
+t.test('check says what is kept, and what a rate means for windows and power', async (t) => {
+  const kept = async (sampling: string, more = '', window = '') => {
+    const traffic = `traffic: {upstreams: {primary: {url: "http://127.0.0.1:8081"}}, sampling: {${sampling}}${more}}`;
+    const text = sound.replace(/traffic: .*/, traffic).replace('  monitors:', `${window}  monitors:`);
+    const { stdout, stderr } = await check(t, path.join(t.testdir({ 'p.yaml': text }), 'p.yaml'));
+    return { kept: /^ {2}kept {7}(.*)$/m.exec(stdout)?.[1], stderr };
+  };
+  t.equal((await kept('rate: 1')).kept, 'every call');
+  t.equal(
+    (await kept('rate: 0.25')).kept,
+    '25 % of the calls, and always breaches of the schema, upstream errors, what gets feedback; all are watched, so windows and power are those of rate 1; the others are held 7 d for feedback',
+  );
+  t.match((await kept('rate: 0.25, keepAlways: [upstream_error]')).kept, /always upstream errors; .*held until their window has ended$/);
+  t.equal(
+    (await kept('rate: 0.25, keepAlways: []')).kept,
+    '25 % of the calls, and only these are watched: a window of 500 rows takes 2,000',
+  );
+  const expected = ', expectedRows: {count: 24000, per: 1d}';
+  t.equal(
+    (await kept('rate: 0.25, keepAlways: []', expected)).kept,
+    '25 % of the calls, and only these are watched: a window of 500 rows takes 2,000, 2 h of them as expected',
+  );
+  t.equal(
+    (await kept('rate: 0.05, keepAlways: []', expected, '  window: {span: 1h}\n  minSamples: 100\n')).kept,
+    '5 % of the calls, and only these are watched: a window of 1 h has 50 rows of the 1,000 expected, fewer than the 100 of minSamples: it is never judged',
+  );
+  const nothing = await kept('rate: 0, keepAlways: []');
+  t.equal(nothing.kept, 'no call, and none is watched');
+  t.match(nothing.stderr, /spec\.traffic\.sampling\.rate no call is recorded, so nothing is watched — .*\(warning\)/);
+});

@@ -10,6 +10,7 @@ import { prepareAnswer, prepareRequest } from '../../../proxy/forward.ts';
 import { parseAnswerHead, parseRequestHead } from '../../../proxy/framing.ts';
 import { DEFAULT_LIMITS } from '../../../proxy/limits.ts';
 import { Memo } from '../../../proxy/memo.ts';
+import { EVERYTHING } from '../../../proxy/sampling.ts';
 import { Observation } from '../../../proxy/observe/tap.ts';
 import { Pressure } from '../../../proxy/pressure.ts';
 import { Recorder } from '../../../proxy/recorder.ts';
@@ -41,6 +42,7 @@ export class Onlooker {
       fallback: null,
       maxBodyBytes,
       limits: DEFAULT_LIMITS,
+      sampling: EVERYTHING,
       parser: 'driftline' as const,
       retry: 'all' as const,
       breaker: null,
