@@ -89,6 +89,8 @@ function feed(policy: Policy, lengthOf: () => number): { findings: Finding[]; st
       inputs: Object.fromEntries(columns.map(([name, cells]) => [name, cells.slice(from, from + rows)])),
       outputs: {},
       violations: [],
+      samplingProbability: 1,
+      keptFor: 'sample',
     };
     // A finding tells how many rows there were after its record: that does depend on the packing.
     for (const monitors of parts) findings.push(...monitors.record(record, { at: 0, observedRows: 0, back: () => null }));
