@@ -90,7 +90,7 @@ function feed(policy: Policy, lengthOf: () => number): { findings: Finding[]; st
       outputs: {},
       violations: [],
       samplingProbability: 1,
-      keptFor: 'sample',
+      keptFor: 'sampled',
     };
     // A finding tells how many rows there were after its record: that does depend on the packing.
     for (const monitors of parts) findings.push(...monitors.record(record, { at: 0, observedRows: 0, back: () => null }));
