@@ -8,6 +8,7 @@ import { StoredEventLog } from '../../agent/store/outbox.ts';
 import { StoreReader } from '../../agent/store/read.ts';
 import type { Event } from '../../contracts/event.ts';
 import type { Feedback } from '../../contracts/record.ts';
+import { aRecord } from '../exporters/synthetic-events.ts';
 
 const feedback: Feedback = { id: 'a', kind: 'label', value: 1, row: null, at: null, receivedAt: 5 };
 const event = (n: number): Event => ({ kind: 'feedback', id: `f${n}`, at: n, feedback, fate: 'joined', error: null });
@@ -103,4 +104,36 @@ t.test('what a process that is killed has committed is there for the next', (t) 
   const other = new DatabaseSync(path.join(folder, 'driftline.sqlite'));
   t.same(new StoreReader(other).state('progress'), { observedRows: 7 });
   t.end();
+});
+
+t.test('retention leaves held records to the batch that counts them; the newest record is never let go', async (t) => {
+  const { db } = openState(t.testdir());
+  const committer = new Committer(db);
+  const reader = new StoreReader(db);
+  const batch = emptyBatch();
+  const record = (n: number, kept: boolean) => ({ ...aRecord(n, n), keptFor: kept ? ('sampled' as const) : null });
+  for (let n = 0; n < 6; n++) batch.records.push(record(n, n % 2 === 0));
+  committer.commit(batch);
+  committer.expire(3, 100);
+  const ids = () => reader.page<{ id: string }>('records', 0, 100, true).items.map(({ id }) => id);
+  t.same(ids(), ['record-1', 'record-3', 'record-4', 'record-5']);
+  const due = (retainedFrom: number, feedbackFrom: number | null, fromRow: number) =>
+    reader.letGo({ retainedFrom, feedbackFrom, fromRow }, 10).map(({ id }) => id);
+  t.same(due(0, null, 0), [], 'all are needed by a window');
+  t.same(due(0, null, 4), ['record-1', 'record-3'], 'their window has ended, and no feedback is waited for');
+  t.same(due(0, 2, 4), ['record-1'], 'feedback may still come for the other');
+  t.same(due(0, 4, 2), ['record-1'], 'the other is in a window');
+  t.same(due(4, 0, 0), ['record-1', 'record-3'], 'nothing is held beyond retention');
+  t.same(due(100, 100, 100), ['record-1', 'record-3'], 'the newest stays');
+  t.equal(reader.recordBack(2)?.id, 'record-4');
+  const next = emptyBatch();
+  next.letGo.push(...reader.letGo({ retainedFrom: 100, feedbackFrom: null, fromRow: 0 }, 10).map(({ seq }) => seq));
+  next.records.push(record(6, true));
+  committer.commit(next);
+  t.same(ids(), ['record-4', 'record-5', 'record-6']);
+  t.same(
+    [1, 2, 3, 4].map((k) => reader.recordBack(k)?.id),
+    ['record-6', 'record-5', 'record-4', undefined],
+  );
+  db.close();
 });

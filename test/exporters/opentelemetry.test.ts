@@ -72,6 +72,7 @@ t.test('a span has the identity that its record announced to the model server', 
   const bytes = requests('traces')[0]!.body;
   t.ok(bytes.includes(Buffer.from('0123456789abcdef0123456789abcdef', 'hex').toString('latin1')));
   t.ok(bytes.includes(Buffer.from('00f067aa0ba902b7', 'hex').toString('latin1')));
+  for (const part of ['probability', 'kept_for']) t.ok(bytes.includes(`driftline.sampling.${part}`), part);
 });
 
 t.test('a trace that its caller does not sample gets no span, and still counts', async (t) => {
