@@ -267,6 +267,8 @@ t.test('without has_feedback, records are let go when their window has ended, an
   const policy = policyWith(0.1, ['schema_violation'], 20);
   const line = await replay(t, policy, 31);
   const { kept, held } = stored(line);
+  const whole = await replay(t, policyWith(1, ['schema_violation'], 20), 31);
+  t.same(judgements(line).windows, judgements(whole).windows, 'restarts find what their windows need');
   t.ok(held.length <= 20 + 8, `${held.length} held`);
   t.ok(kept.every(({ id, keptFor }) => keptFor === 'schema_violation' || (keptFor === 'sampled' && isSampled(id, 0.1))));
   const { feedback } = readCounts(line.reader.state('accounting'));
@@ -306,3 +308,24 @@ t.test(
     t.equal(kept.filter(({ keptFor }) => keptFor === 'schema_violation').length, 400);
   },
 );
+
+t.test('feedback of two kinds within one commit promotes once; promoted in the moment of being let go, a record stays', async (t) => {
+  let now = 1_000_000;
+  const line = await openLine(policyWith(0, ['has_feedback']), t.testdir(), () => now);
+  t.teardown(() => line.crash());
+  for (let i = 0; i < 12; i++) line.analysis.observe(exchangeOf(`call-${i}`, now, [{ x: i }], [0]));
+  line.commit();
+  now += TTL_MS;
+  t.equal(line.analysis.feedback(labelOf('call-3', 1, { receivedAt: now })), 'joined');
+  t.equal(line.analysis.feedback(labelOf('call-3', 0.5, { kind: 'reward', receivedAt: now })), 'joined');
+  now += 1_000;
+  line.analysis.tick();
+  line.commit();
+  const { kept, held } = stored(line);
+  t.match(kept, [{ id: 'call-3', keptFor: 'has_feedback', samplingProbability: 1 }]);
+  t.equal(line.reader.count('events', "kind = 'inference'"), 1);
+  const { accepted, stored: good, dropped, held: waiting } = readCounts(line.reader.state('accounting'));
+  // Those of the open window and the newest are still there.
+  t.same([accepted, good, waiting, dropped], [12, 1, held.length, { 'sampled-out': 12 - 1 - held.length }]);
+  t.ok(held.length > 0 && held.length < 11);
+});
