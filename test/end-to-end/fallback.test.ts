@@ -181,7 +181,9 @@ async function breaks(t: Test, running: Running, reason: string, fault: () => vo
   const reasons = Map.groupBy(expected, (record) => record?.reason ?? 'none');
   t.ok(reasons.has(reason), `the reasons on record: ${[...reasons].map(([name, calls]) => `${name} ${calls.length}`).join(', ')}`);
   t.same(
-    [...reasons.keys()].filter((name) => !['route', 'reset', 'connect-refused', 'no-answer', 'connect-timeout', 'circuit-open'].includes(name)),
+    [...reasons.keys()].filter(
+      (name) => !['route', 'reset', 'connect-refused', 'no-answer', 'connect-timeout', 'circuit-open'].includes(name),
+    ),
     [],
   );
 
