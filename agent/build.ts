@@ -29,7 +29,7 @@ import { startScorer } from './scorer.ts';
 import type { Status } from './status.ts';
 import { readStatus, settledCalls } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
-import { AT_EASE, climb } from './shedding.ts';
+import { Shedding } from './shedding.ts';
 import { returnMemory } from './return-memory.ts';
 import { StoredEventLog, StoredOutbox } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
@@ -38,8 +38,6 @@ import { VERSION } from './version.ts';
 
 const DRAIN_MS = 10_000;
 const FLUSH_MS = 5_000;
-/** How often pressure is looked at. */
-const LOOK_MS = 1_000;
 /** How often it is asked, before draining, whether there is still a model server to answer. */
 const STILL_THERE_MS = 100;
 /** Longest wait of a hasty end for what was analysed to be on disk. */
@@ -198,18 +196,12 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
       : reloadPolicy({ ...options.reload, hash: policy.hash, use: usePolicy, log, signal: stopping.signal });
 
   const share = memoryShare();
-  let ladder = AT_EASE;
-  const looks = setInterval(() => {
-    const before = ladder.rung;
-    const reading = { memory: share(), loopDelayMs: proxy.loopDelayMs() };
-    ladder = climb(ladder, reading);
-    if (ladder.rung === before) return;
-    proxy.shed(ladder.rung);
-    const memory = reading.memory === null ? 'no memory limit' : `${Math.round(100 * reading.memory)} % of the memory limit`;
-    log(`shedding: ${before} → ${ladder.rung} (${memory}, event loop ${Math.round(reading.loopDelayMs)} ms late)`);
-  }, LOOK_MS);
-  looks.unref();
-  opened.push({ close: () => clearInterval(looks) });
+  const shedding = new Shedding({
+    read: () => ({ memory: share(), loopDelayMs: proxy.loopDelayMs() }),
+    shed: (rung) => proxy.shed(rung),
+    log,
+  });
+  opened.push(shedding);
   const active = () => policy.traffic.upstreams.find(({ name }) => name === proxy.route()) ?? null;
   const probe = new UpstreamProbe(active);
   opened.push(probe);
@@ -239,9 +231,9 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
         upstreams: policy.traffic.upstreams.map((upstream) => upstream.name),
         fallback: scorer === null ? 'none' : scorer.ready ? 'ready' : 'starting',
         counters: flat(proxy.counters()),
-        shedding: ladder.rung,
-        loopDelayMs: proxy.loopDelayMs(),
-        memoryShare: share(),
+        shedding: shedding.rung,
+        loopDelayMs: shedding.reading.loopDelayMs,
+        memoryShare: shedding.reading.memory,
       },
       certificates: certificates.status(),
       exporters: deliveries.map((delivery) => delivery.status()),

@@ -16,6 +16,9 @@ const PUNCTUAL_MS = 20;
 /** Calm must last so many looks, a second apart, for each rung back. */
 const CALM_LOOKS = 10;
 
+/** How often it is looked at. */
+const LOOK_MS = 1_000;
+
 /** What is looked at. */
 export interface Reading {
   /** Share of the memory limit in use; null = there is no limit. */
@@ -46,4 +49,44 @@ export function climb({ rung, calm }: Ladder, reading: Reading): Ladder {
 function neededRung({ memory, loopDelayMs }: Reading, margin: number, lateMs: number): number {
   const byMemory = memory === null ? 0 : RUNGS.findLastIndex((rung) => rung === 'nothing' || memory >= MEMORY[rung] - margin);
   return Math.max(byMemory, loopDelayMs > lateMs ? RUNGS.indexOf('records') : 0);
+}
+
+/** Looks every second, gives up and takes up, and says so. Keeps no process alive. */
+export class Shedding {
+  readonly #read: () => Reading;
+  readonly #timer: NodeJS.Timeout;
+  #reading: Reading;
+  #ladder = AT_EASE;
+
+  /** @param options.shed hears of a rung when it is another one than before */
+  constructor(options: { read: () => Reading; shed: (rung: Rung) => void; log: (line: string) => void }) {
+    this.#read = options.read;
+    this.#reading = options.read();
+    this.#timer = setInterval(() => this.#look(options), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  get rung(): Rung {
+    return this.#ladder.rung;
+  }
+
+  /** As of the last look. */
+  get reading(): Reading {
+    return this.#reading;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look({ shed, log }: { shed: (rung: Rung) => void; log: (line: string) => void }): void {
+    const before = this.rung;
+    this.#reading = this.#read();
+    this.#ladder = climb(this.#ladder, this.#reading);
+    if (this.rung === before) return;
+    shed(this.rung);
+    const { memory, loopDelayMs } = this.#reading;
+    const used = memory === null ? 'no memory limit' : `${Math.round(100 * memory)} % of the memory limit`;
+    log(`shedding: ${before} → ${this.rung} (${used}, event loop ${Math.round(loopDelayMs)} ms late)`);
+  }
 }
