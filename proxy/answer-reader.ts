@@ -4,7 +4,7 @@
 import type { Header } from '../contracts/exchange.ts';
 import { BodyReader } from './body.ts';
 import type { OutgoingAnswer } from './forward.ts';
-import { type AnswerFraming, answerFraming, HEAD_END, hasBareLineFeed, type Refusal } from './framing.ts';
+import { type AnswerFraming, answerFraming, endOfHead, HEAD_END_BYTES, hasBareLineFeed, type Refusal } from './framing.ts';
 import { MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS } from './limits.ts';
 import type { Memo } from './memo.ts';
 
@@ -82,12 +82,12 @@ export class AnswerReader {
       this.#held = null;
     }
     while (this.#body === null) {
-      const end = input.indexOf(HEAD_END, at);
+      const end = endOfHead(input, at);
       if (end === -1) return this.#hold(input.subarray(at));
       if (end - at > MAX_HEAD_BYTES) return 'broken';
-      const answer = this.#heads.get(input.toString('latin1', at, end));
+      const answer = this.#heads.read(input, at, end);
       if ('kind' in answer) return 'broken';
-      at = end + 4;
+      at = end + HEAD_END_BYTES;
       const { head } = answer;
       if (head.status >= 200) {
         this.final = answer;

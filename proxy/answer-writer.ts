@@ -9,7 +9,7 @@ import type { OutgoingAnswer } from './forward.ts';
 import type { AnswerFraming, RequestHead } from './framing.ts';
 import { writeOwnAnswer } from './own-answer.ts';
 import { REASON_STATUS } from './reasons.ts';
-import { writeMessage } from './write.ts';
+import { type Head, NO_HEAD, writeMessage } from './write.ts';
 
 export class AnswerWriter implements AnswerOut {
   continued = false;
@@ -19,7 +19,7 @@ export class AnswerWriter implements AnswerOut {
   readonly #request: RequestHead;
   #chunked = false;
   /** The head, until it goes out together with the first bytes of the body. */
-  #head = '';
+  #head: Head = NO_HEAD;
 
   constructor(socket: Socket, request: RequestHead) {
     this.#socket = socket;
@@ -50,7 +50,7 @@ export class AnswerWriter implements AnswerOut {
     this.#chunked = framing === 'chunked';
     this.endsWithConnection = framing === 'close';
     const keep = mayKeep && this.#request.keepAlive && framing !== 'close';
-    let text = answer.text;
+    let text = '';
     // Both fields also where no body follows: in answers to HEAD and in 304 they tell of the one that a GET would bring.
     const wouldBeChunked = framing === 'none' && head.chunked && head.status !== 204 && modern;
     if (this.#chunked || wouldBeChunked) text += 'Transfer-Encoding: chunked\r\n';
@@ -59,13 +59,13 @@ export class AnswerWriter implements AnswerOut {
     if (connection !== null) text += `Connection: ${connection}\r\n`;
     // Where the primary did not serve, the caller is told why.
     const why = reason === null ? '' : `x-driftline-reason: ${reason}\r\n`;
-    this.#head = `${text}x-driftline-id: ${id}\r\nx-driftline-served-by: ${servedBy}\r\n${why}\r\n`;
+    this.#head = { bytes: answer.bytes, text: `${text}x-driftline-id: ${id}\r\nx-driftline-served-by: ${servedBy}\r\n${why}\r\n` };
     return keep;
   }
 
   write(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
     const head = this.#head;
-    this.#head = '';
+    this.#head = NO_HEAD;
     return writeMessage(this.#socket, head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
   }
 
@@ -73,7 +73,7 @@ export class AnswerWriter implements AnswerOut {
     const keep = mayKeep && this.#request.keepAlive;
     const answer = writeOwnAnswer({ status: REASON_STATUS[reason], reason, error, id, retryAfterS }, this.#connectionField(keep));
     const body = Buffer.from(answer.body, 'latin1');
-    writeMessage(this.#socket, answer.head, this.#request.method === 'HEAD' ? [] : [body], false, '');
+    writeMessage(this.#socket, { ...NO_HEAD, text: answer.head }, this.#request.method === 'HEAD' ? [] : [body], false, '');
     return { body, keep };
   }
 

@@ -7,7 +7,7 @@ import { BodyReader } from './body.ts';
 import { Call } from './call.ts';
 import type { Caller } from './caller.ts';
 import type { DataPath } from './data-path.ts';
-import { HEAD_END, hasBareLineFeed, type Refusal } from './framing.ts';
+import { endOfHead, HEAD_END_BYTES, hasBareLineFeed, type Refusal } from './framing.ts';
 import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
 import { writeOwnAnswer } from './own-answer.ts';
 
@@ -165,7 +165,7 @@ export class ClientConnection implements Caller {
       this.#startedMono = performance.now();
       this.#path.deadlines.set(this, this.#startedMono + this.#path.limits.headTimeoutMs);
     }
-    const end = input.indexOf(HEAD_END, at);
+    const end = endOfHead(input, at);
     if (end === -1 ? input.length - at > MAX_HEAD_BYTES : end - at > MAX_HEAD_BYTES) {
       return this.#refuse({ kind: 'refused', status: 431, reason: 'head-too-large', message: 'the head is larger than 64 KiB' });
     }
@@ -175,12 +175,12 @@ export class ClientConnection implements Caller {
       }
       return -1;
     }
-    const request = this.#path.requests.get(input.toString('latin1', at, end));
+    const request = this.#path.requests.read(input, at, end);
     if ('kind' in request) return this.#refuse(request);
     const { head } = request;
     const body = new BodyReader(head.framing, head.contentLength ?? 0);
     const pieces: Buffer[] = [];
-    const next = body.read(input, end + 4, pieces);
+    const next = body.read(input, end + HEAD_END_BYTES, pieces);
     this.#path.counters.add('requests');
     const answer = new AnswerWriter(this.socket, head);
     const call = new Call(this.#path, this, answer, request, this.#startedAt, this.#startedMono);

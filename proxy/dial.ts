@@ -5,6 +5,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext, connect as tlsConnect } from 'node:tls';
 import type { Endpoint, Upstream } from '../contracts/policy.ts';
 import type { Pem } from './credentials.ts';
+import { readInto } from './reading.ts';
 import type { Reason } from './reasons.ts';
 
 /** TLS toward one server. */
@@ -25,9 +26,22 @@ export function clientTls({ ca, cert, key }: Pem, serverName: string | null): Cl
   return { context: createSecureContext(key === null ? options : { ...options, key }), serverName };
 }
 
-/** `connected` is called once bytes may flow: after the handshake, where there is one. `tls` serves only where the endpoint asks for it. */
-export function dial({ host, port, secure }: Endpoint, tls: ClientTls, protocol: 'http/1.1' | 'h2', connected: () => void): Socket {
-  if (secure !== true) return connect({ host, port, noDelay: true }, connected);
+/** Who dials. */
+export interface Dialler {
+  /** Bytes may flow: after the handshake, where there is one. */
+  connected(): void;
+  /** Bytes have come, to keep. Absent = the socket is read as a stream. */
+  received?(bytes: Buffer): void;
+}
+
+/** `tls` serves only where the endpoint asks for it. */
+export function dial({ host, port, secure }: Endpoint, tls: ClientTls, protocol: 'http/1.1' | 'h2', dialler: Dialler): Socket {
+  const connected = () => dialler.connected();
+  const received = dialler.received?.bind(dialler);
+  if (secure !== true) {
+    const reading = received === undefined ? {} : { onread: readInto(received) };
+    return connect({ host, port, noDelay: true, ...reading }, connected);
+  }
   const name = tls.serverName ?? (isIP(host) === 0 ? host : null);
   const server = name === null ? {} : { servername: name };
   const socket = tlsConnect({ host, port, secureContext: tls.context, ALPNProtocols: [protocol], ...server }, () => {
@@ -36,6 +50,7 @@ export function dial({ host, port, secure }: Endpoint, tls: ClientTls, protocol:
     else connected();
   });
   socket.setNoDelay(true);
+  if (received !== undefined) socket.on('data', received);
   return socket;
 }
 

@@ -11,6 +11,8 @@ export interface OutgoingRequest {
   readonly head: RequestHead;
   /** Request line and fields, each with its CRLF; id, hop, trace and, on `needsHost`, Host are still to be added. */
   readonly text: string;
+  /** The same as latin1. */
+  readonly bytes: Buffer;
   readonly needsHost: boolean;
   /** The id that the caller chose, or null. */
   readonly callerId: string | null;
@@ -26,6 +28,8 @@ export interface OutgoingAnswer {
   readonly head: AnswerHead;
   /** Status line and fields, each with its CRLF; framing, Connection, id and server are still to be added. */
   readonly text: string;
+  /** The same as latin1. */
+  readonly bytes: Buffer;
   readonly capturedFields: string;
 }
 
@@ -64,6 +68,7 @@ export function prepareRequest(head: RequestHead): OutgoingRequest {
   return {
     head,
     text,
+    bytes: Buffer.from(text, 'latin1'),
     needsHost: head.hosts.length === 0,
     callerId: firstValid(valuesOf(head, 'x-request-id')) ?? firstValid(valuesOf(head, 'ce-id')),
     trace,
@@ -79,7 +84,7 @@ export function prepareAnswer(head: AnswerHead): OutgoingAnswer {
     const name = head.names[i]!;
     if (!DROPPED_FROM_ANSWERS.has(name) && !isNamed(head, name)) text += line(head, i);
   }
-  return { head, text, capturedFields: withoutSecrets(head) };
+  return { head, text, bytes: Buffer.from(text, 'latin1'), capturedFields: withoutSecrets(head) };
 }
 
 /**

@@ -56,8 +56,10 @@ export interface AnswerHead extends Fields {
 /** How an answer's body ends (RFC 9112 §6.3). */
 export type AnswerFraming = 'none' | 'length' | 'chunked' | 'close';
 
-/** Bytes that end a head. */
-export const HEAD_END = Buffer.from('\r\n\r\n');
+/** Bytes of the blank line that ends a head. */
+export const HEAD_END_BYTES = 4;
+const CR = 13;
+const LF = 10;
 
 /** RFC 9110 §5.6.2. */
 export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -163,6 +165,19 @@ export function hasBareLineFeed(bytes: Buffer): boolean {
     if (at === 0 || bytes[at - 1] !== 13) return true;
   }
   return false;
+}
+
+/** Where a head that begins at `from` has its `CRLF CRLF`, or -1. */
+export function endOfHead(input: Buffer, from: number): number {
+  // Looks for the last of the four bytes: any byte that is none of them rules out all places that it would lie in.
+  for (let at = from + 3; at < input.length; ) {
+    const byte = input[at];
+    if (byte === LF) {
+      if (input[at - 1] === CR && input[at - 2] === LF && input[at - 3] === CR) return at - 3;
+      at += 2;
+    } else at += byte === CR ? 1 : 4;
+  }
+  return -1;
 }
 
 /** Field lines that were checked before, as pairs. */

@@ -17,10 +17,19 @@ export function randomHex(bytes: number): string {
   return digits.slice(used - 2 * bytes, used);
 }
 
+/** The last instant that was turned into text: several calls share a millisecond. */
+let instant = Number.NaN;
+let instantText = '';
+
 /** A UUID of version 7 (RFC 9562 §5.7) for the given instant in milliseconds since the Unix epoch. */
 export function uuidV7(at: number): string {
-  const time = at.toString(16).padStart(12, '0');
+  if (at !== instant) {
+    const time = at.toString(16).padStart(12, '0');
+    instant = at;
+    instantText = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+  }
   const random = randomHex(10);
-  const variant = '89ab'[Number.parseInt(random[3]!, 16) & 3];
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+  // The variant's two bits, and two that are random: of each digit's code these are its lowest.
+  const variant = '89ab'[random.charCodeAt(3) & 3];
+  return `${instantText}${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
 }

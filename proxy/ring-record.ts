@@ -117,10 +117,8 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
     view.setFloat32(to, pace!.marks![i]!, true);
     view.setUint32(to + 4, pace!.marks![i + 1]!, true);
   }
-  to += bytes.write(call.id + call.method + call.path + call.servedBy + reason + call.traceparent, to, 'latin1');
-  to += bytes.write(call.requestFields, to, 'latin1');
-  to += bytes.write(call.answerFields, to, 'latin1');
-  to += bytes.write(trailers, to, 'latin1');
+  const names = call.id + call.method + call.path + call.servedBy + reason + call.traceparent;
+  to += bytes.write(names + call.requestFields + call.answerFields + trailers, to, 'latin1');
   const requestAt = aligned(to, call.requestBytes);
   const answerAt = aligned(requestAt + call.requestBytes.length, call.answerBytes);
   view.setUint32(at + 84, requestAt - at, true);

@@ -9,7 +9,7 @@ import { lastChunk } from './chunks.ts';
 import { connectReason, dial } from './dial.ts';
 import type { Reason } from './reasons.ts';
 import type { ConnectionPool } from './upstream.ts';
-import { writeMessage } from './write.ts';
+import { type Head, NO_HEAD, writeMessage } from './write.ts';
 
 export class UpstreamConnection implements Attempt {
   connected = false;
@@ -23,22 +23,24 @@ export class UpstreamConnection implements Attempt {
   /** Reads the present answer; set together with the user. */
   #reader: AnswerReader | null = null;
   /** The head, until it goes out together with the first bytes of the body. */
-  #head = '';
+  #head: Head = NO_HEAD;
   #chunked = false;
   /** Whether the request is sent to its end: only then may another follow. */
   #sent = false;
 
   constructor(pool: ConnectionPool) {
     this.#pool = pool;
-    this.#socket = dial(pool.target, pool.target.clientTls, 'http/1.1', () => {
-      this.connected = true;
-      this.#tell(this.#user, (user) => user.moved());
-    });
-    this.#socket.on('data', (bytes: Buffer) => {
-      const user = this.#user;
-      // Bytes that no call asked for: whatever they are, they must not become the next call's answer.
-      if (user === null) this.discard();
-      else this.#tell(user, () => this.#read(user, bytes));
+    this.#socket = dial(pool.target, pool.target.clientTls, 'http/1.1', {
+      connected: () => {
+        this.connected = true;
+        this.#tell(this.#user, (user) => user.moved());
+      },
+      received: (bytes) => {
+        const user = this.#user;
+        // Bytes that no call asked for: whatever they are, they must not become the next call's answer.
+        if (user === null) this.discard();
+        else this.#tell(user, () => this.#read(user, bytes));
+      },
     });
     this.#socket.on('drain', () => this.#tell(this.#user, (user) => user.drained()));
     this.#socket.on('end', () => this.#lose('end'));
@@ -48,14 +50,14 @@ export class UpstreamConnection implements Attempt {
 
   /** Takes it for a call. */
   begin(user: AttemptUser, { request, id, traceparent }: AttemptRequest): void {
-    const { head, text, needsHost, hop } = request;
+    const { head, bytes, needsHost, hop } = request;
     const { host, port } = this.#pool.target;
     this.#user = user;
     this.#reader = new AnswerReader(this.#pool.answers, head.method);
     this.#chunked = head.framing === 'chunked';
     this.#sent = false;
     const hostField = needsHost ? `Host: ${host}:${port}\r\n` : '';
-    this.#head = `${text}${hostField}x-driftline-id: ${id}\r\nx-driftline-hop: ${hop}\r\ntraceparent: ${traceparent}\r\n\r\n`;
+    this.#head = { bytes, text: `${hostField}x-driftline-id: ${id}\r\nx-driftline-hop: ${hop}\r\ntraceparent: ${traceparent}\r\n\r\n` };
   }
 
   get inHead(): boolean {
@@ -68,7 +70,7 @@ export class UpstreamConnection implements Attempt {
 
   send(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
     const head = this.#head;
-    this.#head = '';
+    this.#head = NO_HEAD;
     this.#sent = done;
     return writeMessage(this.#socket, head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
   }

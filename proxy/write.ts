@@ -5,34 +5,51 @@ import type { Socket } from 'node:net';
 
 /** Up to here copying into one buffer is cheaper than a vectored write. */
 const JOIN_BYTES = 32 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+/** The start of a message: bytes that were made before, then text (latin1) that is this message's own. */
+export interface Head {
+  readonly bytes: Buffer;
+  readonly text: string;
+}
+
+export const NO_HEAD: Head = { bytes: NOTHING, text: '' };
+
+/** Where small messages are put together. */
+let bench = Buffer.allocUnsafeSlow(JOIN_BYTES);
 
 /**
- * Sends `head` (latin1), then the pieces (as one chunk when `chunked`), then `end` (latin1). Any of them may be empty.
+ * Sends `head`, then the pieces (as one chunk when `chunked`), then `end` (latin1). Any of them may be empty.
  * The pieces must not be changed afterwards. Returns false when the receiver should be waited for.
  */
-export function writeMessage(socket: Socket, head: string, pieces: readonly Buffer[], chunked: boolean, end: string): boolean {
+export function writeMessage(socket: Socket, head: Head, pieces: readonly Buffer[], chunked: boolean, end: string): boolean {
   let bodyBytes = 0;
   for (const piece of pieces) bodyBytes += piece.length;
-  let before = head;
+  let before = head.text;
   let after = end;
   if (chunked && bodyBytes > 0) {
     before += `${bodyBytes.toString(16)}\r\n`;
     after = `\r\n${end}`;
   }
-  const total = before.length + bodyBytes + after.length;
+  const total = head.bytes.length + before.length + bodyBytes + after.length;
   if (total === 0) return !socket.writableNeedDrain;
   if (total === bodyBytes && pieces.length === 1) return socket.write(pieces[0]!);
   if (total <= JOIN_BYTES) {
-    const joined = Buffer.allocUnsafe(total);
-    let at = joined.write(before, 0, 'latin1');
+    bench.set(head.bytes);
+    let at = head.bytes.length;
+    if (before !== '') at += bench.write(before, at, 'latin1');
     for (const piece of pieces) {
-      piece.copy(joined, at);
+      bench.set(piece, at);
       at += piece.length;
     }
-    if (after !== '') joined.write(after, at, 'latin1');
-    return socket.write(joined);
+    if (after !== '') bench.write(after, at, 'latin1');
+    const flowing = socket.write(bench.subarray(0, total));
+    // What the system has not taken yet still lies there.
+    if (socket.writableLength > 0) bench = Buffer.allocUnsafeSlow(JOIN_BYTES);
+    return flowing;
   }
   socket.cork();
+  if (head.bytes.length > 0) socket.write(head.bytes);
   if (before !== '') socket.write(before, 'latin1');
   for (const piece of pieces) socket.write(piece);
   if (after !== '') socket.write(after, 'latin1');

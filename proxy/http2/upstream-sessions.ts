@@ -29,8 +29,10 @@ export class UpstreamSession implements Deadline {
 
   constructor(owner: UpstreamSessions, endpoint: Endpoint, tls: ClientTls) {
     this.#owner = owner;
-    this.#socket = dial(endpoint, tls, 'h2', () => {
-      this.connected = true;
+    this.#socket = dial(endpoint, tls, 'h2', {
+      connected: () => {
+        this.connected = true;
+      },
     });
     // Before `node:http2` hears of it: it resets the streams, and their calls ask why.
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#lost(this.connected ? 'reset' : connectReason(error.code)));

@@ -6,7 +6,7 @@
 import { AnswerReader } from '../answer-reader.ts';
 import { BodyReader } from '../body.ts';
 import type { DataPath } from '../data-path.ts';
-import { HEAD_END, hasBareLineFeed } from '../framing.ts';
+import { endOfHead, HEAD_END_BYTES, hasBareLineFeed } from '../framing.ts';
 import { MAX_HEAD_BYTES } from '../limits.ts';
 import type { Reason } from '../reasons.ts';
 import { ObservedCall } from './observed-call.ts';
@@ -56,14 +56,14 @@ export class Http1Tap implements Tap {
           this.#startedAt = Date.now();
           this.#startedMono = performance.now();
         }
-        const end = input.indexOf(HEAD_END, at);
+        const end = endOfHead(input, at);
         if ((end === -1 ? input.length : end) - at > MAX_HEAD_BYTES) throw new Unobservable('too-large', 'a request head is too large');
         if (end === -1) {
           this.#hold(input.subarray(at));
           return;
         }
-        this.#begin(input.toString('latin1', at, end));
-        at = end + HEAD_END.length;
+        this.#begin(input, at, end);
+        at = end + HEAD_END_BYTES;
       }
     }
   }
@@ -113,9 +113,10 @@ export class Http1Tap implements Tap {
     this.#held = Buffer.from(rest);
   }
 
-  #begin(text: string): void {
-    const request = this.#path.requests.get(text);
-    if ('kind' in request) throw new Unobservable(UPGRADES.test(text) ? 'upgrade' : 'unreadable', request.message);
+  #begin(input: Buffer, from: number, end: number): void {
+    const request = this.#path.requests.read(input, from, end);
+    if ('kind' in request)
+      throw new Unobservable(UPGRADES.test(input.toString('latin1', from, end)) ? 'upgrade' : 'unreadable', request.message);
     if (this.#waiting.length === MAX_WAITING) throw new Unobservable('too-large', 'too many requests without an answer');
     const { framing, contentLength } = request.head;
     const body = new BodyReader(framing, contentLength ?? 0);

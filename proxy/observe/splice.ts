@@ -29,9 +29,16 @@ export class Splice implements Holder, Deadline {
     this.#client = client;
     this.#path = path;
     this.#observation = new Observation(path, protocol);
-    this.#server = dial(protocol === 'h2' ? (upstream.grpc ?? upstream) : upstream, upstream.clientTls, protocol, () => {
-      this.#connected = true;
-      path.deadlines.delete(this);
+    this.#server = dial(protocol === 'h2' ? (upstream.grpc ?? upstream) : upstream, upstream.clientTls, protocol, {
+      connected: () => {
+        this.#connected = true;
+        path.deadlines.delete(this);
+      },
+      received: (bytes) => {
+        if (!client.write(bytes)) this.#server.pause();
+        this.#observation.fromServer(bytes);
+        this.#leaveWhenIdle();
+      },
     });
     path.deadlines.add(this);
     path.deadlines.set(this, performance.now() + path.limits.connectTimeoutMs);
@@ -44,11 +51,6 @@ export class Splice implements Holder, Deadline {
     client.on('data', (bytes: Buffer) => {
       if (!server.write(bytes)) client.pause();
       this.#observation.fromClient(bytes);
-    });
-    server.on('data', (bytes: Buffer) => {
-      if (!client.write(bytes)) server.pause();
-      this.#observation.fromServer(bytes);
-      this.#leaveWhenIdle();
     });
     client.on('drain', () => server.resume());
     server.on('drain', () => client.resume());

@@ -3,7 +3,7 @@
  */
 import { createRequire } from 'node:module';
 import { BodyReader } from '../../proxy/body.ts';
-import { answerFraming, HEAD_END, parseAnswerHead, parseRequestHead } from '../../proxy/framing.ts';
+import { answerFraming, endOfHead, HEAD_END_BYTES, parseAnswerHead, parseRequestHead } from '../../proxy/framing.ts';
 
 /** One message as a parser saw it. */
 export interface Seen {
@@ -87,12 +87,12 @@ export function ours(kind: 'request' | 'answer', pieces: readonly Buffer[], meth
     while (at < input.length || body?.done) {
       if (body === null) {
         while (kind === 'request' && input[at] === 13 && input[at + 1] === 10) at += 2;
-        const end = input.indexOf(HEAD_END, at);
+        const end = endOfHead(input, at);
         if (end === -1) break;
         const text = input.toString('latin1', at, end);
         const head = kind === 'request' ? parseRequestHead(text) : parseAnswerHead(text);
         if (head.kind === 'refused') return { seen, refused: true };
-        at = end + 4;
+        at = end + HEAD_END_BYTES;
         keepAlive = head.keepAlive;
         const start =
           head.kind === 'request'
