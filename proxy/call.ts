@@ -4,6 +4,7 @@
  * Until the first byte of a final answer has been passed on, a failure can still be mended; after it, only shown. Exactly one exchange
  * goes into the ring for each call, however it ends.
  */
+import { performance } from 'node:perf_hooks';
 import type { Header, Outcome } from '../contracts/exchange.ts';
 import { AnswerPace } from './answer-pace.ts';
 import type { AttemptUser } from './attempt.ts';

@@ -2,6 +2,7 @@
  * A client's connection: reads requests one after the other and gives each to a `Call`; the next one starts when its answer is out.
  */
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { AnswerWriter } from './answer-writer.ts';
 import { BodyReader } from './body.ts';
 import { Call } from './call.ts';

@@ -2,6 +2,7 @@
  * Deadlines of many connections on one timer. They move with nearly every byte and seldom come due, so moving one costs a
  * comparison; the timer looks over all of them when the earliest it knew of is due.
  */
+import { performance } from 'node:perf_hooks';
 
 /** Something that ends at an instant of `performance.now()`; Infinity = never. */
 export interface Deadline {

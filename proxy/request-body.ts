@@ -1,6 +1,7 @@
 /**
  * A request's body as it comes from the client: its copy, its end, and whether it comes fast enough.
  */
+import { performance } from 'node:perf_hooks';
 import type { Header } from '../contracts/exchange.ts';
 import type { Caller } from './caller.ts';
 import { Capture } from './capture.ts';

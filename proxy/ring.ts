@@ -5,6 +5,7 @@
  * latency. Positions are int32 that wrap around; the capacity is a power of two, so that wrapping leaves the index whole. A record
  * lies in one piece: what does not fit before the end of the memory leaves a gap and starts at its beginning.
  */
+import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import type { Exchange } from '../contracts/exchange.ts';
 import { type CapturedCall, decodeExchange, encodeCall, sizeOf } from './ring-record.ts';

@@ -1,6 +1,7 @@
 /**
  * A request on its way to a target: waits for a place, asks the breaker, opens the attempt, and once more where that is allowed.
  */
+import { performance } from 'node:perf_hooks';
 import type { Waiter } from './admission.ts';
 import type { Attempt, AttemptRequest, AttemptUser } from './attempt.ts';
 import type { DataPath } from './data-path.ts';

@@ -3,6 +3,7 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Parser } from '../contracts/policy.ts';
+import { readDirectly } from './accepted.ts';
 import { ClientConnection } from './client-connection.ts';
 import { ClientCount } from './client-count.ts';
 import type { Counters } from './counters.ts';
@@ -80,7 +81,11 @@ export class DataServer {
     };
     this.#reception = new Reception(this.#path, (socket) => this.#serveHttp1(socket));
     this.#reception.secure(options.certificate, options.mode);
-    this.#server = createServer({ noDelay: true }, (socket) => this.#safely(socket, () => this.#accept(socket)));
+    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
+      const socket = readDirectly(accepted);
+      this.#safely(socket, () => this.#accept(socket));
+      socket.resume();
+    });
   }
 
   /** Rejects with the system's error when the address cannot be had. @param reusePort whether others may listen there as well */

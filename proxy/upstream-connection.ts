@@ -2,6 +2,7 @@
  * A connection to an upstream, and the attempt that uses it at the moment: one at a time.
  */
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { Header } from '../contracts/exchange.ts';
 import { AnswerReader } from './answer-reader.ts';
 import type { Attempt, AttemptRequest, AttemptUser } from './attempt.ts';

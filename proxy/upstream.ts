@@ -1,6 +1,7 @@
 /**
  * Connections to one upstream: opened on demand, kept alive and used again, one call at a time on each.
  */
+import { performance } from 'node:perf_hooks';
 import type { Attempt, AttemptRequest, AttemptUser, Transport } from './attempt.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import type { Destination } from './dial.ts';
