@@ -30,6 +30,10 @@ export class AnswerWriter implements AnswerOut {
     return this.#socket.writableLength;
   }
 
+  get holdsBytes(): boolean {
+    return this.#socket.writableLength > 0;
+  }
+
   interim(interim: OutgoingAnswer): void {
     // RFC 9110 §15.2: not to a client that does not know them.
     if (this.#request.minorVersion === 0) return;

@@ -22,6 +22,8 @@ export interface Attempt {
    * Whether nothing has come and the connection had served a call before: then it may have been closed from the other side meanwhile.
    */
   readonly stale: boolean;
+  /** Whether bytes given to `send` may still be looked at. */
+  readonly holdsBytes: boolean;
   /** Sends body bytes, and the body's end when `done`; the head goes out with the first of them. Returns false when `drained` should be waited for. */
   send(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean;
   /** Stops reading the answer, and goes on. */
@@ -38,7 +40,8 @@ export interface AttemptUser {
   drained(): void;
   interim(answer: OutgoingAnswer): void;
   answer(answer: OutgoingAnswer, framing: AnswerFraming): void;
-  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void;
+  /** Returns whether the pieces are free: nobody looks at them any more. */
+  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean;
   failed(reason: Reason): void;
   /** One of the above has thrown. */
   fault(): void;

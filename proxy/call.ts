@@ -62,6 +62,7 @@ export class Call implements AttemptUser {
     this.#traceparent = nextTraceparent(request.trace);
     this.#copied = path.recorder.limitsFor(this.#id);
     this.#body = new RequestBody(caller, this.#copied, startedMono);
+    this.#body.copy.expect(request.head.contentLength ?? 0);
     this.#sending = new Sending(path, this, { request, id: this.#id, traceparent: this.#traceparent }, this.#body);
     this.#answerBody = new Capture(this.#copied.maxAnswerBytes, this.#copied.isRecorded);
   }
@@ -83,14 +84,16 @@ export class Call implements AttemptUser {
     }
   }
 
-  body(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
-    this.#body.take(pieces, done, trailers);
+  /** Returns whether the pieces are free: nobody looks at them any more. */
+  body(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
+    const isViewed = this.#body.take(pieces, done, trailers);
     if (this.#body.totalBytes > this.#path.limits.maxRequestBytes) this.#refuseBody('body-too-large');
     else if (this.#gathering) this.#gather();
     else {
       this.#sending.body(pieces);
       if (this.#sending.attempt?.connected === true) this.#arm();
     }
+    return !isViewed && this.#sending.attempt?.holdsBytes === false;
   }
 
   /** The request body breaks its own framing. */
@@ -145,16 +148,18 @@ export class Call implements AttemptUser {
     const servedBy = this.#sending.target!.label;
     this.#sending.answered();
     this.#answer = answer;
+    if (framing === 'length') this.#answerBody.expect(answer.head.contentLength ?? 0);
     this.#untilClose = framing === 'close';
     this.#status = answer.head.status;
     this.#servedBy = servedBy;
     this.#keep = this.#out.open(answer, framing, { id: this.#id, servedBy, reason: this.#reason }, this.#mayKeep);
   }
 
-  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
+  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
     // The connection is free again, or another call's already.
     if (done) this.#sending.attempt = null;
-    for (const piece of pieces) this.#answerBody.keep(piece);
+    let isViewed = false;
+    for (const piece of pieces) if (this.#answerBody.keep(piece)) isViewed = true;
     const flowing = this.#out.write(pieces, done, trailers);
     const now = performance.now();
     // The end of a connection brings no byte.
@@ -163,13 +168,14 @@ export class Call implements AttemptUser {
       this.#sending.end('done');
       this.#end('answered', now);
       this.#caller.callEnded(this.#keep);
-      return;
+      return false;
     }
     if (!flowing) {
       this.#clientBlocked = true;
       this.#sending.attempt?.pause();
     }
     this.#arm(now);
+    return !isViewed && !this.#out.holdsBytes;
   }
 
   failed(reason: Reason): void {
@@ -305,5 +311,8 @@ export class Call implements AttemptUser {
       answerFingerprint: this.#answerBody.fingerprintBeyond(maxAnswerBytes),
       pace: this.#pace,
     }));
+    if (outcome !== 'answered') return;
+    this.#body.free();
+    this.#answerBody.free();
   }
 }

@@ -41,6 +41,8 @@ export interface AnswerOut {
   readonly continued: boolean;
   /** Bytes written that the client has not taken yet, as far as this process knows. */
   readonly unsentBytes: number;
+  /** Whether bytes given to `write` may still be looked at. */
+  readonly holdsBytes: boolean;
   interim(answer: OutgoingAnswer): void;
   /** Tells a client that asked to go on with its body, in place of an upstream that cannot. */
   continueBody(): void;

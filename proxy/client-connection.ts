@@ -11,6 +11,7 @@ import type { DataPath } from './data-path.ts';
 import { endOfHead, HEAD_END_BYTES, hasBareLineFeed, type Refusal } from './framing.ts';
 import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
 import { writeOwnAnswer } from './own-answer.ts';
+import { releaseRead } from './reading.ts';
 
 /** `closing`: all is said; what still comes is thrown away until the other side closes too. */
 type Phase = 'idle' | 'head' | 'body' | 'answer' | 'closing';
@@ -24,6 +25,8 @@ export class ClientConnection implements Caller {
   /** Bytes that came and were not read yet. */
   #held: Buffer | null = null;
   #consuming = false;
+  /** Whether nobody looks at the bytes any more that have come just now. */
+  #isFree = false;
   #call: Call | null = null;
   #answer: AnswerWriter | null = null;
   #body: BodyReader | null = null;
@@ -38,7 +41,9 @@ export class ClientConnection implements Caller {
     path.deadlines.set(this, performance.now() + path.limits.headTimeoutMs);
     socket.on('data', (bytes: Buffer) => {
       if (this.#phase === 'closing') return;
+      this.#isFree = false;
       this.#consume(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
+      if (this.#isFree) releaseRead();
     });
     socket.on('drain', () =>
       this.#safely(() => {
@@ -203,7 +208,8 @@ export class ClientConnection implements Caller {
     if (body.failure !== null) call.bodyBroken(body.failure);
     else {
       if (body.done) this.#phase = 'answer';
-      call.body(pieces, body.done, body.trailers);
+      // Bytes of a body alone: what is not body may be held back.
+      this.#isFree = call.body(pieces, body.done, body.trailers) && from === 0 && at === input.length;
     }
     return at;
   }

@@ -15,6 +15,7 @@ export class NodeCaller implements Caller, AnswerOut {
   deadlineAt = Number.POSITIVE_INFINITY;
   bodyPaused = false;
   continued = false;
+  readonly holdsBytes = true;
   readonly #path: DataPath;
   readonly #request: OutgoingRequest;
   readonly #incoming: IncomingMessage;

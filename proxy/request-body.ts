@@ -19,6 +19,7 @@ export class RequestBody {
   /** From here on the least rate counts, on `performance.now()`; moves by the time in which we did not read. */
   #rateFrom: number;
   #pausedAt = 0;
+  #isReplayed = false;
 
   /** At least `MAX_REPLAY_BYTES` are held, whatever the analysis wants. */
   constructor(caller: Caller, limits: CopyLimits, startedMono: number) {
@@ -42,17 +43,26 @@ export class RequestBody {
 
   /** All that came, to be sent again; for a whole body only. */
   get replay(): readonly Buffer[] {
+    this.#isReplayed = true;
     return this.#copy.totalBytes === 0 ? [] : [this.#copy.bytes];
+  }
+
+  /** The call is answered and recorded. What was sent again may be on its way still. */
+  free(): void {
+    if (!this.#isReplayed) this.#copy.free();
   }
 
   get paused(): boolean {
     return this.#caller.bodyPaused;
   }
 
-  take(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
-    for (const piece of pieces) this.#copy.keep(piece);
+  /** Returns whether a piece is still looked at. */
+  take(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
+    let isViewed = false;
+    for (const piece of pieces) if (this.#copy.keep(piece)) isViewed = true;
     this.done = done;
     if (done && trailers.length > 0) this.trailers = trailers.filter(([name]) => !isDisguised(name));
+    return isViewed;
   }
 
   /** Reads no more until the upstream takes more. */

@@ -93,6 +93,7 @@ interface Tools {
 class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   connected = false;
   readonly inHead = false;
+  readonly holdsBytes = true;
   readonly #dispatcher: Dispatcher;
   readonly #tools: Tools;
   readonly #request: AttemptRequest;

@@ -2,12 +2,12 @@
  * A connection to an upstream, and the attempt that uses it at the moment: one at a time.
  */
 import type { Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import type { Header } from '../contracts/exchange.ts';
 import { AnswerReader } from './answer-reader.ts';
 import type { Attempt, AttemptRequest, AttemptUser } from './attempt.ts';
 import { lastChunk } from './chunks.ts';
 import { connectReason, dial } from './dial.ts';
+import { releaseRead } from './reading.ts';
 import type { Reason } from './reasons.ts';
 import type { ConnectionPool } from './upstream.ts';
 import { type Head, NO_HEAD, writeMessage } from './write.ts';
@@ -40,7 +40,10 @@ export class UpstreamConnection implements Attempt {
         const user = this.#user;
         // Bytes that no call asked for: whatever they are, they must not become the next call's answer.
         if (user === null) this.discard();
-        else this.#tell(user, () => this.#read(user, bytes));
+        else
+          this.#tell(user, () => {
+            if (this.#read(user, bytes)) releaseRead();
+          });
       },
     });
     this.#socket.on('drain', () => this.#tell(this.#user, (user) => user.drained()));
@@ -59,6 +62,10 @@ export class UpstreamConnection implements Attempt {
     this.#sent = false;
     const hostField = needsHost ? `Host: ${host}:${port}\r\n` : '';
     this.#head = { bytes, text: `${hostField}x-driftline-id: ${id}\r\nx-driftline-hop: ${hop}\r\ntraceparent: ${traceparent}\r\n\r\n` };
+  }
+
+  get holdsBytes(): boolean {
+    return this.#socket.writableLength > 0;
   }
 
   get inHead(): boolean {
@@ -90,7 +97,8 @@ export class UpstreamConnection implements Attempt {
     this.#socket.destroy();
   }
 
-  #read(user: AttemptUser, bytes: Buffer): void {
+  /** Returns whether the bytes are free again. */
+  #read(user: AttemptUser, bytes: Buffer): boolean {
     // A reader comes with every user.
     const reader = this.#reader!;
     const hadFinal = reader.final !== null;
@@ -100,15 +108,15 @@ export class UpstreamConnection implements Attempt {
     if (progress === 'broken') {
       this.discard();
       user.failed('bad-answer');
-      return;
+      return false;
     }
     if (reader.final === null) {
       user.moved();
-      return;
+      return false;
     }
     if (!hadFinal) user.answer(reader.final, reader.framing);
     if (progress === 'done') this.#release(reader);
-    user.part(pieces, progress === 'done', reader.trailers);
+    return user.part(pieces, progress === 'done', reader.trailers);
   }
 
   /** Back to the pool, if another call may follow. */

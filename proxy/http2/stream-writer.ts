@@ -12,6 +12,7 @@ import { asObject, endAnswer, fieldsBelow, isOpen, release, respond } from './an
 
 export class StreamWriter implements AnswerOut {
   continued = false;
+  readonly holdsBytes = true;
   readonly #stream: ServerHttp2Stream;
   readonly #request: RequestHead;
   /** The head, until it goes out with the first bytes of the body. */
