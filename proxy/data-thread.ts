@@ -9,6 +9,9 @@ import { RingWriter } from './ring.ts';
 import { type Address, DataServer } from './server.ts';
 import type { TrafficOptions } from './traffic.ts';
 
+/** Small buffers share slabs of this size: Node's 8 KiB are used up by two calls. */
+const POOL_BYTES = 64 * 1024;
+
 /** What the thread starts with. */
 export interface ThreadData {
   readonly listen: Address;
@@ -38,6 +41,7 @@ export type Reply =
   | { readonly kind: 'fault'; readonly text: string };
 
 if (parentPort !== null) {
+  Buffer.poolSize = POOL_BYTES;
   const port = parentPort;
   const reply = (message: Reply) => port.postMessage(message);
   // `openProxy` starts this thread with exactly that.
