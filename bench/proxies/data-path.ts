@@ -4,7 +4,7 @@
  * bytes only passed on.
  */
 import { fileURLToPath } from 'node:url';
-import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { openProxy } from '../../proxy/proxy.ts';
 import { EVERYTHING } from '../../proxy/sampling.ts';
 import { RingReader } from '../../proxy/ring.ts';
@@ -25,6 +25,8 @@ if (isMainThread) {
     new Worker(fileURLToPath(import.meta.url), { workerData: proxy.rings[0], name: 'analysis' });
   process.stdout.write(`ready on http://127.0.0.1:${proxy.address.port}\n`);
 } else {
+  // Waiting for the ring alone does not keep a thread.
+  parentPort?.on('message', () => {});
   const reader = new RingReader(workerData as SharedArrayBuffer);
   for (;;) {
     while (reader.read() !== null);
