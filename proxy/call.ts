@@ -5,31 +5,25 @@
  * goes into the ring for each call, however it ends.
  */
 import { performance } from 'node:perf_hooks';
-import type { Header, Outcome } from '../contracts/exchange.ts';
-import { AnswerPace } from './answer-pace.ts';
+import type { Header } from '../contracts/exchange.ts';
 import type { AttemptUser } from './attempt.ts';
 import type { AnswerOut, Caller } from './caller.ts';
-import { Capture } from './capture.ts';
+import { CallRecord } from './call-record.ts';
 import type { DataPath } from './data-path.ts';
 import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
 import type { AnswerFraming } from './framing.ts';
-import { MAX_HOPS } from './limits.ts';
-import { uuidV7 } from './random.ts';
+import { MAX_HOPS, MAX_REPLAY_BYTES } from './limits.ts';
 import { REASON_STATUS, REASON_TEXT, type Reason } from './reasons.ts';
-import type { CopyLimits } from './recorder.ts';
 import { leastMs, RequestBody } from './request-body.ts';
 import { Sending } from './sending.ts';
 import { nextTraceparent } from './trace-context.ts';
 
 export class Call implements AttemptUser {
-  readonly #id: string;
   readonly #path: DataPath;
   readonly #caller: Caller;
   readonly #out: AnswerOut;
   readonly #request: OutgoingRequest;
-  readonly #traceparent: string;
-  readonly #startedAt: number;
-  readonly #startedMono: number;
+  readonly #record: CallRecord;
   readonly #body: RequestBody;
   readonly #sending: Sending;
   /** The upstream has failed and the body is collected for the fallback. */
@@ -37,18 +31,10 @@ export class Call implements AttemptUser {
 
   /** The final answer once it has begun; null before, and when Driftline answers itself. */
   #answer: OutgoingAnswer | null = null;
-  readonly #answerBody: Capture;
-  readonly #pace = new AnswerPace();
   /** Whether the answer ends with its connection. */
   #untilClose = false;
-  readonly #copied: CopyLimits;
-  /** Status sent to the client; 0 before any. */
-  #status = 0;
-  #servedBy = 'none';
   #keep = false;
   #clientBlocked = false;
-  #reason: Reason | null = null;
-  #ended = false;
 
   // The two are one instant, since the Unix epoch and on `performance.now()`, in milliseconds.
   constructor(path: DataPath, caller: Caller, out: AnswerOut, request: OutgoingRequest, startedAt: number, startedMono: number) {
@@ -56,15 +42,11 @@ export class Call implements AttemptUser {
     this.#caller = caller;
     this.#out = out;
     this.#request = request;
-    this.#startedAt = startedAt;
-    this.#startedMono = startedMono;
-    this.#id = request.callerId ?? uuidV7(startedAt);
-    this.#traceparent = nextTraceparent(request.trace);
-    this.#copied = path.recorder.limitsFor(this.#id);
-    this.#body = new RequestBody(caller, this.#copied, startedMono);
-    this.#body.copy.expect(request.head.contentLength ?? 0);
-    this.#sending = new Sending(path, this, { request, id: this.#id, traceparent: this.#traceparent }, this.#body);
-    this.#answerBody = new Capture(this.#copied.maxAnswerBytes, this.#copied.isRecorded);
+    const record = new CallRecord(path, request, startedAt, startedMono, nextTraceparent(request.trace), MAX_REPLAY_BYTES);
+    this.#record = record;
+    record.request.expect(request.head.contentLength ?? 0);
+    this.#body = new RequestBody(caller, record.request, startedMono);
+    this.#sending = new Sending(path, this, { request, id: record.id, traceparent: record.traceparent }, this.#body);
   }
 
   // ── from the client ──
@@ -78,7 +60,7 @@ export class Call implements AttemptUser {
     else if ((head.contentLength ?? this.#body.totalBytes) > limits.maxRequestBytes) this.#answerMyself('body-too-large');
     else {
       const target = traffic.choose(head.method);
-      if (target !== traffic.primary) this.#reason = 'route';
+      if (target !== traffic.primary) this.#record.reason = 'route';
       this.#sending.to(target, pieces);
       if (this.#sending.waiting) this.#arm();
     }
@@ -112,7 +94,7 @@ export class Call implements AttemptUser {
   /** The client has left. */
   abort(): void {
     this.#sending.end('abandoned');
-    this.#end('aborted');
+    this.#record.end('aborted');
   }
 
   /** What was waited for has not come in time. */
@@ -148,25 +130,28 @@ export class Call implements AttemptUser {
     const servedBy = this.#sending.target!.label;
     this.#sending.answered();
     this.#answer = answer;
-    if (framing === 'length') this.#answerBody.expect(answer.head.contentLength ?? 0);
+    this.#record.answerFields = answer.capturedFields;
+    if (framing === 'length') this.#record.answer.expect(answer.head.contentLength ?? 0);
     this.#untilClose = framing === 'close';
-    this.#status = answer.head.status;
-    this.#servedBy = servedBy;
-    this.#keep = this.#out.open(answer, framing, { id: this.#id, servedBy, reason: this.#reason }, this.#mayKeep);
+    this.#record.status = answer.head.status;
+    this.#record.servedBy = servedBy;
+    this.#keep = this.#out.open(answer, framing, { id: this.#record.id, servedBy, reason: this.#record.reason }, this.#mayKeep);
   }
 
   part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
     // The connection is free again, or another call's already.
     if (done) this.#sending.attempt = null;
     let isViewed = false;
-    for (const piece of pieces) if (this.#answerBody.keep(piece)) isViewed = true;
+    for (const piece of pieces) if (this.#record.answer.keep(piece)) isViewed = true;
     const flowing = this.#out.write(pieces, done, trailers);
     const now = performance.now();
     // The end of a connection brings no byte.
-    if (!done || !this.#untilClose) this.#pace.saw(now - this.#startedMono, this.#answerBody.totalBytes);
+    if (!done || !this.#untilClose) this.#record.saw(now);
     if (done) {
       this.#sending.end('done');
-      this.#end('answered', now);
+      this.#record.end('answered', now);
+      this.#body.free();
+      this.#record.answer.free();
       this.#caller.callEnded(this.#keep);
       return false;
     }
@@ -187,10 +172,10 @@ export class Call implements AttemptUser {
     if (reason === 'reset' && this.#sending.again()) return;
     this.#sending.end('failed');
     // When the fallback fails too, the first failure is the one to tell.
-    if (this.#reason === null || this.#reason === 'route') this.#reason = reason;
+    if (this.#record.reason === null || this.#record.reason === 'route') this.#record.reason = reason;
     const { fallback } = this.#path.traffic;
     if (fallback === null || this.#sending.target === fallback || this.#request.head.method !== 'POST' || !this.#body.whole) {
-      this.#answerMyself(this.#reason);
+      this.#answerMyself(this.#record.reason);
       return;
     }
     this.#gathering = true;
@@ -202,8 +187,8 @@ export class Call implements AttemptUser {
   /** A fault of our own: nothing can be said any more of what the client has got. */
   fault(): void {
     this.#sending.end('abandoned');
-    this.#reason = 'internal';
-    this.#end('failed');
+    this.#record.reason = 'internal';
+    this.#record.end('failed');
     this.#caller.destroy();
   }
 
@@ -226,14 +211,14 @@ export class Call implements AttemptUser {
     const { fallback } = this.#path.traffic;
     if (!this.#body.whole || fallback === null) {
       // Gathering began with a reason.
-      this.#answerMyself(this.#reason!);
+      this.#answerMyself(this.#record.reason!);
       return;
     }
     if (this.#body.done) {
       this.#gathering = false;
       this.#sending.to(fallback, this.#body.replay);
     }
-    if (!this.#ended) this.#arm();
+    if (!this.#record.ended) this.#arm();
   }
 
   /** Sets the deadline of what is waited for now. */
@@ -262,57 +247,18 @@ export class Call implements AttemptUser {
 
   #answerMyself(reason: Reason, error: string = REASON_TEXT[reason]): void {
     const retryAfterS = reason === 'circuit-open' ? Math.max(1, Math.ceil(this.#sending.openMs / 1000)) : 1;
-    const { body, keep } = this.#out.own({ id: this.#id, reason, error, retryAfterS }, this.#mayKeep);
-    this.#reason = reason;
-    this.#status = REASON_STATUS[reason];
-    this.#answerBody.keep(body);
-    this.#end('failed');
+    const { body, keep } = this.#out.own({ id: this.#record.id, reason, error, retryAfterS }, this.#mayKeep);
+    this.#record.reason = reason;
+    this.#record.status = REASON_STATUS[reason];
+    this.#record.answer.keep(body);
+    this.#record.end('failed');
     this.#caller.callEnded(keep);
   }
 
   /** An answer that cannot be finished must not look finished. */
   #breakOff(reason: Reason): void {
-    this.#reason = reason;
-    this.#end('failed');
+    this.#record.reason = reason;
+    this.#record.end('failed');
     this.#caller.breakOff();
-  }
-
-  #end(outcome: Outcome, now = performance.now()): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    const { counters, recorder } = this.#path;
-    const reason = this.#reason;
-    counters.add(outcome);
-    if (outcome === 'failed' && reason !== null) counters.failedBy(reason);
-    if (outcome === 'answered' && this.#servedBy === 'fallback') {
-      counters.add('fallback');
-      if (reason !== null) counters.fallbackBy(reason);
-    }
-    const { copy } = this.#body;
-    const { maxBodyBytes, maxAnswerBytes } = this.#copied;
-    recorder.record(this.#copied, () => ({
-      id: this.#id,
-      startedAt: this.#startedAt,
-      latencyMs: now - this.#startedMono,
-      method: this.#request.head.method,
-      path: this.#request.head.target,
-      status: this.#status,
-      servedBy: this.#servedBy,
-      outcome,
-      reason,
-      traceparent: this.#traceparent,
-      requestFields: this.#request.capturedFields,
-      answerFields: this.#answer === null ? '' : this.#answer.capturedFields,
-      requestBytes: copy.first(maxBodyBytes),
-      requestTotalBytes: copy.totalBytes,
-      requestFingerprint: copy.fingerprintBeyond(maxBodyBytes),
-      answerBytes: this.#answerBody.bytes,
-      answerTotalBytes: this.#answerBody.totalBytes,
-      answerFingerprint: this.#answerBody.fingerprintBeyond(maxAnswerBytes),
-      pace: this.#pace,
-    }));
-    if (outcome !== 'answered') return;
-    this.#body.free();
-    this.#answerBody.free();
   }
 }

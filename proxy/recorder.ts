@@ -41,13 +41,13 @@ export class Recorder {
   }
 
   /** Takes a call that has ended, with the limits it began with. */
-  record(limits: CopyLimits, call: () => CapturedCall): void {
+  record(limits: CopyLimits, call: CapturedCall): void {
     if (!limits.isRecorded) {
       this.#ring.leaveOut('sampled-out');
       this.#counters.add('sampledOut');
     } else if (this.#pressure.gaveUp('records')) {
       this.#ring.leaveOut('shed');
       this.#counters.add('shed');
-    } else this.#counters.add(this.#ring.write(call()) ? 'exchanges' : 'ringFull');
+    } else this.#counters.add(this.#ring.write(call) ? 'exchanges' : 'ringFull');
   }
 }

@@ -4,10 +4,9 @@
 import { performance } from 'node:perf_hooks';
 import type { Header } from '../contracts/exchange.ts';
 import type { Caller } from './caller.ts';
-import { Capture } from './capture.ts';
+import type { Capture } from './capture.ts';
 import { isDisguised } from './forward.ts';
-import { type Limits, MAX_REPLAY_BYTES } from './limits.ts';
-import type { CopyLimits } from './recorder.ts';
+import type { Limits } from './limits.ts';
 
 const NO_TRAILERS: readonly Header[] = [];
 
@@ -21,19 +20,14 @@ export class RequestBody {
   #pausedAt = 0;
   #isReplayed = false;
 
-  /** At least `MAX_REPLAY_BYTES` are held, whatever the analysis wants. */
-  constructor(caller: Caller, limits: CopyLimits, startedMono: number) {
+  constructor(caller: Caller, copy: Capture, startedMono: number) {
     this.#caller = caller;
-    this.#copy = new Capture(Math.max(limits.maxBodyBytes, MAX_REPLAY_BYTES), limits.isRecorded);
+    this.#copy = copy;
     this.#rateFrom = startedMono;
   }
 
   get totalBytes(): number {
     return this.#copy.totalBytes;
-  }
-
-  get copy(): Capture {
-    return this.#copy;
   }
 
   /** Whether all that came is held. */

@@ -81,7 +81,7 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setInt32(at, size, true);
   view.setUint16(at + 4, call.status, true);
   view.setUint8(at + 6, OUTCOMES.indexOf(call.outcome));
-  const { requestFingerprint = null, answerFingerprint = null } = call;
+  const { requestFingerprint = null, answerFingerprint = null, requestBytes, answerBytes } = call;
   view.setUint8(
     at + 7,
     (call.reason === null ? 0 : HAS_REASON) |
@@ -103,8 +103,8 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setUint32(at + LENGTHS_AT + 24, call.requestFields.length, true);
   view.setUint32(at + LENGTHS_AT + 28, call.answerFields.length, true);
   view.setUint32(at + LENGTHS_AT + 32, trailers.length, true);
-  view.setUint32(at + LENGTHS_AT + 36, call.requestBytes.length, true);
-  view.setUint32(at + LENGTHS_AT + 40, call.answerBytes.length, true);
+  view.setUint32(at + LENGTHS_AT + 36, requestBytes.length, true);
+  view.setUint32(at + LENGTHS_AT + 40, answerBytes.length, true);
   let to = at + HEAD_BYTES;
   const { pace } = call;
   const marks = markCount(call);
@@ -119,12 +119,12 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   }
   const names = call.id + call.method + call.path + call.servedBy + reason + call.traceparent;
   to += bytes.write(names + call.requestFields + call.answerFields + trailers, to, 'latin1');
-  const requestAt = aligned(to, call.requestBytes);
-  const answerAt = aligned(requestAt + call.requestBytes.length, call.answerBytes);
+  const requestAt = aligned(to, requestBytes);
+  const answerAt = aligned(requestAt + requestBytes.length, answerBytes);
   view.setUint32(at + 84, requestAt - at, true);
   view.setUint32(at + 88, answerAt - at, true);
-  bytes.set(call.requestBytes, requestAt);
-  bytes.set(call.answerBytes, answerAt);
+  bytes.set(requestBytes, requestAt);
+  bytes.set(answerBytes, answerAt);
 }
 
 function markCount({ pace }: CapturedCall): number {

@@ -4,15 +4,12 @@
  */
 import { type ClientHttp2Stream, constants, type ServerHttp2Stream } from 'node:http2';
 import type { Header, Outcome } from '../../contracts/exchange.ts';
-import { AnswerPace } from '../answer-pace.ts';
-import { Capture } from '../capture.ts';
+import { CallRecord } from '../call-record.ts';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
 import { DROPPED_FROM_ANSWERS, type OutgoingRequest, SECRET } from '../forward.ts';
 import { DEADLINE_GRACE_MS, MAX_HOPS, MAX_REPLAY_BYTES } from '../limits.ts';
-import { uuidV7 } from '../random.ts';
 import { REASON_TEXT, type Reason } from '../reasons.ts';
-import type { CopyLimits } from '../recorder.ts';
 import { nextTraceparent } from '../trace-context.ts';
 import type { Target } from '../target.ts';
 import { asLines, endAnswer, fieldsBelow, isOpen, release, respond } from './answer-fields.ts';
@@ -25,23 +22,12 @@ export class GrpcCall implements Deadline {
   readonly #path: DataPath;
   readonly #stream: ServerHttp2Stream;
   readonly #request: OutgoingRequest;
-  readonly #id: string;
-  readonly #traceparent: string;
-  readonly #startedAt = Date.now();
-  readonly #startedMono = performance.now();
+  readonly #record: CallRecord;
   /** The caller's own deadline, on `performance.now()`. */
   readonly #givenUpAt: number;
 
-  readonly #copied: CopyLimits;
-  /** At least `MAX_REPLAY_BYTES` are held, whatever the analysis wants. */
-  readonly #body: Capture;
   #bodyDone: boolean;
-  readonly #answer: Capture;
-  readonly #pace = new AnswerPace();
-  #answerFields = '';
   #trailers: readonly Header[] = [];
-  /** HTTP status that the client was sent; 0 before any. */
-  #status = 0;
 
   #target: Target | null = null;
   #session: UpstreamSession | null = null;
@@ -53,23 +39,16 @@ export class GrpcCall implements Deadline {
   #onTrial = false;
   #clientBlocked = false;
   #upstreamBlocked = false;
-  #reason: Reason | null = null;
-  #ended = false;
 
   /** `ended`: the head was all of the request. */
   constructor(path: DataPath, stream: ServerHttp2Stream, request: OutgoingRequest, ended: boolean) {
     this.#path = path;
     this.#stream = stream;
     this.#request = request;
-    this.#id = request.callerId ?? uuidV7(this.#startedAt);
-    this.#traceparent = nextTraceparent(request.trace);
+    this.#record = new CallRecord(path, request, Date.now(), performance.now(), nextTraceparent(request.trace), MAX_REPLAY_BYTES);
     const { head } = request;
     const timeout = head.names.indexOf('grpc-timeout');
-    this.#givenUpAt = this.#startedMono + timeoutMs(timeout === -1 ? null : head.fields[timeout]![1]);
-    this.#copied = path.recorder.limitsFor(this.#id);
-    const { maxBodyBytes, maxAnswerBytes, isRecorded } = this.#copied;
-    this.#body = new Capture(Math.max(maxBodyBytes, MAX_REPLAY_BYTES), isRecorded);
-    this.#answer = new Capture(maxAnswerBytes, isRecorded);
+    this.#givenUpAt = this.#record.startedMono + timeoutMs(timeout === -1 ? null : head.fields[timeout]![1]);
     this.#bodyDone = ended;
     path.deadlines.add(this);
     const { traffic } = path;
@@ -92,8 +71,8 @@ export class GrpcCall implements Deadline {
   // ── from the client ──
 
   #fromClient(piece: Buffer): void {
-    if (this.#ended) return;
-    this.#body.keep(piece);
+    if (this.#record.ended) return;
+    this.#record.request.keep(piece);
     if (this.#upstream?.write(piece) === false) {
       this.#upstreamBlocked = true;
       this.#stream.pause();
@@ -103,7 +82,7 @@ export class GrpcCall implements Deadline {
 
   #clientDone(): void {
     // A reset ends the readable side too.
-    if (this.#ended || this.#stream.aborted) return;
+    if (this.#record.ended || this.#stream.aborted) return;
     this.#bodyDone = true;
     this.#upstream?.end();
     this.#arm();
@@ -116,7 +95,7 @@ export class GrpcCall implements Deadline {
   }
 
   #clientGone(): void {
-    if (this.#ended) return;
+    if (this.#record.ended) return;
     this.#judge('abandoned');
     this.#dropUpstream(this.#stream.rstCode || constants.NGHTTP2_CANCEL);
     this.#end('aborted');
@@ -139,7 +118,7 @@ export class GrpcCall implements Deadline {
     this.#target = target;
     this.#upstreamBlocked = false;
     this.#stream.resume();
-    if (target !== this.#path.traffic.primary) this.#reason = 'route';
+    if (target !== this.#path.traffic.primary) this.#record.reason = 'route';
     const { sessions, breaker } = target.grpc;
     if (breaker?.admits(performance.now()) === false) {
       this.#failed('circuit-open');
@@ -154,7 +133,7 @@ export class GrpcCall implements Deadline {
     this.#onTrial = true;
     this.#session = session;
     this.#targeted = session.reused;
-    const upstream = session.http2.request(this.#head(target), { endStream: this.#bodyDone && this.#body.totalBytes === 0 });
+    const upstream = session.http2.request(this.#head(target), { endStream: this.#bodyDone && this.#record.request.totalBytes === 0 });
     this.#upstream = upstream;
     // What a stream says that this call no longer has anything to do with is not heard.
     const heard = (what: () => void) => this.#safely(() => this.#upstream === upstream && what());
@@ -170,8 +149,8 @@ export class GrpcCall implements Deadline {
       session.release();
       heard(() => this.#upstreamGone(upstream.rstCode, session.failure));
     });
-    if (this.#body.totalBytes > 0) {
-      upstream.write(this.#body.bytes);
+    if (this.#record.request.totalBytes > 0) {
+      upstream.write(this.#record.request.bytes);
       if (this.#bodyDone) upstream.end();
     }
     this.#arm();
@@ -187,7 +166,7 @@ export class GrpcCall implements Deadline {
     return [
       ...[':method', 'POST', ':scheme', endpoint.secure === true ? 'https' : 'http', ':authority', authority, ':path', head.target],
       ...fields,
-      ...['te', 'trailers', 'x-driftline-id', this.#id, 'x-driftline-hop', String(hop), 'traceparent', this.#traceparent],
+      ...['te', 'trailers', 'x-driftline-id', this.#record.id, 'x-driftline-hop', String(hop), 'traceparent', this.#record.traceparent],
     ];
   }
 
@@ -220,18 +199,19 @@ export class GrpcCall implements Deadline {
       kept.push([name, SECRET.has(name) ? '' : raw[i + 1]!]);
       if (!DROPPED_FROM_ANSWERS.has(name)) sent.push(name, raw[i + 1]!);
     }
-    this.#answerFields = asLines(kept);
-    this.#status = status;
-    sent.push('x-driftline-id', this.#id, 'x-driftline-served-by', this.#target.label);
-    if (this.#reason !== null) sent.push('x-driftline-reason', this.#reason);
+    this.#record.answerFields = asLines(kept);
+    this.#record.servedBy = this.#target.label;
+    this.#record.status = status;
+    sent.push('x-driftline-id', this.#record.id, 'x-driftline-served-by', this.#target.label);
+    if (this.#record.reason !== null) sent.push('x-driftline-reason', this.#record.reason);
     respond(this.#stream, status, sent, ended);
     if (ended) this.#answered([]);
     else this.#arm();
   }
 
   #fromUpstream(piece: Buffer): void {
-    this.#answer.keep(piece);
-    this.#pace.saw(performance.now() - this.#startedMono, this.#answer.totalBytes);
+    this.#record.answer.keep(piece);
+    this.#record.saw(performance.now());
     if (!this.#stream.write(piece)) {
       this.#clientBlocked = true;
       this.#upstream?.pause();
@@ -247,7 +227,7 @@ export class GrpcCall implements Deadline {
 
   #upstreamDone(): void {
     // The readable side ends at a reset too; `close` tells which it was.
-    if (this.#status !== 0 && !this.#upstream?.aborted && this.#upstream?.rstCode === constants.NGHTTP2_NO_ERROR)
+    if (this.#record.status !== 0 && !this.#upstream?.aborted && this.#upstream?.rstCode === constants.NGHTTP2_NO_ERROR)
       this.#answered(this.#trailers);
   }
 
@@ -260,7 +240,7 @@ export class GrpcCall implements Deadline {
     }
     this.#judge('failed');
     // The server's own word, passed on as it is.
-    this.#reason ??= 'reset';
+    this.#record.reason ??= 'reset';
     this.#end('failed');
     this.#stream.close(code);
   }
@@ -268,8 +248,8 @@ export class GrpcCall implements Deadline {
   // ── ends ──
 
   #failed(reason: Reason): void {
-    const unanswered = this.#status === 0;
-    const stale = reason === 'reset' && this.#targeted && unanswered && this.#body.whole && !this.#retried;
+    const unanswered = this.#record.status === 0;
+    const stale = reason === 'reset' && this.#targeted && unanswered && this.#record.request.whole && !this.#retried;
     this.#dropUpstream(constants.NGHTTP2_CANCEL);
     if (stale && this.#target !== null) {
       this.#retried = true;
@@ -294,9 +274,9 @@ export class GrpcCall implements Deadline {
 
   /** All of an answer in one head ("Trailers-Only"). */
   #answerMyself(reason: Reason): void {
-    this.#reason = reason;
-    this.#status = 200;
-    const fields = statusFields(reason, REASON_TEXT[reason], this.#id);
+    this.#record.reason = reason;
+    this.#record.status = 200;
+    const fields = statusFields(reason, REASON_TEXT[reason], this.#record.id);
     this.#trailers = fields;
     this.#end('failed');
     if (!isOpen(this.#stream)) return;
@@ -307,8 +287,8 @@ export class GrpcCall implements Deadline {
 
   /** An answer that cannot be finished ends with a status that says so. */
   #breakOff(reason: Reason): void {
-    this.#reason = reason;
-    const fields = statusFields(reason, REASON_TEXT[reason], this.#id);
+    this.#record.reason = reason;
+    const fields = statusFields(reason, REASON_TEXT[reason], this.#record.id);
     this.#trailers = fields;
     this.#end('failed');
     endAnswer(this.#stream, fields);
@@ -333,46 +313,20 @@ export class GrpcCall implements Deadline {
 
   /** Sets the deadline of what is waited for now. */
   #arm(): void {
-    if (this.#ended) return;
+    if (this.#record.ended) return;
     const { limits, deadlines } = this.#path;
     let ms = limits.streamIdleMs;
     if (this.#clientBlocked || this.#upstreamBlocked) ms = limits.stallTimeoutMs;
     else if (this.#session?.connected === false) ms = limits.connectTimeoutMs;
-    else if (this.#bodyDone && this.#status === 0) ms = this.#target?.upstream.timeoutMs ?? ms;
+    else if (this.#bodyDone && this.#record.status === 0) ms = this.#target?.upstream.timeoutMs ?? ms;
     deadlines.set(this, Math.min(performance.now() + ms, this.#givenUpAt + DEADLINE_GRACE_MS));
   }
 
   #end(outcome: Outcome): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    const { counters, recorder, deadlines } = this.#path;
-    deadlines.delete(this);
-    const reason = this.#reason;
-    counters.add(outcome);
-    if (outcome === 'failed' && reason !== null) counters.failedBy(reason);
-    const { maxBodyBytes, maxAnswerBytes } = this.#copied;
-    recorder.record(this.#copied, () => ({
-      id: this.#id,
-      startedAt: this.#startedAt,
-      latencyMs: performance.now() - this.#startedMono,
-      method: 'POST',
-      path: this.#request.head.target,
-      status: this.#status,
-      servedBy: this.#answerFields === '' ? 'none' : (this.#target?.label ?? 'none'),
-      outcome,
-      reason,
-      traceparent: this.#traceparent,
-      requestFields: this.#request.capturedFields,
-      answerFields: this.#answerFields,
-      answerTrailers: asLines(this.#trailers),
-      requestBytes: this.#body.first(maxBodyBytes),
-      requestTotalBytes: this.#body.totalBytes,
-      requestFingerprint: this.#body.fingerprintBeyond(maxBodyBytes),
-      answerBytes: this.#answer.bytes,
-      answerTotalBytes: this.#answer.totalBytes,
-      answerFingerprint: this.#answer.fingerprintBeyond(maxAnswerBytes),
-      pace: this.#pace,
-    }));
+    if (this.#record.ended) return;
+    this.#path.deadlines.delete(this);
+    this.#record.answerTrailers = asLines(this.#trailers);
+    this.#record.end(outcome);
   }
 
   /** Nothing that either side does may end more than this call. */
@@ -383,7 +337,7 @@ export class GrpcCall implements Deadline {
       this.#path.report(fault);
       this.#judge('abandoned');
       this.#dropUpstream(constants.NGHTTP2_INTERNAL_ERROR);
-      this.#reason = 'internal';
+      this.#record.reason = 'internal';
       this.#end('failed');
       this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     }

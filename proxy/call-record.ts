@@ -1,0 +1,112 @@
+/**
+ * What goes on record of a call: who it is, the copies of both bodies, how it went. Whichever way it travels, it is counted and handed over here.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Outcome } from '../contracts/exchange.ts';
+import { AnswerPace } from './answer-pace.ts';
+import { Capture } from './capture.ts';
+import type { DataPath } from './data-path.ts';
+import type { OutgoingRequest } from './forward.ts';
+import { uuidV7 } from './random.ts';
+import type { Reason } from './reasons.ts';
+import type { CopyLimits } from './recorder.ts';
+import type { CapturedCall } from './ring-record.ts';
+
+export class CallRecord implements CapturedCall {
+  readonly id: string;
+  readonly startedAt: number;
+  /** The same instant on `performance.now()`. */
+  readonly startedMono: number;
+  readonly method: string;
+  readonly path: string;
+  readonly requestFields: string;
+  /** The one sent upstream, or that of a span of the caller's trace; empty = none. */
+  readonly traceparent: string;
+  readonly request: Capture;
+  readonly answer: Capture;
+  readonly pace = new AnswerPace();
+  /** Status sent to the client; 0 before any. */
+  status = 0;
+  servedBy = 'none';
+  /** Why the primary did not answer, as far as is known. */
+  reason: Reason | null = null;
+  /** Field lines without secrets. */
+  answerFields = '';
+  answerTrailers = '';
+  outcome: Outcome = 'failed';
+  latencyMs = 0;
+  readonly #path: DataPath;
+  readonly #limits: CopyLimits;
+  #ended = false;
+
+  /**
+   * @param startedAt milliseconds since the Unix epoch
+   * @param heldBytes of the request's body that are held whatever the analysis wants, so that it can be sent again
+   */
+  constructor(path: DataPath, request: OutgoingRequest, startedAt: number, startedMono: number, traceparent: string, heldBytes: number) {
+    const { head, callerId, capturedFields } = request;
+    this.id = callerId ?? uuidV7(startedAt);
+    this.startedAt = startedAt;
+    this.startedMono = startedMono;
+    this.method = head.method;
+    this.path = head.target;
+    this.requestFields = capturedFields;
+    this.traceparent = traceparent;
+    this.#path = path;
+    this.#limits = path.recorder.limitsFor(this.id);
+    const { maxBodyBytes, maxAnswerBytes, isRecorded } = this.#limits;
+    this.request = new Capture(Math.max(maxBodyBytes, heldBytes), isRecorded);
+    this.answer = new Capture(maxAnswerBytes, isRecorded);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get requestBytes(): Buffer {
+    return this.request.first(this.#limits.maxBodyBytes);
+  }
+
+  get requestTotalBytes(): number {
+    return this.request.totalBytes;
+  }
+
+  get requestFingerprint(): number | null {
+    return this.request.fingerprintBeyond(this.#limits.maxBodyBytes);
+  }
+
+  get answerBytes(): Buffer {
+    return this.answer.bytes;
+  }
+
+  get answerTotalBytes(): number {
+    return this.answer.totalBytes;
+  }
+
+  get answerFingerprint(): number | null {
+    return this.answer.fingerprintBeyond(this.#limits.maxAnswerBytes);
+  }
+
+  /** A read of the answer has passed on. */
+  saw(now: number): void {
+    this.pace.saw(now - this.startedMono, this.answer.totalBytes);
+  }
+
+  /** Counts the call and hands its record over; only the first time. Returns whether it was. */
+  end(outcome: Outcome, now = performance.now()): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.outcome = outcome;
+    this.latencyMs = now - this.startedMono;
+    const { counters, recorder } = this.#path;
+    const { reason } = this;
+    counters.add(outcome);
+    if (outcome === 'failed' && reason !== null) counters.failedBy(reason);
+    if (outcome === 'answered' && this.servedBy === 'fallback') {
+      counters.add('fallback');
+      if (reason !== null) counters.fallbackBy(reason);
+    }
+    recorder.record(this.#limits, this);
+    return true;
+  }
+}
