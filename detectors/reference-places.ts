@@ -11,6 +11,8 @@
  * Cost: O(1) a value where the reference is spread over its range, O(log k) where it is not; 28 bytes a different value.
  */
 
+import { lowerBound } from './lower-bound.ts';
+
 /** Cells for each different value: more take memory, fewer take time. */
 const CELLS = 4;
 const TAIL = 0.01;
@@ -68,7 +70,7 @@ export class ReferencePlaces {
     // As numbers and not as conditions: which of them holds cannot be guessed, and a wrong guess costs more than both.
     from += Number(values[from]! < value);
     from += Number(values[from]! < value);
-    if (values[from]! < value) from = this.#search(value, from, this.#firsts[cell + 1]!);
+    if (values[from]! < value) from = lowerBound(values, value, from, this.#firsts[cell + 1]!);
     return 2 * from + Number(values[from] === value && from < this.different);
   }
 
@@ -80,18 +82,6 @@ export class ReferencePlaces {
       if (!Number.isNaN(value)) counts[this.of(value)]!++;
     }
     return counts;
-  }
-
-  /** The first of the different values from `from` on, and below `to`, that is not less; `to` where there is none. */
-  #search(value: number, from: number, to: number): number {
-    const values = this.#values;
-    let first = from;
-    for (let left = to - from; left > 0; ) {
-      const half = (left + 1) >>> 1;
-      first += half * Number(values[first + half - 1]! < value);
-      left -= half;
-    }
-    return first;
   }
 
   #cellOf(value: number): number {
