@@ -65,7 +65,7 @@ export class AdwinCuts {
   }
 
   /**
-   * Whether a cut is possible at all: exact in saying no, quick because it needs neither division nor root.
+   * Whether a cut is possible at all: exact in saying no, quick because it takes one division for all cuts and no root.
    *
    * With d = u0 − n0 · mean the means differ by d·W/(n0·n1), and m ≥ K/(n0·n1) with K = W − 2w + 2. So a cut needs
    * d² > c·n0·n1 with c = 2Kσ²L/W² (its second term left out), here with c made smaller by SLACK and L that of a smaller width. The rounding
