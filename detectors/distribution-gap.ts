@@ -111,7 +111,7 @@ class Sweep {
       // Infinity stands after the last value: the values themselves are finite.
       let a = i < n ? first[i]! : Infinity;
       let b = j < m ? second[j]! : Infinity;
-      const to = a < b ? a : b;
+      const to = Math.min(a, b);
       if (to === Infinity) break;
       const length = to - from;
       const ofFirst = i * m;
