@@ -73,18 +73,11 @@ export class BoundedReference {
     return this.#interval;
   }
 
-  /** Learns from one more finite value. Only while there is no interval. */
-  learn(value: number): void {
-    const learnsScale = !this.#scale.known;
-    if (learnsScale) {
-      this.#scale.learn(value);
-      if (this.#bits && value !== 0 && value !== 1) {
-        this.#bits = false;
-        this.#mean = this.#freshMean();
-      }
-    }
-    if (this.#bits || !learnsScale) this.#mean.add(this.place(value));
-    this.#settle();
+  /** A finite value in [0, 1]; null where it was learned from. */
+  take(value: number): number | null {
+    if (this.#interval !== null) return this.place(value);
+    this.#learn(value);
+    return null;
   }
 
   /** The value in [0, 1]: 0 at the lower bound, 1 at the upper. */
@@ -112,6 +105,19 @@ export class BoundedReference {
     this.#scale.restore(from);
     this.#mean = this.#freshMean();
     this.#mean.restore(from, 'learned');
+    this.#settle();
+  }
+
+  #learn(value: number): void {
+    const learnsScale = !this.#scale.known;
+    if (learnsScale) {
+      this.#scale.learn(value);
+      if (this.#bits && value !== 0 && value !== 1) {
+        this.#bits = false;
+        this.#mean = this.#freshMean();
+      }
+    }
+    if (this.#bits || !learnsScale) this.#mean.add(this.place(value));
     this.#settle();
   }
 

@@ -28,13 +28,13 @@ t.test('so they are where no double holds the distance of the bounds', (t) => {
 
 t.test('a stream that turns out not to be of zeros and ones is placed by its scale, and what it was placed by before is forgotten', (t) => {
   const reference = create({ warmUp: 40 });
-  for (let k = 0; k < 40; k++) reference.learn(k === 3 ? 5 : k % 2);
+  for (let k = 0; k < 40; k++) reference.take(k === 3 ? 5 : k % 2);
   t.not(reference.interval, null);
   // The first half has a mean of (10 + 4)/20 and lies within five deviations of it.
   t.ok(reference.place(0.7) > 0.45 && reference.place(0.7) < 0.55, `${reference.place(0.7)}`);
   t.equal(reference.place(1e6), 1);
   const bits = create({ warmUp: 40 });
-  for (let k = 0; k < 40; k++) bits.learn(k % 2);
+  for (let k = 0; k < 40; k++) bits.take(k % 2);
   t.equal(bits.place(0.7), 0.7, 'zeros and ones are taken as they are');
   t.end();
 });
