@@ -158,6 +158,8 @@ t.test('what does not add up in a stored sketch is refused', (t) => {
     { ...state, bins: { ...state.bins!, edgesId: '0123456789abcdef' } },
     { ...state, bins: { ...state.bins!, uppers: [[3, 2, 1]] } },
     { ...state, bins: { ...state.bins!, counts: [[1]] } },
+    { ...state, bins: { ...state.bins!, counts: [] } },
+    { ...state, bins: { ...state.bins!, counts: [...(state.bins!.counts as number[][]), [1]] } },
     { ...state, kll: { ...state.kll!, count: 5 } },
     { ...state, kll: { ...state.kll!, k: 1 } },
     { ...state, kll: { ...state.kll!, coin: 0 } },
