@@ -8,13 +8,13 @@
  * The range is that between its 1st and 99th percentile, so that a few values far out do not empty the cells; in a cell that is crowded
  * nevertheless the search is binary. Any grid gives the same answer, as long as a larger value is never in an earlier cell.
  *
- * Cost: O(1) a value where the reference is spread over its range, O(log k) where it is not; 28 bytes a different value.
+ * Cost: O(1) a value where the reference is spread over its range, O(log k) where it is not; 20 bytes a different value.
  */
 
 import { lowerBound } from './lower-bound.ts';
 
 /** Cells for each different value: more take memory, fewer take time. */
-const CELLS = 4;
+const CELLS = 2;
 const TAIL = 0.01;
 /** Infinities behind the values, so that the first comparisons need not ask whether there is another. */
 const SPARE = 3;
