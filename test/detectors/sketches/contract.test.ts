@@ -201,6 +201,9 @@ t.test('what does not add up in a stored sketch is refused', (t) => {
   table.update(() => 1);
   const rows = table.snapshot() as { readonly [field: string]: Json };
   t.throws(() => TableSketch.restore({ ...rows, rows: 2 }), SnapshotError);
+  const [first, second] = rows.columns as [Json[], Json[]];
+  for (const entry of [null, first[0]!, [], [first[0]!], [...first, 0], [1, first[1]!]])
+    t.throws(() => TableSketch.restore({ ...rows, columns: [entry, second] }), SnapshotError, JSON.stringify(entry)?.slice(0, 40));
   t.end();
 });
 
