@@ -23,7 +23,8 @@ export interface Summary {
 export function summarise(watch: WindowedWatch, cells: readonly WatchedCell[], values: readonly Value[]): Summary {
   const missing = cells.length === 0 ? 0 : 1 - values.length / cells.length;
   if (values.length === 0) return { values: 0, missing, centre: 'no values' };
-  const centre = observesNumbers(watch) ? middle(median(values.map(Number))) : mostOf(countsOf(values.map(String)), values.length);
+  // `valuesOf` gives numbers to a watch that observes them, else categories.
+  const centre = observesNumbers(watch) ? middle(median(values as number[])) : mostOf(countsOf(values as string[]), values.length);
   return { values: values.length, missing, centre };
 }
 

@@ -47,7 +47,7 @@ export function figureOf(figure: string, unit: string, values: readonly number[]
     figure,
     unit,
     minimum: sorted[0]!,
-    median: medianOf(sorted),
+    median: middleOf(sorted),
     maximum: sorted.at(-1)!,
     runs: sorted.length,
     ...(sorted.length < FEWEST_RUNS ? {} : { interval: bootstrap(sorted) }),
@@ -62,7 +62,12 @@ export function verdictOf({ atMost, interval, median }: Figure): 'met' | 'open' 
   return high <= atMost ? 'met' : low <= atMost ? 'open' : 'missed';
 }
 
-function medianOf(sorted: readonly number[]): number {
+/** The median of at least one value. */
+export function medianOf(values: readonly number[]): number {
+  return middleOf(values.toSorted((a, b) => a - b));
+}
+
+function middleOf(sorted: readonly number[]): number {
   return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
 }
 
@@ -73,7 +78,7 @@ function bootstrap(values: readonly number[]): [number, number] {
     state = (Math.imul(1_664_525, state) + 1_013_904_223) >>> 0;
     return values[Math.floor((state / 2 ** 32) * values.length)]!;
   };
-  const medians = Array.from({ length: RESAMPLES }, () => medianOf(Array.from(values, draw).sort((a, b) => a - b))).sort((a, b) => a - b);
+  const medians = Array.from({ length: RESAMPLES }, () => medianOf(Array.from(values, draw))).sort((a, b) => a - b);
   return [medians[Math.floor(0.025 * RESAMPLES)]!, medians[Math.ceil(0.975 * RESAMPLES) - 1]!];
 }
 

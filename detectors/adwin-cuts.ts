@@ -20,14 +20,16 @@ const FLOOR_GROWTH = 1.05;
 const NEWER_ROWS = 2;
 /** How near to the bound, in squares, a cut between older buckets may be for them to be spared. */
 const TAME = 0.7;
+/** Weighs that nearness against how far the mean may move until they are searched again. */
+const CAUTION = 4;
 
 /** Searches one window. */
 export class AdwinCuts {
   readonly #window: AdwinWindow;
-  readonly #delta: number;
+  readonly #delta: number = 0;
   /** w of the formula, and the shortest part that a cut may have. */
-  readonly #minWindow: number;
-  readonly #shortest: number;
+  readonly #minWindow: number = 0;
+  readonly #shortest: number = 0;
   /** |μ0 − μ1| and ε of the last cut that `find` found. */
   difference = 0;
   bound = 0;
@@ -50,6 +52,7 @@ export class AdwinCuts {
 
   /** Whether some cut's means differ by more than ε; keeps `difference` and `bound` of the first that do. */
   find(): boolean {
+    this.#window.settle();
     if (!this.#mayHold()) return false;
     // The search may shrink the window.
     this.#tame = false;
@@ -62,7 +65,7 @@ export class AdwinCuts {
   }
 
   /**
-   * Whether a cut is possible at all: exact in saying no, quick because it needs neither division nor root.
+   * Whether a cut is possible at all: exact in saying no, quick because it takes one division for all cuts and no root.
    *
    * With d = u0 − n0 · mean the means differ by d·W/(n0·n1), and m ≥ K/(n0·n1) with K = W − 2w + 2. So a cut needs
    * d² > c·n0·n1 with c = 2Kσ²L/W² (its second term left out), here with c made smaller by SLACK and L that of a smaller width. The rounding
@@ -76,9 +79,11 @@ export class AdwinCuts {
     const shortest = this.#shortest;
     const last = width - shortest;
     if (last < shortest) return false;
-    const mean = window.total / width;
-    const variance = window.squares / width;
-    const cut = (2 * (width - 2 * this.#minWindow + 2) * variance * this.#logFloorFor(width)) / (width * width);
+    // One division, as SLACK has room for what the reciprocal rounds.
+    const part = 1 / width;
+    const mean = window.total * part;
+    const variance = window.squares * part;
+    const cut = 2 * (width - 2 * this.#minWindow + 2) * variance * this.#logFloorFor(width) * part * part;
     const rounding = 4 * ROUNDING * window.rows * window.slots * width;
     const smallest = (SLACK / 8) ** 2 * cut * shortest * last;
     if (!(rounding * rounding * (variance + mean * mean) < smallest)) return true;
@@ -86,16 +91,16 @@ export class AdwinCuts {
     const bound = cut * (1 - SLACK);
     const totals = window.totals;
     const starts = window.starts;
-    const counts = window.counts;
+    const ends = window.ends;
     let spared = this.#sparedBuckets(width, mean, bound);
     if (spared < 0) {
       if (this.#olderMayHold(width, mean, bound)) return true;
-      spared = counts[NEWER_ROWS]!;
+      spared = ends[NEWER_ROWS]! - starts[NEWER_ROWS]!;
     }
     let older = this.#older;
     let olderTotal = this.#olderTotal;
-    for (let row = NEWER_ROWS, size = SIZES[row]!; row >= 0; row--, size /= 2) {
-      const end = starts[row]! + counts[row]!;
+    for (let row = NEWER_ROWS, size = SIZES[row]!; row >= 0 && older < last; row--, size /= 2) {
+      const end = ends[row]!;
       for (let slot = starts[row]! + spared; slot < end; slot++) {
         older += size;
         olderTotal += totals[slot]!;
@@ -109,7 +114,7 @@ export class AdwinCuts {
 
   /** The quick search of all rows but the newest; `bound` is c. Keeps what `sparedBuckets` asks for. */
   #olderMayHold(width: number, mean: number, bound: number): boolean {
-    const { rows, totals, starts, counts } = this.#window;
+    const { rows, totals, starts, ends } = this.#window;
     const shortest = this.#shortest;
     const last = width - shortest;
     const tameBound = bound * TAME;
@@ -118,7 +123,7 @@ export class AdwinCuts {
     let olderTotal = 0;
     for (let row = rows - 1, size = SIZES[row]!; row >= NEWER_ROWS; row--, size /= 2) {
       const from = starts[row]!;
-      const end = from + counts[row]!;
+      const end = ends[row]!;
       for (let slot = from; slot < end; slot++) {
         older += size;
         olderTotal += totals[slot]!;
@@ -143,20 +148,21 @@ export class AdwinCuts {
    * How many buckets of the oldest of the newer rows, and all of those before them, need not be searched; negative where all must be.
    *
    * The older buckets keep their values; their cuts become fewer, by merging, and never more. While the mean moves by M, d = u0 − n0 · mean
-   * moves by n0·M, and n1 only grows. So d/√(n0·n1) stays within √(bound of then) + √(n0/n1)·M, whose n0/n1 is largest at the last cut.
+   * moves by n0·M, and n1 only grows. So d/√(n0·n1) stays within √(bound of then) + √(n0/n1)·M, whose n0/n1 is largest at the last cut;
+   * its square within (1 + 1/CAUTION) · bound of then + (1 + CAUTION) · n0/n1 · M², for any CAUTION (Young's inequality).
    * That takes two more roundings of d, for which SLACK has room.
    */
   #sparedBuckets(width: number, mean: number, bound: number): number {
     if (!this.#tame) return -1;
-    const { counts } = this.#window;
+    const { starts, ends } = this.#window;
     const newer = width - this.#older;
-    const reach = Math.sqrt(this.#olderBound) + Math.sqrt(this.#older / newer) * Math.abs(mean - this.#olderMean);
-    if (reach * reach > bound) return -1;
+    const moved = mean - this.#olderMean;
+    if ((1 + CAUTION) * this.#older * moved * moved > (bound - (1 + 1 / CAUTION) * this.#olderBound) * newer) return -1;
     let after = newer;
-    for (let row = 0; row < NEWER_ROWS; row++) after -= counts[row]! * SIZES[row]!;
+    for (let row = 0; row < NEWER_ROWS; row++) after -= (ends[row]! - starts[row]!) * SIZES[row]!;
     // A whole number, as what merges into this row comes in whole buckets. Negative where the last cut is gone, two buckets at its sides
     // having merged into one of the next row: there is no place to begin at.
-    return counts[NEWER_ROWS]! - after / SIZES[NEWER_ROWS]!;
+    return ends[NEWER_ROWS]! - starts[NEWER_ROWS]! - after / SIZES[NEWER_ROWS]!;
   }
 
   /** Whether some cut's means differ by more than ε; remembers the first that do. */
@@ -173,7 +179,7 @@ export class AdwinCuts {
     let newerTotal = window.total;
     for (let row = window.rows - 1, size = SIZES[row]!; row >= 0; row--, size /= 2) {
       const from = window.starts[row]!;
-      const end = from + window.counts[row]!;
+      const end = window.ends[row]!;
       for (let slot = from; slot < end; slot++) {
         const total = window.totals[slot]!;
         older += size;
@@ -197,6 +203,7 @@ export class AdwinCuts {
   /** The cut whose difference is the largest part of its bound, or null where the window has none. */
   nearest(): { difference: number; bound: number } | null {
     const window = this.#window;
+    window.settle();
     const width = window.width;
     const minWindow = this.#minWindow;
     const shortest = this.#shortest;
@@ -208,7 +215,7 @@ export class AdwinCuts {
     let olderTotal = 0;
     for (let row = window.rows - 1; row >= 0; row--) {
       const from = window.starts[row]!;
-      for (let slot = from; slot < from + window.counts[row]!; slot++) {
+      for (let slot = from; slot < window.ends[row]!; slot++) {
         older += 2 ** row;
         olderTotal += window.totals[slot]!;
         const newer = width - older;

@@ -48,8 +48,8 @@ type AdwinOptions = OptionsOf<typeof options>;
 const SCALED_DEVIATION = 1 / 2;
 
 class Adwin implements StreamingDetector {
-  readonly #clock: number;
-  readonly #gracePeriod: number;
+  readonly #clock: number = 0;
+  readonly #gracePeriod: number = 0;
   readonly #keepWindow: boolean;
   readonly #scale: UnitScale;
   readonly #window: AdwinWindow;
@@ -60,6 +60,8 @@ class Adwin implements StreamingDetector {
   #observedBefore = 0;
   /** Observations since the last reset. */
   #tick = 0;
+  /** The one at which the next check is due; 0 after a drift, as another stream begins then. */
+  #next = 0;
 
   constructor(chosen: AdwinOptions, state?: Json) {
     this.#clock = chosen.clock;
@@ -67,22 +69,18 @@ class Adwin implements StreamingDetector {
     this.#keepWindow = chosen.keepWindow;
     this.#scale = new UnitScale(chosen, SCALED_DEVIATION);
     this.#window = new AdwinWindow(chosen.maxBuckets);
+    this.#next = chosen.clock;
     const shortest = chosen.keepWindow ? chosen.minWindowLength + 2 : chosen.minWindowLength;
     this.#cuts = new AdwinCuts(this.#window, chosen.delta, chosen.minWindowLength, shortest);
     if (state !== undefined) this.#restore(new SnapshotReader('adwin', state));
   }
 
   update(value: number): Level {
-    if (this.#level === 'drift') {
-      if (this.#keepWindow) this.#level = 'stable';
-      else this.#reset();
-    }
-    const taken = this.#scale.take(value);
-    if (Number.isNaN(taken)) return this.#learned(value);
-    this.#window.insert(taken);
-    const tick = ++this.#tick;
-    if (tick % this.#clock !== 0 || this.#window.width <= this.#gracePeriod) return this.#level;
-    this.#level = this.#shrink() ? 'drift' : 'stable';
+    const placed = this.#scale.place(value);
+    const tick = this.#tick + 1;
+    if (tick >= this.#next || Number.isNaN(placed)) return this.#observe(value);
+    this.#tick = tick;
+    this.#window.insert(placed);
     return this.#level;
   }
 
@@ -129,6 +127,31 @@ class Adwin implements StreamingDetector {
     };
   }
 
+  /** What changes the level, or may. */
+  #observe(value: number): Level {
+    if (this.#level === 'drift') this.#goOn();
+    const taken = this.#scale.take(value);
+    if (Number.isNaN(taken)) return this.#learned(value);
+    this.#window.insert(taken);
+    const tick = ++this.#tick;
+    if (tick < this.#next) return this.#level;
+    this.#next = tick + this.#clock;
+    if (this.#window.width <= this.#gracePeriod) return this.#level;
+    this.#level = this.#shrink() ? 'drift' : 'stable';
+    if (this.#level === 'drift') this.#next = 0;
+    return this.#level;
+  }
+
+  #goOn(): void {
+    if (this.#keepWindow) {
+      this.#level = 'stable';
+      this.#next = this.#tick + this.#clock;
+    } else {
+      this.#clear();
+      this.#scale.forget();
+    }
+  }
+
   /** Drops old buckets while some cut holds; true when at least one held. */
   #shrink(): boolean {
     let found = false;
@@ -141,15 +164,10 @@ class Adwin implements StreamingDetector {
 
   /** Counts a value that the scale was learned from. */
   #learned(value: number): Level {
-    if (!Number.isFinite(value)) return this.level;
+    if (!Number.isFinite(value)) return this.#level;
     if (this.#scale.unfit) this.#clear();
     this.#observedBefore++;
     return this.#level;
-  }
-
-  #reset(): void {
-    this.#clear();
-    this.#scale.forget();
   }
 
   /** Forgets all but the scale. */
@@ -157,6 +175,7 @@ class Adwin implements StreamingDetector {
     this.#level = 'warming-up';
     this.#observedBefore += this.#tick;
     this.#tick = 0;
+    this.#next = this.#clock;
     this.#window.clear();
     this.#cuts.forget();
   }
@@ -165,6 +184,7 @@ class Adwin implements StreamingDetector {
     this.#level = from.level('level');
     this.#observedBefore = from.count('observedBefore');
     this.#tick = from.count('tick');
+    this.#next = this.#level === 'drift' ? 0 : (Math.floor(this.#tick / this.#clock) + 1) * this.#clock;
     this.#cuts.difference = from.numberOrNull('cutDifference') ?? 0;
     this.#cuts.bound = from.numberOrNull('cutBound') ?? 0;
     const sums = { width: from.count('width'), total: from.number('total'), squares: from.number('variance') };

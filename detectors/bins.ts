@@ -86,7 +86,7 @@ export class Bins {
         while (bin < edges.length && edges[bin] !== value) bin++;
       } else {
         // There are ten bins at most: a count of the edges passed has no branch to mispredict.
-        for (let edge = 0; edge < edges.length; edge++) bin += edges[edge]! <= value ? 1 : 0;
+        for (let edge = 0; edge < edges.length; edge++) bin += Number(edges[edge]! <= value);
       }
       if (!Number.isNaN(value)) counts[bin]!++;
     }

@@ -73,23 +73,16 @@ export class BoundedReference {
     return this.#interval;
   }
 
-  /** Learns from one more finite value. Only while there is no interval. */
-  learn(value: number): void {
-    const learnsScale = !this.#scale.known;
-    if (learnsScale) {
-      this.#scale.learn(value);
-      if (this.#bits && value !== 0 && value !== 1) {
-        this.#bits = false;
-        this.#mean = this.#freshMean();
-      }
-    }
-    if (this.#bits || !learnsScale) this.#mean.add(this.place(value));
-    this.#settle();
+  /** A finite value in [0, 1]; null where it was learned from. */
+  take(value: number): number | null {
+    if (this.#interval !== null) return this.place(value);
+    this.#learn(value);
+    return null;
   }
 
   /** The value in [0, 1]: 0 at the lower bound, 1 at the upper. */
   place(value: number): number {
-    if (this.#written) return inside((value - this.#chosen.low!) / (this.#chosen.high! - this.#chosen.low!));
+    if (this.#written) return inside(this.#shareOf(value / 2 - this.#chosen.low! / 2));
     return this.#bits ? inside(value) : inside((this.#scale.place(value) + REACH) / (2 * REACH));
   }
 
@@ -115,6 +108,19 @@ export class BoundedReference {
     this.#settle();
   }
 
+  #learn(value: number): void {
+    const learnsScale = !this.#scale.known;
+    if (learnsScale) {
+      this.#scale.learn(value);
+      if (this.#bits && value !== 0 && value !== 1) {
+        this.#bits = false;
+        this.#mean = this.#freshMean();
+      }
+    }
+    if (this.#bits || !learnsScale) this.#mean.add(this.place(value));
+    this.#settle();
+  }
+
   /** Values that the mean is estimated from. */
   get #meanFor(): number {
     if (this.#chosen.mean !== undefined) return 0;
@@ -137,19 +143,24 @@ export class BoundedReference {
   /** A distance of values as one of places. */
   #slackOf(margin: number): number {
     if (margin === 0) return 0;
-    if (this.#written) return Math.min(1, margin / (this.#chosen.high! - this.#chosen.low!));
-    return this.#bits ? Math.min(1, margin) : Math.min(1, this.#scale.distance(margin) / (2 * REACH));
+    if (this.#written) return inside(this.#shareOf(margin / 2));
+    return inside(this.#bits ? margin : this.#scale.distance(margin) / (2 * REACH));
+  }
+
+  /** Half a distance as a share of half of that between the written bounds: the whole of it may be more than a double holds. */
+  #shareOf(half: number): number {
+    return half / (this.#chosen.high! / 2 - this.#chosen.low! / 2);
   }
 }
 
 /** @throws ConfigError when the bounds are no bounds. */
 export function checkBounds(owner: string, { low, high }: { readonly low: number | undefined; readonly high: number | undefined }): void {
   if ((low === undefined) !== (high === undefined)) throw new ConfigError('usage', `${owner}: give both low and high, or neither`);
-  if (low !== undefined && high !== undefined && low >= high)
+  // Halves, as they are what is reckoned with: two neighbours next to 0 have the same.
+  if (low !== undefined && high !== undefined && low / 2 >= high / 2)
     throw new ConfigError('usage', `${owner}: low ${low} is not below high ${high}; swap them`);
 }
 
-/** NaN, of infinities divided, is as far up as can be. */
 function inside(share: number): number {
-  return Number.isNaN(share) ? 1 : Math.min(1, Math.max(0, share));
+  return Math.min(1, Math.max(0, share));
 }

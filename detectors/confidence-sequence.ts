@@ -54,12 +54,10 @@ class ConfidenceSequence implements StreamingDetector {
     if (this.#level === 'drift') this.#reset();
     if (!Number.isFinite(value)) return this.#level;
     this.#observed++;
-    if (this.#reference.interval === null) {
-      this.#reference.learn(value);
-      return this.#level;
-    }
+    const place = this.#reference.take(value);
+    if (place === null) return this.#level;
     if (this.#mean.count === this.#epoch) this.#mean = new EmpiricalBernstein(this.#alpha);
-    this.#mean.add(this.#reference.place(value));
+    this.#mean.add(place);
     this.#level = this.#gap() > 0 ? 'drift' : 'stable';
     return this.#level;
   }

@@ -63,8 +63,10 @@ class Ddm implements StreamingDetector {
   readonly #driftThreshold: number;
   readonly #minErrors: number;
   #state = fresh();
-  /** Above this p + s is warning or drift. */
-  #limit = Infinity;
+  /** While p + s is above the one and below the other, neither level nor minimum changes. */
+  #floor = Infinity;
+  /** NaN, which nothing is below, where every observation is to be judged. */
+  #ceiling = Number.NaN;
 
   constructor(chosen: DdmOptions, state?: Json) {
     this.#warmStart = chosen.warmStart;
@@ -76,32 +78,32 @@ class Ddm implements StreamingDetector {
     this.#state = from.into(fresh(), COUNTS);
     // Derived from rate and count, and there for readers.
     from.number('deviation');
-    this.#setLimit();
+    this.#settle();
   }
 
   /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
-    const settled = this.#state.level === 'stable';
-    if (!settled && this.#state.level === 'drift') this.#reset();
     const state = this.#state;
-    // True of 0 and 1 only, and without a branch for either.
-    let error = value;
-    if (value * (1 - value) !== 0) {
-      if (!Number.isFinite(value)) return state.level;
-      error = 1;
-    }
-    const count = ++state.count;
+    const count = state.count + 1;
     const part = 1 / count;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
-    const rate = state.rate + part * (error - state.rate);
-    state.rate = rate;
-    // Most observations lie clearly between the minimum and the limit: squares tell, without a root.
+    const rate = state.rate + part * (value - state.rate);
+    // Most observations lie clearly between the two: squares tell, without a root.
     const square = rate * (1 - rate) * part;
-    const toLimit = this.#limit - rate;
-    const toLowest = state.lowestSum - rate;
-    const isBelow = toLimit > 0 && square * NEARLY < toLimit * toLimit;
-    if (isBelow && (toLowest < 0 || square > toLowest * toLowest * NEARLY) && settled) return 'stable';
-    return this.#judge(error);
+    const below = this.#ceiling - rate;
+    const above = this.#floor - rate;
+    if (
+      below > 0 &&
+      square * NEARLY < below * below &&
+      (above < 0 || square > above * above * NEARLY) &&
+      // True of 0 and 1 only, and of an infinity, which is not below.
+      value * value === value
+    ) {
+      state.count = count;
+      state.rate = rate;
+      return state.level;
+    }
+    return this.#observe(value);
   }
 
   get level(): Level {
@@ -118,8 +120,7 @@ class Ddm implements StreamingDetector {
   }
 
   get threshold(): number | null {
-    const { lowestSum, lowestRate, lowestDeviation } = this.#state;
-    return lowestSum === Infinity ? null : lowestRate + this.#driftThreshold * lowestDeviation;
+    return this.#state.lowestSum === Infinity ? null : this.#limit(this.#driftThreshold);
   }
 
   get changedFor(): number | null {
@@ -134,9 +135,14 @@ class Ddm implements StreamingDetector {
   }
 
   /** In the order of operations that decides near ties. */
-  #judge(error: number): Level {
+  #observe(value: number): Level {
+    if (this.#state.level === 'drift') this.#reset();
     const state = this.#state;
-    const { count, rate } = state;
+    if (!Number.isFinite(value)) return state.level;
+    const error = value === 0 ? 0 : 1;
+    const count = ++state.count;
+    const rate = state.rate + (1 / count) * (error - state.rate);
+    state.rate = rate;
     if (state.lowestSum === Infinity) {
       state.errors += error;
       if (count <= this.#warmStart || state.errors < this.#minErrors) return state.level;
@@ -148,28 +154,36 @@ class Ddm implements StreamingDetector {
       state.lowestRate = rate;
       state.lowestDeviation = deviation;
       state.lowestAt = count;
-      this.#setLimit();
     }
-    if (sum <= this.#limit) {
+    if (sum > this.#limit(this.#driftThreshold)) {
+      state.level = 'drift';
+    } else if (sum <= this.#limit(this.#warningThreshold)) {
       state.warningFrom = 0;
       state.level = 'stable';
-    } else if (sum > state.lowestRate + this.#driftThreshold * state.lowestDeviation) {
-      state.level = 'drift';
     } else {
       if (state.level !== 'warning') state.warningFrom = count;
       state.level = 'warning';
     }
+    this.#settle();
     return state.level;
   }
 
-  #setLimit(): void {
-    const { lowestRate, lowestDeviation } = this.#state;
-    this.#limit = lowestRate + Math.min(this.#warningThreshold, this.#driftThreshold) * lowestDeviation;
+  /** Sets between what p + s may move without a change. */
+  #settle(): void {
+    const { level, lowestSum } = this.#state;
+    const drift = this.#limit(this.#driftThreshold);
+    const warning = Math.min(this.#limit(this.#warningThreshold), drift);
+    this.#floor = level === 'warning' ? warning : lowestSum;
+    this.#ceiling = level === 'warning' ? drift : level === 'stable' ? warning : Number.NaN;
+  }
+
+  #limit(deviations: number): number {
+    return this.#state.lowestRate + deviations * this.#state.lowestDeviation;
   }
 
   #reset(): void {
     this.#state = fresh(this.observed);
-    this.#limit = Infinity;
+    this.#settle();
   }
 }
 

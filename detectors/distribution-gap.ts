@@ -50,61 +50,97 @@ export function boundedAscending(values: ArrayLike<number>): Float64Array {
 export function distributionGap(first: Float64Array, second: Float64Array): DistributionGap {
   const n = first.length;
   const m = second.length;
-  const targets = cutTargets(n + m);
   const ranks: number[] = [];
   const firsts: number[] = [];
   const lengths: number[] = [];
-  const part = 1 / (n * m);
-  let absolute = 0;
-  let square = 0;
-  let meanDistance = 0;
-  let signed = 0;
-  let target = targets[0] ?? Infinity;
-  let nextTarget = 1;
-  let rank = 0;
-  let firstRank = 0;
-  let axis = 0;
-  let i = 0;
-  let j = 0;
-  // Infinity stands after the last value: the values themselves are finite.
-  let a = first[0]!;
-  let b = second[0]!;
-  for (;;) {
-    const value = Math.min(a, b);
-    while (a === value) a = ++i < n ? first[i]! : Infinity;
-    while (b === value) b = ++j < m ? second[j]! : Infinity;
-    const next = Math.min(a, b);
-    if (next === Infinity) break;
-    const length = next - value;
-    const ofFirst = i * m;
-    const ofSecond = j * n;
-    const gap = (ofFirst - ofSecond) * part;
-    const piece = length * gap;
-    signed += piece;
-    absolute += Math.abs(piece);
-    square += piece * gap;
-    // (F(1 − G) + G(1 − F)) is F + G − 2FG.
-    meanDistance += length * ((ofFirst + ofSecond - 2 * i * j) * part);
+  const sweep = new Sweep(first, second);
+  for (const target of cutTargets(n + m)) {
     // A cut stands for the pieces of the axis since the one before, and at the last of them: the highest rank up to its target.
-    if (i + j > target) {
-      if (rank > 0) {
-        ranks.push(rank);
-        firsts.push(firstRank);
-        lengths.push(axis);
-        axis = 0;
-      }
-      while (i + j > target) target = targets[nextTarget++] ?? Infinity;
-    }
-    rank = i + j;
-    firstRank = i;
-    axis += length;
+    const length = sweep.upTo(target);
+    if (sweep.rank === (ranks.at(-1) ?? 0)) continue;
+    ranks.push(sweep.rank);
+    firsts.push(sweep.firstRank);
+    lengths.push(length);
   }
-  if (rank > 0) {
-    ranks.push(rank);
-    firsts.push(firstRank);
-    lengths.push(axis);
-  }
+  const { absolute, square, meanDistance, signed } = sweep;
   return { absolute, square, meanDistance, signed, cells: { ranks, firsts, lengths, n, m } };
+}
+
+/** The axis from one pooled value to the next, piece by piece. Stretch by stretch, as a loop that is entered often is compiled best. */
+class Sweep {
+  /** Values up to the last piece, and those of the first sample among them. */
+  rank = 0;
+  firstRank = 0;
+  absolute = 0;
+  square = 0;
+  meanDistance = 0;
+  signed = 0;
+  readonly #first: Float64Array;
+  readonly #second: Float64Array;
+  /** Values before the piece at hand, and where it begins. */
+  #i = 0;
+  #j = 0;
+  #from = 0;
+
+  constructor(first: Float64Array, second: Float64Array) {
+    this.#first = first;
+    this.#second = second;
+    this.#from = Math.min(first[0]!, second[0]!);
+    while (first[this.#i] === this.#from) this.#i++;
+    while (second[this.#j] === this.#from) this.#j++;
+  }
+
+  /** Takes in the pieces up to a rank; their length together. */
+  upTo(most: number): number {
+    const first = this.#first;
+    const second = this.#second;
+    const n = first.length;
+    const m = second.length;
+    const part = 1 / (n * m);
+    let i = this.#i;
+    let j = this.#j;
+    let from = this.#from;
+    let absolute = 0;
+    let square = 0;
+    let meanDistance = 0;
+    let signed = 0;
+    let stretch = 0;
+    let rank = this.rank;
+    let firstRank = this.firstRank;
+    while (i + j <= most) {
+      // Infinity stands after the last value: the values themselves are finite.
+      let a = i < n ? first[i]! : Infinity;
+      let b = j < m ? second[j]! : Infinity;
+      const to = Math.min(a, b);
+      if (to === Infinity) break;
+      const length = to - from;
+      const ofFirst = i * m;
+      const ofSecond = j * n;
+      const gap = (ofFirst - ofSecond) * part;
+      const piece = length * gap;
+      signed += piece;
+      absolute += Math.abs(piece);
+      square += piece * gap;
+      // (F(1 − G) + G(1 − F)) is F + G − 2FG.
+      meanDistance += length * ((ofFirst + ofSecond - 2 * i * j) * part);
+      stretch += length;
+      rank = i + j;
+      firstRank = i;
+      from = to;
+      while (a === from) a = ++i < n ? first[i]! : Infinity;
+      while (b === from) b = ++j < m ? second[j]! : Infinity;
+    }
+    this.#i = i;
+    this.#j = j;
+    this.#from = from;
+    this.rank = rank;
+    this.firstRank = firstRank;
+    this.absolute += absolute;
+    this.square += square;
+    this.meanDistance += meanDistance;
+    this.signed += signed;
+    return stretch;
+  }
 }
 
 /** Standard deviation, dividing by the number of values; 0 of none. Scaled first, as squares of ordinary doubles may overflow. */

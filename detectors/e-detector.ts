@@ -63,13 +63,12 @@ class EDetector implements StreamingDetector {
     if (this.#level === 'drift') this.#reset();
     if (!Number.isFinite(value)) return this.#level;
     this.#observed++;
-    if (this.#reference.interval === null) {
-      this.#reference.learn(value);
+    const place = this.#reference.take(value);
+    if (place === null) {
       this.#hold();
       return this.#level;
     }
     this.#since++;
-    const place = this.#reference.place(value);
     for (const side of this.#sides) side.bet(place);
     this.#level = this.#evidence() >= this.#threshold ? 'drift' : 'stable';
     return this.#level;

@@ -58,26 +58,32 @@ const fresh = (observedBefore = 0) => ({
 const COUNTS = ['observedBefore', 'count', 'errors', 'lastErrorAt', 'bestAt', 'warningFrom'] as const;
 
 class Eddm implements StreamingDetector {
-  readonly #warmStart: number;
-  readonly #alpha: number;
-  readonly #beta: number;
+  readonly #warmStart: number = 0;
+  readonly #alpha: number = 0;
+  readonly #beta: number = 0;
   #state = fresh();
+  /** Whether the next observation is another stream's first. */
+  #over = false;
 
   constructor(chosen: EddmOptions, state?: Json) {
     this.#warmStart = chosen.warmStart;
     this.#alpha = chosen.alpha;
     this.#beta = chosen.beta;
-    if (state !== undefined) this.#state = new SnapshotReader('eddm', state).into(fresh(), COUNTS);
+    if (state === undefined) return;
+    this.#state = new SnapshotReader('eddm', state).into(fresh(), COUNTS);
+    this.#over = this.#state.level === 'drift';
   }
 
   /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
-    if (this.#state.level === 'drift') this.#state = fresh(this.observed);
+    if (this.#over) this.#reset();
     const state = this.#state;
-    if (value !== 0 && value !== 1 && !Number.isFinite(value)) return state.level;
+    if (value === 0) {
+      state.count++;
+      return state.level;
+    }
+    if (!Number.isFinite(value)) return state.level;
     const count = ++state.count;
-    if (value === 0) return state.level;
-
     const errors = ++state.errors;
     const distance = count - state.lastErrorAt;
     state.lastErrorAt = count;
@@ -136,6 +142,7 @@ class Eddm implements StreamingDetector {
     const ratio = reach / state.best;
     if (ratio < this.#beta) {
       state.level = 'drift';
+      this.#over = true;
     } else if (ratio < this.#alpha) {
       if (state.level !== 'warning') state.warningFrom = count;
       state.level = 'warning';
@@ -144,6 +151,11 @@ class Eddm implements StreamingDetector {
       state.level = 'stable';
     }
     return state.level;
+  }
+
+  #reset(): void {
+    this.#state = fresh(this.observed);
+    this.#over = false;
   }
 }
 

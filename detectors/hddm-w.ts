@@ -66,10 +66,11 @@ const fresh = (observedBefore = 0) => ({
 const COUNTS = ['observedBefore', 'count', 'lowCount', 'highCount'] as const;
 
 class HddmW implements StreamingDetector {
-  readonly #lambda: number;
+  readonly #lambda: number = 0;
+  readonly #keep: number = 0;
   /** λ² and (1 − λ)². */
-  readonly #newSquare: number;
-  readonly #oldSquare: number;
+  readonly #newSquare: number = 0;
+  readonly #oldSquare: number = 0;
   readonly #paperStart: boolean;
   readonly #driftTerm: number;
   readonly #warningTerm: number;
@@ -82,10 +83,14 @@ class HddmW implements StreamingDetector {
   #boundedWeights = -1;
   #driftBound = 0;
   #warningBound = 0;
+  /** Where the weights stand still and the level is stable: how far the means may rise and fall for it to remain so. Else NaN. */
+  #stableRise = Number.NaN;
+  #stableFall = Number.NaN;
 
   constructor(chosen: HddmWOptions, state?: Json) {
     const lambda = chosen.lambdaVal;
     this.#lambda = lambda;
+    this.#keep = 1 - lambda;
     this.#newSquare = lambda * lambda;
     this.#oldSquare = (1 - lambda) * (1 - lambda);
     this.#paperStart = chosen.start === 'paper';
@@ -97,15 +102,62 @@ class HddmW implements StreamingDetector {
 
   /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
+    const state = this.#state;
+    const keep = this.#keep;
+    const part = this.#lambda * value;
+    const mean = part + keep * state.mean;
+    const afterLowMean = part + keep * state.afterLowMean;
+    const afterHighMean = part + keep * state.afterHighMean;
+    if (
+      afterLowMean - state.lowMean <= this.#stableRise &&
+      state.highMean - afterHighMean <= this.#stableFall &&
+      mean + this.#bound >= state.lowest &&
+      mean - this.#bound <= state.highest &&
+      // True of 0 and 1 only, and of an infinity, which does not come here.
+      value * value === value
+    ) {
+      state.count++;
+      state.mean = mean;
+      state.afterLowMean = afterLowMean;
+      state.afterHighMean = afterHighMean;
+      return 'stable';
+    }
+    return this.#observe(value);
+  }
+
+  get level(): Level {
+    return this.#state.level;
+  }
+
+  get observed(): number {
+    return this.#state.observedBefore + this.#state.count;
+  }
+
+  get statistic(): number | null {
+    return this.#nearest()?.difference ?? null;
+  }
+
+  get threshold(): number | null {
+    return this.#nearest()?.bound ?? null;
+  }
+
+  get changedFor(): number | null {
+    const { level, count } = this.#state;
+    return level === 'drift' ? Math.max(1, count - (this.#nearest()?.count ?? 0)) : null;
+  }
+
+  snapshot(): Json {
+    return snapshotOf('hddm-w', this.#state);
+  }
+
+  /** What changes more than the means, or may. */
+  #observe(value: number): Level {
     if (this.#state.level === 'drift') this.#state = fresh(this.observed);
     const state = this.#state;
-    let error = value;
-    if (value !== 0 && value !== 1) {
-      if (!Number.isFinite(value)) return state.level;
-      error = 1;
-    }
+    if (!Number.isFinite(value)) return state.level;
+    const error = value === 0 ? 0 : 1;
     const lambda = this.#lambda;
-    const keep = 1 - lambda;
+    const keep = this.#keep;
     const count = ++state.count;
     const mean = count === 1 ? error : lambda * error + keep * state.mean;
     const weights = this.#nextWeights(state.weights, count === 1);
@@ -113,7 +165,7 @@ class HddmW implements StreamingDetector {
     state.weights = weights;
     if (weights !== this.#weights) {
       this.#weights = weights;
-      this.#bound = this.#boundOf(weights);
+      this.#bound = boundOf(weights, this.#driftTerm);
     }
     const bound = this.#bound;
 
@@ -152,48 +204,32 @@ class HddmW implements StreamingDetector {
         }
       }
     }
-    if (state.level !== level) state.level = level;
+    state.level = level;
+    this.#settle();
     return level;
   }
 
-  get level(): Level {
-    return this.#state.level;
+  #settle(): void {
+    const { level, weights, lowWeights, afterLowWeights, highWeights, afterHighWeights } = this.#state;
+    const isStill = this.#standsStill(weights) && this.#standsStill(afterLowWeights) && this.#standsStill(afterHighWeights);
+    const isSettled = isStill && level === 'stable';
+    this.#stableRise = isSettled ? boundOf(lowWeights + afterLowWeights, this.#warningTerm) : Number.NaN;
+    this.#stableFall = this.#twoSided ? boundOf(highWeights + afterHighWeights, this.#warningTerm) : Infinity;
   }
 
-  get observed(): number {
-    return this.#state.observedBefore + this.#state.count;
-  }
-
-  get statistic(): number | null {
-    return this.#nearest()?.difference ?? null;
-  }
-
-  get threshold(): number | null {
-    return this.#nearest()?.bound ?? null;
-  }
-
-  get changedFor(): number | null {
-    const { level, count } = this.#state;
-    return level === 'drift' ? Math.max(1, count - (this.#nearest()?.count ?? 0)) : null;
-  }
-
-  snapshot(): Json {
-    return snapshotOf('hddm-w', this.#state);
+  #standsStill(weights: number): boolean {
+    return this.#nextWeights(weights, false) === weights;
   }
 
   #nextWeights(weights: number, first: boolean): number {
     return first && this.#paperStart ? 1 : this.#newSquare + this.#oldSquare * weights;
   }
 
-  #boundOf(weights: number): number {
-    return Math.sqrt((weights * this.#driftTerm) / 2);
-  }
-
   #levelOf(difference: number, weights: number): Level {
     if (weights !== this.#boundedWeights) {
       this.#boundedWeights = weights;
-      this.#driftBound = this.#boundOf(weights);
-      this.#warningBound = Math.sqrt((weights * this.#warningTerm) / 2);
+      this.#driftBound = boundOf(weights, this.#driftTerm);
+      this.#warningBound = boundOf(weights, this.#warningTerm);
     }
     if (difference > this.#driftBound) return 'drift';
     return difference > this.#warningBound ? 'warning' : 'stable';
@@ -202,11 +238,16 @@ class HddmW implements StreamingDetector {
   #nearest(): CutSide | null {
     const state = this.#state;
     const side = (difference: number, weights: number, cut: number): CutSide | null =>
-      cut === state.count ? null : { difference, count: cut, bound: this.#boundOf(weights) };
+      cut === state.count ? null : { difference, count: cut, bound: boundOf(weights, this.#driftTerm) };
     const low = side(state.afterLowMean - state.lowMean, state.lowWeights + state.afterLowWeights, state.lowCount);
     if (!this.#twoSided) return low;
     return nearerCut(low, side(state.highMean - state.afterHighMean, state.highWeights + state.afterHighWeights, state.highCount));
   }
+}
+
+/** `term`: ln(1/confidence). */
+function boundOf(weights: number, term: number): number {
+  return Math.sqrt((weights * term) / 2);
 }
 
 /** A rise of the weighted error rate, by McDiarmid's bound. */

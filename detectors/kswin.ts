@@ -16,6 +16,7 @@ import { ConfigError } from '../contracts/errors.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import { exactKsPValue } from './ks-exact.ts';
+import { lowerBound } from './lower-bound.ts';
 import { MersenneTwister, RangeSampler } from './mersenne-twister.ts';
 import { SnapshotReader } from './snapshot.ts';
 
@@ -152,7 +153,7 @@ class Kswin implements StreamingDetector {
     this.#sampler.draw(drawn);
     for (let k = 0; k < size; k++) {
       const value = values[start + drawn[k]!]!;
-      const place = placeIn(sorted, size, value);
+      const place = lowerBound(sorted, value, 0, size);
       if (place < size && sorted[place] === value) equal[place]!++;
       else before[place]!++;
     }
@@ -194,7 +195,7 @@ class Kswin implements StreamingDetector {
     this.#length = length + 1;
 
     // One of the newest becomes an older one; its place moves to where the new value belongs.
-    let gap = length < newest ? length : placeIn(sorted, newest, values[this.#start + length - newest]!);
+    let gap = length < newest ? length : lowerBound(sorted, values[this.#start + length - newest]!, 0, newest);
     const end = length < newest ? length : newest - 1;
     for (; gap < end && sorted[gap + 1]! < value; gap++) sorted[gap] = sorted[gap + 1]!;
     for (; gap > 0 && sorted[gap - 1]! > value; gap--) sorted[gap] = sorted[gap - 1]!;
@@ -226,18 +227,6 @@ class Kswin implements StreamingDetector {
     const random = from.rows('random');
     if (random.length !== 1 || !this.#random.restore(random[0]!)) from.refuse('random');
   }
-}
-
-/** The first place whose value is not below `value`; `length` where there is none. */
-function placeIn(sorted: Float64Array, length: number, value: number): number {
-  let low = 0;
-  let high = length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** The smallest whole h with p(h/size) ≤ alpha and h/size above the least distance; size + 1 where there is none. */

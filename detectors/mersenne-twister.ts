@@ -87,8 +87,11 @@ export class MersenneTwister {
   #refill(): void {
     const state = this.#state;
     for (let k = 0; k < LENGTH; k++) {
-      const joined = (state[k]! & 0x80000000) | (state[(k + 1) % LENGTH]! & 0x7fffffff);
-      state[k] = state[(k + SHIFT) % LENGTH]! ^ (joined >>> 1) ^ (joined & 1 ? 0x9908b0df : 0);
+      // Wrapped by hand: a remainder is slow.
+      const after = k + 1 < LENGTH ? k + 1 : 0;
+      const far = k + SHIFT < LENGTH ? k + SHIFT : k + SHIFT - LENGTH;
+      const joined = (state[k]! & 0x80000000) | (state[after]! & 0x7fffffff);
+      state[k] = state[far]! ^ (joined >>> 1) ^ (-(joined & 1) & 0x9908b0df);
     }
     this.#next = 0;
   }

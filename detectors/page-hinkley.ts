@@ -54,14 +54,17 @@ const COUNTS = ['observedBefore', 'count', 'lowestAt', 'highestAt'] as const;
 
 class PageHinkley implements StreamingDetector {
   readonly #minInstances: number;
-  readonly #delta: number;
+  readonly #delta: number = 0;
   readonly #threshold: number;
-  readonly #alpha: number;
+  readonly #alpha: number = 0;
   /** The threshold, or Infinity on a side that is not watched. */
-  readonly #riseLimit: number;
-  readonly #fallLimit: number;
+  readonly #riseLimit: number = 0;
+  readonly #fallLimit: number = 0;
   readonly #scale: UnitScale;
   #state = fresh();
+  /** How far the sums may stand off while the level is stable and remains so; else NaN, which nothing is below. */
+  #stableRise = Number.NaN;
+  #stableFall = Number.NaN;
 
   constructor(chosen: PageHinkleyOptions, state?: Json) {
     this.#minInstances = chosen.minInstances;
@@ -75,35 +78,11 @@ class PageHinkley implements StreamingDetector {
     const from = new SnapshotReader('page-hinkley', state);
     this.#state = from.into(fresh(), COUNTS);
     this.#scale.restore(from);
+    this.#settle();
   }
 
   update(value: number): Level {
-    const settled = this.#state.level === 'stable';
-    if (!settled && this.#state.level === 'drift') this.#reset();
-    const taken = this.#scale.take(value);
-    if (Number.isNaN(taken)) return this.#learned(value);
-    const state = this.#state;
-    const count = ++state.count;
-    // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
-    const mean = state.mean + (1 / count) * (taken - state.mean);
-    state.mean = mean;
-    const difference = taken - mean;
-    const rise = this.#alpha * state.rise + difference - this.#delta;
-    const fall = this.#alpha * state.fall + difference + this.#delta;
-    state.rise = rise;
-    state.fall = fall;
-    if (rise < state.lowestRise) {
-      state.lowestRise = rise;
-      state.lowestAt = count;
-    }
-    if (fall > state.highestFall) {
-      state.highestFall = fall;
-      state.highestAt = count;
-    }
-    if (!settled && count < this.#minInstances) return state.level;
-    const isDrift = rise - state.lowestRise > this.#riseLimit || state.highestFall - fall > this.#fallLimit;
-    if (isDrift || !settled) state.level = isDrift ? 'drift' : 'stable';
-    return state.level;
+    return this.#take(this.#scale.place(value), this.#stableRise, this.#stableFall) ? 'stable' : this.#observe(value);
   }
 
   get level(): Level {
@@ -140,17 +119,66 @@ class PageHinkley implements StreamingDetector {
     return this.#fallLimit === Infinity ? 0 : this.#state.highestFall - this.#state.fall;
   }
 
+  /** Takes a value in, unless it is NaN or a sum would stand further off than that. */
+  #take(value: number, mostRise: number, mostFall: number): boolean {
+    const state = this.#state;
+    const count = state.count + 1;
+    // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
+    const mean = state.mean + (1 / count) * (value - state.mean);
+    const difference = value - mean;
+    const rise = this.#alpha * state.rise + difference - this.#delta;
+    const fall = this.#alpha * state.fall + difference + this.#delta;
+    if (!(rise - state.lowestRise <= mostRise && state.highestFall - fall <= mostFall)) return false;
+    state.count = count;
+    state.mean = mean;
+    state.rise = rise;
+    state.fall = fall;
+    if (rise < state.lowestRise) {
+      state.lowestRise = rise;
+      state.lowestAt = count;
+    }
+    if (fall > state.highestFall) {
+      state.highestFall = fall;
+      state.highestAt = count;
+    }
+    return true;
+  }
+
+  /** What changes the level, or may. */
+  #observe(value: number): Level {
+    if (this.#state.level === 'drift') this.#reset();
+    const taken = this.#scale.take(value);
+    if (Number.isNaN(taken)) return this.#learned(value);
+    this.#take(taken, Infinity, Infinity);
+    const state = this.#state;
+    if (state.count < this.#minInstances) return state.level;
+    state.level = Math.max(this.#risen(), this.#fallen()) > this.#threshold ? 'drift' : 'stable';
+    this.#settle();
+    return state.level;
+  }
+
+  #settle(): void {
+    const isStable = this.#state.level === 'stable';
+    this.#stableRise = isStable ? this.#riseLimit : Number.NaN;
+    this.#stableFall = isStable ? this.#fallLimit : Number.NaN;
+  }
+
   /** Counts a value that the scale was learned from. */
   #learned(value: number): Level {
     if (!Number.isFinite(value)) return this.level;
-    if (this.#scale.unfit) this.#state = fresh(this.observed);
+    if (this.#scale.unfit) this.#begin();
     this.#state.observedBefore++;
     return this.#state.level;
   }
 
   #reset(): void {
-    this.#state = fresh(this.observed);
+    this.#begin();
     this.#scale.forget();
+  }
+
+  #begin(): void {
+    this.#state = fresh(this.observed);
+    this.#settle();
   }
 }
 

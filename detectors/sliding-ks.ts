@@ -1,8 +1,8 @@
 /**
  * Kolmogorov–Smirnov's D of a sliding window against a fixed reference, kept current at every value.
  *
- * The reference's k different values cut the axis into 2k + 1 places: the values themselves and the gaps between them. Only counts by place
- * matter, since the gap between the two functions is largest at the end of a place. A tree over the places holds, for each stretch, the sum
+ * The reference's k different values cut the axis into 2k + 1 places (reference-places.ts). Only counts by place matter, since the gap
+ * between the two functions is largest at the end of a place. A tree over the places holds, for each stretch, the sum
  * of its weights (m for a value of the window, −n for one of the reference, so sums are gaps in multiples of 1/(n·m)) and the largest and
  * smallest sum of a beginning; the root has D. Whole numbers throughout: nothing drifts, however long the stream.
  *
@@ -11,13 +11,13 @@
  * Cost: O(log reference) a value; memory for the window's places and about 200 bytes a reference value.
  */
 import type { KsGaps } from './ks.ts';
+import { ReferencePlaces } from './reference-places.ts';
 import { ascending } from './sort-numbers.ts';
 
 export class SlidingKs {
   readonly windowSize: number;
   readonly referenceN: number;
-  /** The reference's different values, ascending. */
-  readonly #values: Float64Array;
+  readonly #reference: ReferencePlaces;
   /** Number of leaves, a power of two; node 1 is the root, the children of k are 2k and 2k + 1. */
   readonly #leaves: number;
   readonly #sums: Float64Array;
@@ -29,17 +29,16 @@ export class SlidingKs {
 
   /** @param reference finite numbers, at least one; @param windowSize at least 1 */
   constructor(reference: readonly number[], windowSize: number) {
-    const sorted = ascending(reference);
     this.windowSize = windowSize;
-    this.referenceN = sorted.length;
-    // A set takes −0 and 0 for one value.
-    this.#values = Float64Array.from(new Set(sorted));
-    this.#leaves = 2 ** Math.ceil(Math.log2(2 * this.#values.length + 1));
+    this.#reference = new ReferencePlaces(ascending(reference));
+    const { n, different, upTo } = this.#reference;
+    this.referenceN = n;
+    this.#leaves = 2 ** Math.ceil(Math.log2(2 * different + 1));
     this.#sums = new Float64Array(2 * this.#leaves);
     this.#highest = new Float64Array(2 * this.#leaves);
     this.#lowest = new Float64Array(2 * this.#leaves);
     this.#places = new Int32Array(windowSize);
-    for (const value of sorted) this.#sums[this.#leaves + this.#placeOf(value)]! -= windowSize;
+    for (let k = 0; k < different; k++) this.#sums[this.#leaves + 2 * k + 1] = -windowSize * (upTo[k]! - (upTo[k - 1] ?? 0));
     for (let leaf = this.#leaves; leaf < 2 * this.#leaves; leaf++) this.#settleLeaf(leaf);
     for (let node = this.#leaves - 1; node > 0; node--) this.#settle(node);
   }
@@ -47,7 +46,7 @@ export class SlidingKs {
   /** Takes a finite value in, and the oldest one out of a full window. */
   update(value: number): void {
     const slot = this.#observed % this.windowSize;
-    const place = this.#placeOf(value);
+    const place = this.#reference.of(value);
     const leaving = this.#observed >= this.windowSize ? this.#places[slot]! : -1;
     this.#places[slot] = place;
     this.#observed++;
@@ -66,18 +65,6 @@ export class SlidingKs {
   get statistic(): number | null {
     const gaps = this.gaps;
     return gaps === null ? null : Math.max(gaps.above, gaps.below) / (this.windowSize * this.referenceN);
-  }
-
-  #placeOf(value: number): number {
-    const values = this.#values;
-    let from = 0;
-    let to = values.length;
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if (values[middle]! < value) from = middle + 1;
-      else to = middle;
-    }
-    return 2 * from + (from < values.length && values[from] === value ? 1 : 0);
   }
 
   #add(place: number, weight: number): void {

@@ -54,8 +54,14 @@ export class UnitScale {
 
   /** The value as it is to be taken; NaN where it was only learned from, or is not finite and so no observation. */
   take(value: number): number {
+    const placed = this.place(value);
+    return Number.isNaN(placed) ? this.#look(value) : placed;
+  }
+
+  /** The same of most values, and without learning; NaN where `take` must decide. */
+  place(value: number): number {
     const placed = (value - this.#mean) * this.#factor;
-    return Math.abs(placed) <= this.#most ? placed : this.#look(value);
+    return Math.abs(placed) <= this.#most ? placed : Number.NaN;
   }
 
   /** Learns and decides anew. */

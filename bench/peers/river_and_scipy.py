@@ -1,6 +1,6 @@
-"""What river's detectors or scipy's tests cost, on the data of the other benchmarks: prints {name: [nanoseconds of CPU per step]} as JSON.
+"""What one of river's detectors or of scipy's tests costs, on the data of the other benchmarks: prints [nanoseconds of CPU per step, …] as JSON.
 
-`python river_and_scipy.py river` or `… scipy`.
+`python river_and_scipy.py FIGURE`, by the names in bench/detectors.ts.
 """
 import json
 import sys
@@ -10,6 +10,7 @@ import numpy
 
 VALUES = 30_000
 RUNS = 3
+STREAMS = 3
 
 
 def uniforms(length, seed):
@@ -40,29 +41,26 @@ def repeated(times, work):
         work()
 
 
-def river():
+def river(figure):
     from river import drift
 
     numbers = uniforms(VALUES, 7)
     bits = [int(value < 0.2) for value in numbers]
-    detectors = {
-        "ddm": (drift.binary.DDM, {}, bits),
-        "eddm": (drift.binary.EDDM, {}, bits),
-        "hddm-a": (drift.binary.HDDMA, {}, bits),
-        "hddm-w": (drift.binary.HDDMW, {}, bits),
-        "page-hinkley": (drift.PageHinkley, {}, numbers),
-        "adwin, clock 32, bits": (drift.ADWIN, {"clock": 32}, bits),
-        "adwin, clock 32": (drift.ADWIN, {"clock": 32}, numbers),
-        "adwin, clock 1": (drift.ADWIN, {"clock": 1}, numbers),
-        "kswin": (drift.KSWIN, {"seed": 42}, numbers[:600]),
-    }
-    return {
-        name: [per_step(len(values), lambda: feed(kind(**options), values)) for _ in range(RUNS)]
-        for name, (kind, options, values) in detectors.items()
-    }
+    create, values = {
+        "ddm": (lambda: drift.binary.DDM(), bits),
+        "eddm": (lambda: drift.binary.EDDM(), bits),
+        "hddm-a": (lambda: drift.binary.HDDMA(), bits),
+        "hddm-w": (lambda: drift.binary.HDDMW(), bits),
+        "page-hinkley": (lambda: drift.PageHinkley(), numbers),
+        "adwin, clock 32, bits": (lambda: drift.ADWIN(clock=32), bits),
+        "adwin, clock 32": (lambda: drift.ADWIN(clock=32), numbers),
+        "adwin, clock 1": (lambda: drift.ADWIN(clock=1), numbers),
+        "kswin": (lambda: drift.KSWIN(seed=42), numbers[:600]),
+    }[figure]
+    return [per_step(STREAMS * len(values), lambda: repeated(STREAMS, lambda: feed(create(), values))) for _ in range(RUNS)]
 
 
-def scipy():
+def scipy(figure):
     from scipy import stats
 
     first, second = (-numpy.log1p(-numpy.array(uniforms(10_000, seed))) for seed in (1, 2))
@@ -72,14 +70,14 @@ def scipy():
         counts = [numpy.unique(sample, return_counts=True)[1] for sample in categories]
         return stats.chi2_contingency(numpy.array(counts))
 
-    tests = {
+    test = {
         "ks": lambda: stats.ks_2samp(first, second, method="asymp"),
         "wasserstein": lambda: stats.wasserstein_distance(first, second),
         "chi-squared": chi_squared,
-    }
-    for test in tests.values():
-        test()
-    return {name: [per_step(10, lambda: repeated(10, test)) for _ in range(RUNS)] for name, test in tests.items()}
+    }[figure]
+    test()
+    return [per_step(10, lambda: repeated(10, test)) for _ in range(RUNS)]
 
 
-print(json.dumps({"river": river, "scipy": scipy}[sys.argv[1]]()))
+FIGURE = sys.argv[1]
+print(json.dumps(scipy(FIGURE) if FIGURE in ("ks", "wasserstein", "chi-squared") else river(FIGURE)))

@@ -20,6 +20,17 @@ t.test('statistic and threshold are the difference of the weighted means and McD
   t.end();
 });
 
+t.test('of a fall they are those of the highest cut, in the two-sided test', (t) => {
+  const detector = create({ start: 'paper', lambdaVal: 0.5, twoSidedTest: true });
+  for (const value of [1, 1, 0]) detector.update(value);
+  t.equal(detector.statistic, 1);
+  t.ok(Math.abs(detector.threshold! - Math.sqrt((1.5 * Math.log(1000)) / 2)) < 1e-15);
+  detector.update(1);
+  t.equal(detector.statistic, 0.5);
+  t.ok(Math.abs(detector.threshold! - Math.sqrt((1 * Math.log(1000)) / 2)) < 1e-15);
+  t.end();
+});
+
 t.test('a rise is found soon after; a fall only by the two-sided test', (t) => {
   const values = [...bits(0.1, 2000, 1), ...bits(0.5, 1000, 2)];
   const detector = create();

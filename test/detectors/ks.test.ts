@@ -48,6 +48,23 @@ t.test('D is the largest gap between the distribution functions, ties and all', 
   t.end();
 });
 
+t.test('a prepared reference gives the answers of two sorted samples', (t) => {
+  const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: true }), fc.double({ noNaN: true, min: -3, max: 3 }));
+  const sample = fc.array(value, { minLength: 1, maxLength: 60 });
+  for (const alternative of ['two-sided', 'less', 'greater'] as const) {
+    fc.assert(
+      fc.property(sample, sample, (reference, window) => {
+        const result = prepare(reference, { alternative }).test([...window, Number.NaN])!;
+        const { statistic, pValue, sign } = ksTest(ascending(window), ascending(reference), { method: 'auto', alternative });
+        const note = statistic === 0 ? null : sign === 1 ? 'shifted down' : 'shifted up';
+        return result.statistic === statistic && result.pValue === pValue && result.note === note && result.n === window.length;
+      }),
+      { seed: 4, numRuns: 200 },
+    );
+  }
+  t.end();
+});
+
 t.test('exact p-values are the share of all orders that reach the gap', (t) => {
   for (const [m, n] of [
     [1, 1],

@@ -17,7 +17,7 @@ import { detectors } from '../../detectors/catalogue.ts';
 import { Random } from '../../detectors/performance/random.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
-const FOLDERS = ['agent', 'contracts', 'detectors', 'policies', 'proxy', 'test'];
+const FOLDERS = ['agent', 'bin', 'contracts', 'detectors', 'exporters', 'policies', 'proxy', 'scorer', 'test'];
 /** Over the whole catalogue, the quickest first: how the names of those of its tests begin that are about a detector, or null for none. */
 const COMMON: { readonly [test: string]: (detector: DetectorDefinition) => string | null } = {
   'test/detectors/contract.test.ts': ({ type }) => `${type}\\b`,

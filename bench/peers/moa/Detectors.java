@@ -11,8 +11,10 @@ import moa.classifiers.core.driftdetection.*;
  */
 public final class Detectors {
   private static final int VALUES = 30_000;
-  private static final int WARM = 40;
-  private static final int RUNS = 15;
+  private static final double WARM_NS = 500e6;
+  private static final int RUNS = 5;
+  private static final double RUN_NS = 40e6;
+  private static long drifts = 0;
 
   public static void main(String[] arguments) {
     double[] numbers = new double[VALUES];
@@ -52,17 +54,20 @@ public final class Detectors {
   }
 
   private static void run(double[] values, Supplier<DoublePredicate> create) {
+    double perStream = 0;
+    for (double spent = 0; spent < WARM_NS; spent += perStream) perStream = streams(1, values, create);
+    int count = (int) Math.max(1, Math.ceil(RUN_NS / perStream));
     List<String> costs = new ArrayList<>();
-    int drifts = 0;
-    for (int run = -WARM; run < RUNS; run++) {
-      DoublePredicate detector = create.get();
-      long before = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
-      drifts += feed(detector, values);
-      double nanoseconds = (double) (ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - before) / values.length;
-      if (run >= 0) costs.add(Double.toString(nanoseconds));
-    }
+    for (int run = 0; run < RUNS; run++) costs.add(Double.toString(streams(count, values, create) / count / values.length));
     if (drifts < 0) throw new IllegalStateException("its drifts are counted so that nothing is optimised away");
     System.out.println(costs);
+  }
+
+  /** Nanoseconds of CPU for so many streams, each to a fresh detector. */
+  private static double streams(int count, double[] values, Supplier<DoublePredicate> create) {
+    long before = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+    for (int k = 0; k < count; k++) drifts += feed(create.get(), values);
+    return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - before;
   }
 
   private static int feed(DoublePredicate detector, double[] values) {

@@ -158,6 +158,8 @@ t.test('what does not add up in a stored sketch is refused', (t) => {
     { ...state, bins: { ...state.bins!, edgesId: '0123456789abcdef' } },
     { ...state, bins: { ...state.bins!, uppers: [[3, 2, 1]] } },
     { ...state, bins: { ...state.bins!, counts: [[1]] } },
+    { ...state, bins: { ...state.bins!, counts: [] } },
+    { ...state, bins: { ...state.bins!, counts: [...(state.bins!.counts as number[][]), [1]] } },
     { ...state, kll: { ...state.kll!, count: 5 } },
     { ...state, kll: { ...state.kll!, k: 1 } },
     { ...state, kll: { ...state.kll!, coin: 0 } },
@@ -199,6 +201,9 @@ t.test('what does not add up in a stored sketch is refused', (t) => {
   table.update(() => 1);
   const rows = table.snapshot() as { readonly [field: string]: Json };
   t.throws(() => TableSketch.restore({ ...rows, rows: 2 }), SnapshotError);
+  const [first, second] = rows.columns as [Json[], Json[]];
+  for (const entry of [null, first[0]!, [], [first[0]!], [...first, 0], [1, first[1]!]])
+    t.throws(() => TableSketch.restore({ ...rows, columns: [entry, second] }), SnapshotError, JSON.stringify(entry)?.slice(0, 40));
   t.end();
 });
 

@@ -177,5 +177,6 @@ t.test('a sample that stands for weights has each value as often as it weighs, a
   const bins = { uppers: [2, 4, 6], counts: [4, 1, 0, 2] };
   t.same([...spreadOut({ bins, quantiles: weighted([1, 2], [2, 2]) }, 100)], [1, 1, 2, 2, 4, 6, 6]);
   t.same([...spreadOut({ bins, quantiles: weighted([1, 9], [3, 4]) }, 100)], [1, 1, 1, 1, 4, 9, 9]);
+  t.same([...spreadOut({ bins, quantiles: weighted([1, 9], [1, 1]) }, 100)], [1, 1, 1, 1, 4, 9, 9]);
   t.end();
 });
