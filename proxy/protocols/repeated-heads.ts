@@ -1,0 +1,199 @@
+/**
+ * V2 messages of which only the data are new: calls of one client, and answers of one server, repeat everything else.
+ *
+ * What stands before a tensor's data is looked up among what was read before, and so is what stands around the tensors; the data are read
+ * straight from the text. No object is made of a tensor only to be taken apart again, which is most of what reading a small message costs.
+ * Whatever is built otherwise, or is wrong, is left to the general reader: it agrees wherever this one answers.
+ */
+import { DecodeError } from '../../contracts/errors.ts';
+import type { Scalar, Tensor } from '../../contracts/tensor.ts';
+import { Memo } from '../memo.ts';
+import { isDigit, isList, isObject, member, parseJson, type Value, type ValueObject } from './json.ts';
+import type { TensorHead } from './raw-tensors.ts';
+import { elementCount } from './shapes.ts';
+
+/** A message taken apart. */
+export interface Apart {
+  /** Everything but the tensors. */
+  readonly message: ValueObject;
+  readonly tensors: readonly Tensor[];
+}
+
+/** A schema has at most 2,000 columns, and there are two sides. */
+const MOST_HEADS = 4_096;
+/** Decimal digits that a double holds whatever they are; an integer of more may lie beyond 2^53. */
+const EXACT_DIGITS = 15;
+const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, power) => 10 ** power);
+
+const WORDS = [
+  ['null', null],
+  ['true', true],
+  ['false', false],
+] as const;
+
+/** Reads one side of messages. */
+export class RepeatedHeads {
+  readonly #key: string;
+  readonly #around: Memo<ValueObject | null>;
+  readonly #heads: Memo<{ readonly head: TensorHead; readonly count: number } | null>;
+
+  /** @param readHead makes a tensor's head of its members. @throws DecodeError when they are none. */
+  constructor(side: 'inputs' | 'outputs', readHead: (members: ValueObject) => TensorHead) {
+    this.#key = `"${side}"`;
+    this.#around = new Memo((text) => {
+      const message = read(text, this.#key);
+      const listed = message === null ? undefined : member(message, side);
+      return isList(listed) && listed.length === 0 ? message : null;
+    });
+    this.#heads = new Memo((text) => {
+      // As deep as it lies in the message.
+      const whole = read(`{"":[${text}]}]}`, '"data"');
+      const members = whole === null ? undefined : member(whole, '');
+      const [only, ...others] = isList(members) ? members : [];
+      if (!isObject(only) || others.length > 0 || !isList(member(only, 'data'))) return null;
+      try {
+        const head = readHead(only);
+        return { head, count: elementCount(head.shape) };
+      } catch (error) {
+        if (error instanceof DecodeError) return null;
+        throw error;
+      }
+    }, MOST_HEADS);
+  }
+
+  /** Null = the general reader is to say what this is. */
+  read(text: string): Apart | null {
+    const opened = listAfter(text, this.#key, 0);
+    if (opened === -1) return null;
+    const tensors: Tensor[] = [];
+    let at = opened;
+    do {
+      const start = at;
+      at = listAfter(text, '"data"', start);
+      const known = at === -1 ? null : this.#heads.get(text.slice(start, at));
+      if (known === null) return null;
+      const data: Scalar[] = [];
+      at = readElements(text, at, data);
+      if (at === -1 || data.length !== known.count) return null;
+      const { name, datatype, shape } = known.head;
+      tensors.push({ name, datatype, shape, data });
+      at = afterBlanks(text, at);
+      if (text.charCodeAt(at) !== 0x7d /* } */) return null;
+      at = afterBlanks(text, at + 1);
+    } while (text.charCodeAt(at++) === 0x2c /* , */);
+    const message = this.#around.get(text.slice(0, opened) + text.slice(at - 1));
+    return message === null ? null : { message, tensors };
+  }
+}
+
+/** An object that has this key once, as it stands there; null for anything else. */
+function read(text: string, key: string): ValueObject | null {
+  // An escaped key may be the same again.
+  if (text.includes('\\') || text.indexOf(key) !== text.lastIndexOf(key)) return null;
+  let value: Value;
+  try {
+    value = parseJson(text);
+  } catch (error) {
+    if (error instanceof DecodeError) return null;
+    throw error;
+  }
+  return isObject(value) ? value : null;
+}
+
+/** Behind the bracket that opens the list under a key; -1 where none does. */
+function listAfter(text: string, key: string, from: number): number {
+  const found = text.indexOf(key, from);
+  if (found === -1) return -1;
+  let at = afterBlanks(text, found + key.length);
+  if (text.charCodeAt(at) !== 0x3a /* : */) return -1;
+  at = afterBlanks(text, at + 1);
+  return text.charCodeAt(at) === 0x5b /* [ */ ? at + 1 : -1;
+}
+
+function afterBlanks(text: string, from: number): number {
+  let at = from;
+  for (let code = text.charCodeAt(at); code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09; code = text.charCodeAt(++at));
+  return at;
+}
+
+/**
+ * Reads scalars, nested to any depth, from behind an opening bracket on.
+ *
+ * @returns the place behind the closing bracket; -1 where there is anything else, or a number that needs the general reader.
+ */
+function readElements(text: string, from: number, data: Scalar[]): number {
+  let at = from;
+  for (let depth = 1; ; ) {
+    at = afterBlanks(text, at);
+    const code = text.charCodeAt(at);
+    if (code === 0x5b /* [ */) {
+      depth++;
+      at++;
+      continue;
+    }
+    at = isDigit(code) || code === 0x2d /* - */ ? readNumber(text, at, data) : readOther(text, at, data);
+    if (at === -1) return -1;
+    for (;;) {
+      at = afterBlanks(text, at);
+      const next = text.charCodeAt(at++);
+      if (next === 0x2c /* , */) break;
+      if (next !== 0x5d /* ] */) return -1;
+      if (--depth === 0) return at;
+    }
+  }
+}
+
+/** Digits that a double holds are put together and divided once, which rounds as reading the text does; others the engine reads. */
+function readNumber(text: string, from: number, data: Scalar[]): number {
+  const negative = text.charCodeAt(from) === 0x2d; /* - */
+  const first = negative ? from + 1 : from;
+  let at = first;
+  let value = 0;
+  let code = text.charCodeAt(at);
+  for (; isDigit(code); code = text.charCodeAt(++at)) value = value * 10 + (code - 0x30);
+  const whole = at - first;
+  if (whole === 0 || (whole > 1 && text.charCodeAt(first) === 0x30) /* 0 */) return -1;
+  let fraction = 0;
+  if (code === 0x2e /* . */) {
+    for (code = text.charCodeAt(++at); isDigit(code); code = text.charCodeAt(++at)) value = value * 10 + (code - 0x30);
+    fraction = at - first - whole - 1;
+    if (fraction === 0) return -1;
+  }
+  if (code === 0x65 /* e */ || code === 0x45 /* E */) {
+    const sign = text.charCodeAt(++at);
+    if (sign === 0x2b /* + */ || sign === 0x2d /* - */) at++;
+    const exponent = at;
+    while (isDigit(text.charCodeAt(at))) at++;
+    if (at === exponent) return -1;
+    data.push(Number(text.slice(from, at)));
+  } else if (whole + fraction <= EXACT_DIGITS) {
+    data.push((negative ? -value : value) / POWERS[fraction]!);
+  } else {
+    if (fraction === 0) return -1;
+    data.push(Number(text.slice(from, at)));
+  }
+  return at;
+}
+
+function readOther(text: string, from: number, data: Scalar[]): number {
+  if (text.charCodeAt(from) === 0x22 /* " */) return readString(text, from, data);
+  for (const [word, value] of WORDS) {
+    if (!text.startsWith(word, from)) continue;
+    data.push(value);
+    return from + word.length;
+  }
+  return -1;
+}
+
+function readString(text: string, from: number, data: Scalar[]): number {
+  for (let at = from + 1; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x22 /* " */) {
+      data.push(text.slice(from + 1, at));
+      return at + 1;
+    }
+    // The general reader knows what is escaped, and what should have been.
+    if (code === 0x5c /* \ */ || code < 0x20) return -1;
+  }
+  return -1;
+}
