@@ -27,6 +27,7 @@ import { numberOf } from './signals.ts';
 import type { Batch } from './store/commit.ts';
 import { emptyBatch } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
+import { storedOf } from './store/stored-record.ts';
 import type { Place } from './streaming-monitor.ts';
 import { WindowJudge } from './window-judge.ts';
 import { timeOf } from './windows.ts';
@@ -173,8 +174,8 @@ export class Analysis {
     };
     this.#observedRows += record.rows;
     this.#accounting.recorded(record);
-    this.#batch.records.push(record);
-    if (record.keptFor !== null) this.#tellRecord(record);
+    const stored = storedOf(record);
+    this.#batch.records.push(stored);
 
     if (this.#references.learn(epoch.version, record)) {
       this.#batch.state.set('reference', this.#references.snapshot());
@@ -188,7 +189,7 @@ export class Analysis {
     for (const ended of this.#epochs.fill(epoch, record, this.#timeOf(record))) this.#closeWindow(ended);
     const now = this.#options.now();
     this.#judgeTraffic(now, this.#epochs.data.came(record, now));
-    for (const early of this.#join.add(record)) this.#settleEarly(early);
+    for (const early of this.#join.add(stored)) this.#settleEarly(early);
   }
 
   /** One line of feedback, as it comes. */
@@ -365,7 +366,7 @@ export class Analysis {
     const kept = keptForFeedback(record);
     promoted.set(record.id, kept);
     this.#accounting.promoted();
-    this.#tellRecord(kept);
+    this.#batch.events.push({ kind: 'inference', id: kept.id, at: kept.at, record: kept });
   }
 
   /** Held records that nothing needs any more, but those that this very batch keeps. Called last, right before the batch is committed. */
@@ -379,10 +380,6 @@ export class Analysis {
     this.#accounting.letGo(places.length);
     if (places.length > 0) this.#touched = true;
     this.#mayLetGo = due.length === LET_GO_AT_ONCE && places.length > 0;
-  }
-
-  #tellRecord(record: DriftlineRecord): void {
-    this.#batch.events.push({ kind: 'inference', id: record.id, at: record.at, record });
   }
 
   #tellFeedback(feedback: Feedback, fate: FeedbackFate, error: boolean | null): void {

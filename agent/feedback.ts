@@ -8,6 +8,7 @@ import { isSampled } from '../proxy/sampling.ts';
 import { sameLabel } from './signals.ts';
 import type { JoinedFeedback } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
+import { recordOf, type StoredRecord } from './store/stored-record.ts';
 
 /** Lines that may wait for their records; a job that labels another model's predictions must not fill the disk. */
 const MOST_EARLY = 100_000;
@@ -34,8 +35,8 @@ export class FeedbackJoin {
   readonly #ttlMs: number;
   readonly #sampling: Sampling;
   /** Records of the open batch, by id and by the request's own id. */
-  #recent = new Map<string, DriftlineRecord>();
-  #recentByRequestId = new Map<string, DriftlineRecord[]>();
+  #recent = new Map<string, StoredRecord>();
+  #recentByRequestId = new Map<string, StoredRecord[]>();
   /** Feedback of the open batch, by record, row and kind. */
   #recentFeedback = new Map<string, Json>();
   /** Ids that early feedback waits for. */
@@ -58,7 +59,7 @@ export class FeedbackJoin {
   }
 
   /** Makes a record known, and gives the feedback that came before it. */
-  add(record: DriftlineRecord): Feedback[] {
+  add(record: StoredRecord): Feedback[] {
     this.#recent.set(record.id, record);
     if (record.requestId !== null) {
       const same = this.#recentByRequestId.get(record.requestId) ?? [];
@@ -133,11 +134,12 @@ export class FeedbackJoin {
   }
 
   #find(feedback: Feedback): DriftlineRecord | 'ambiguous' | null {
-    const byId = this.#recent.get(feedback.id) ?? this.#reader.record(feedback.id);
+    const recent = this.#recent.get(feedback.id);
+    const byId = recent === undefined ? this.#reader.record(feedback.id) : recordOf(recent);
     if (byId !== null) return byId;
     const since = feedback.receivedAt - this.#ttlMs;
     const stored = this.#reader.recordsByRequestId(feedback.id, since);
-    const all = [...stored, ...(this.#recentByRequestId.get(feedback.id) ?? [])];
+    const all = [...stored, ...(this.#recentByRequestId.get(feedback.id) ?? []).map(recordOf)];
     if (all.length > 1) return 'ambiguous';
     return all[0] ?? null;
   }
