@@ -30,7 +30,7 @@ import type { StoreReader } from './store/read.ts';
 import { storedOf } from './store/stored-record.ts';
 import type { Place } from './streaming-monitor.ts';
 import { WindowJudge } from './window-judge.ts';
-import { timeOf } from './windows.ts';
+import { cellsBySignal, timeOf } from './windows.ts';
 
 /** What the analysis is given. */
 export interface AnalysisOptions {
@@ -43,6 +43,8 @@ export interface AnalysisOptions {
   readonly log: (line: string) => void;
   /** Works levels out; by default at once, which takes seconds where the policy has a budget of false alarms. */
   readonly calibrate?: Calibrate;
+  /** Whether its batches are written; absent = they are. */
+  readonly isWritten?: boolean;
 }
 
 /** Held records that are let go with one commit at most. */
@@ -153,7 +155,7 @@ export class Analysis {
     this.observeDecoded(decoded);
   }
 
-  /** One call that needs no decoding: rows of a file, replayed. */
+  /** One call that needs no decoding: rows of a file, replayed. What is given becomes the record. */
   observeDecoded(decoded: DecodedRecord): void {
     this.#touched = true;
     this.#heedClock();
@@ -165,19 +167,16 @@ export class Analysis {
     const violations = this.#check.check(decoded);
     const rowsBefore = this.#observedRows;
     const { epoch, ended } = this.#epochs.see(decoded, rowsBefore);
-    const record: DriftlineRecord = {
-      ...decoded,
-      ...(epoch.version === decoded.version ? {} : { countedFor: epoch.version }),
-      firstRow: decoded.rows > 0 ? rowsBefore : null,
-      violations,
-      ...keepingOf({ ...decoded, violations }, this.#options.policy.traffic.sampling),
-    };
+    const placed = Object.assign(decoded, { firstRow: decoded.rows > 0 ? rowsBefore : null, violations });
+    const record: DriftlineRecord = Object.assign(placed, keepingOf(placed, this.#options.policy.traffic.sampling));
+    if (epoch.version !== record.version) Object.assign(record, { countedFor: epoch.version });
+    const signals = cellsBySignal(record);
     this.#observedRows += record.rows;
     this.#accounting.recorded(record);
-    const stored = storedOf(record);
+    const stored = storedOf(record, this.#options.isWritten ?? true);
     this.#batch.records.push(stored);
 
-    if (this.#references.learn(epoch.version, record)) {
+    if (this.#references.learn(epoch.version, record, signals)) {
       this.#batch.state.set('reference', this.#references.snapshot());
       this.#epochs.resolve();
       this.#askForLevels(epoch, null);
@@ -185,8 +184,8 @@ export class Analysis {
     // Alerts of a version that ended are settled by the passing of time, which findings bring as well.
     if (ended.length > 0) this.#evaluate(record.at, []);
     this.#found(record.at, this.#blocks.observe(rowsBefore, record), this.#epochs.current);
-    this.#found(record.at, this.#epochs.stream(epoch, record, placeOfCall(record, this.#surroundings())), epoch.version);
-    for (const ended of this.#epochs.fill(epoch, record, this.#timeOf(record))) this.#closeWindow(ended);
+    this.#found(record.at, this.#epochs.stream(epoch, record, signals, placeOfCall(record, this.#surroundings())), epoch.version);
+    for (const ended of this.#epochs.fill(epoch, record, signals, this.#timeOf(record))) this.#closeWindow(ended);
     const now = this.#options.now();
     this.#judgeTraffic(now, this.#epochs.data.came(record, now));
     for (const early of this.#join.add(stored)) this.#settleEarly(early);

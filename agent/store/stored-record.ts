@@ -16,12 +16,13 @@ export interface StoredRecord {
   readonly body: string;
 }
 
-export function storedOf(record: DriftlineRecord): StoredRecord {
+/** @param isWritten whether it is going to be; else its body is empty */
+export function storedOf(record: DriftlineRecord, isWritten = true): StoredRecord {
   const { id, requestId, at, firstRow, rows, keptFor } = record;
-  return { id, requestId, at, firstRow, rows, kept: keptFor !== null, body: JSON.stringify(record) };
+  return { id, requestId, at, firstRow, rows, kept: keptFor !== null, body: isWritten ? JSON.stringify(record) : '' };
 }
 
+/** @param body as `storedOf` made it */
 export function recordOf({ body }: { readonly body: unknown }): DriftlineRecord {
-  // Written by `storedOf`.
   return JSON.parse(String(body)) as DriftlineRecord;
 }

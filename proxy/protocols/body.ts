@@ -3,6 +3,7 @@
  */
 import { DecodeError } from '../../contracts/errors.ts';
 import type { MessageBody } from '../../contracts/protocol.ts';
+import { Memo } from '../memo.ts';
 import { fieldValue } from './content.ts';
 import { type Piece, readEvents, readLines } from './events.ts';
 import { isObject, member, parseJson, readJson, readText, type Value, type ValueObject } from './json.ts';
@@ -33,8 +34,10 @@ const LINES = new Set([
 /** Lower-case media type without parameters; null when none was sent. */
 export function mediaType(body: MessageBody): string | null {
   const field = fieldValue(body.headers, 'content-type');
-  return field === null ? null : (field.split(';', 1)[0] ?? '').trim().toLowerCase();
+  return field === null ? null : mediaTypes.get(field);
 }
+
+const mediaTypes = new Memo((field) => (field.split(';', 1)[0] ?? '').trim().toLowerCase());
 
 /** @throws DecodeError `truncated` when the copy is not the whole body. */
 export function refuseTruncated({ truncated, bytes }: MessageBody): void {
