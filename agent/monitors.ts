@@ -223,7 +223,8 @@ export class Monitors {
   #ofRows(signal: string, cells: readonly Cell[], place: RowPlace, findings: Finding[]): void {
     const monitors = this.#streaming.get(signal);
     if (monitors === undefined) return;
-    for (place.row = 0; place.row < cells.length; place.row++) this.#observe(monitors, signal, numberOf(cells[place.row]!), place, findings);
+    for (place.row = 0; place.row < cells.length; place.row++)
+      this.#observe(monitors, signal, numberOf(cells[place.row]!), place, findings);
   }
 
   #begin(watch: ConstructorParameters<typeof StreamingMonitor>[0], stored: StoredMonitors): StreamingMonitor {

@@ -142,7 +142,7 @@ function aligned(to: number, source: Uint8Array): number {
 }
 
 /** Clients repeat their fields, and a server its own for as long as its `date` stays. */
-const fields = new Memo(splitFields);
+const fields = new Memo(splitFields, { isCut: true });
 
 /** Reads a record that starts at the buffer's first byte. The bodies are views of it. */
 export function decodeExchange(record: Buffer): Exchange {

@@ -169,7 +169,15 @@ export class Committer {
 
   #writeRecords(records: readonly StoredRecord[]): void {
     if (records.length === 0) return;
-    const valuesOf = ({ id, requestId, at, firstRow, rows, body, kept }: StoredRecord) => [id, requestId, at, firstRow, rows, body, Number(kept)];
+    const valuesOf = ({ id, requestId, at, firstRow, rows, body, kept }: StoredRecord) => [
+      id,
+      requestId,
+      at,
+      firstRow,
+      rows,
+      body,
+      Number(kept),
+    ];
     let written = 0;
     for (; written + ROWS_AT_ONCE <= records.length; written += ROWS_AT_ONCE)
       this.#insertRecords.run(...records.slice(written, written + ROWS_AT_ONCE).flatMap(valuesOf));

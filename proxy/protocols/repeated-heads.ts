@@ -25,64 +25,107 @@ const MOST_HEADS = 4_096;
 const EXACT_DIGITS = 15;
 const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, power) => 10 ** power);
 
+/** No tensor is nested so deeply; what is, the general reader refuses at some depth. */
+const MOST_NESTED = 32;
 const WORDS = [
   ['null', null],
   ['true', true],
   ['false', false],
 ] as const;
 
+/** A tensor up to its data. */
+interface Known {
+  /** From behind the bracket or comma before it to its data's bracket. */
+  readonly text: string;
+  readonly head: TensorHead;
+  /** Elements that its shape needs. */
+  readonly count: number;
+}
+
+/** A message around its tensors. */
+interface Around {
+  readonly before: string;
+  readonly behind: string;
+  readonly message: ValueObject;
+}
+
 /** Reads one side of messages. */
 export class RepeatedHeads {
+  readonly #side: 'inputs' | 'outputs';
   readonly #key: string;
-  readonly #around: Memo<ValueObject | null>;
-  readonly #heads: Memo<{ readonly head: TensorHead; readonly count: number } | null>;
+  readonly #known: Memo<Known | null>;
+  /** Those of the message before, in order: mostly it is they that come again. */
+  readonly #last: Known[] = [];
+  #lastAround: Around = { before: '', behind: '', message: {} };
 
   /** @param readHead makes a tensor's head of its members. @throws DecodeError when they are none. */
   constructor(side: 'inputs' | 'outputs', readHead: (members: ValueObject) => TensorHead) {
+    this.#side = side;
     this.#key = `"${side}"`;
-    this.#around = new Memo((text) => {
-      const message = read(text, this.#key);
-      const listed = message === null ? undefined : member(message, side);
-      return isList(listed) && listed.length === 0 ? message : null;
-    });
-    this.#heads = new Memo((text) => {
-      // As deep as it lies in the message.
-      const whole = read(`{"":[${text}]}]}`, '"data"');
-      const members = whole === null ? undefined : member(whole, '');
-      const [only, ...others] = isList(members) ? members : [];
-      if (!isObject(only) || others.length > 0 || !isList(member(only, 'data'))) return null;
-      try {
-        const head = readHead(only);
-        return { head, count: elementCount(head.shape) };
-      } catch (error) {
-        if (error instanceof DecodeError) return null;
-        throw error;
-      }
-    }, MOST_HEADS);
+    this.#known = new Memo(
+      (text) => {
+        // As deep as it lies in the message.
+        const whole = read(`{"":[${text}]}]}`, '"data"');
+        const members = whole === null ? undefined : member(whole, '');
+        const [only, ...others] = isList(members) ? members : [];
+        if (!isObject(only) || others.length > 0 || !isList(member(only, 'data'))) return null;
+        try {
+          const head = readHead(only);
+          return { text, head, count: elementCount(head.shape) };
+        } catch (error) {
+          if (error instanceof DecodeError) return null;
+          throw error;
+        }
+      },
+      { maxEntries: MOST_HEADS, isCut: true },
+    );
   }
 
   /** Null = the general reader is to say what this is. */
   read(text: string): Apart | null {
-    const opened = listAfter(text, this.#key, 0);
+    const { before } = this.#lastAround;
+    const opened = before !== '' && text.startsWith(before) ? before.length : listAfter(text, this.#key, 0);
     if (opened === -1) return null;
     const tensors: Tensor[] = [];
     let at = opened;
     do {
-      const start = at;
-      at = listAfter(text, '"data"', start);
-      const known = at === -1 ? null : this.#heads.get(text.slice(start, at));
+      const known = this.#headAt(text, at, tensors.length);
       if (known === null) return null;
-      const data: Scalar[] = [];
+      at += known.text.length;
+      // An element takes two characters at least, so a shape can ask for more than there is.
+      if (known.count > (text.length - at) / 2) return null;
+      const data = new Array<Scalar>(known.count);
       at = readElements(text, at, data);
-      if (at === -1 || data.length !== known.count) return null;
+      if (at === -1) return null;
       const { name, datatype, shape } = known.head;
       tensors.push({ name, datatype, shape, data });
       at = afterBlanks(text, at);
       if (text.charCodeAt(at) !== 0x7d /* } */) return null;
       at = afterBlanks(text, at + 1);
     } while (text.charCodeAt(at++) === 0x2c /* , */);
-    const message = this.#around.get(text.slice(0, opened) + text.slice(at - 1));
+    const message = this.#around(text, opened, at - 1);
     return message === null ? null : { message, tensors };
+  }
+
+  #headAt(text: string, at: number, place: number): Known | null {
+    const last = this.#last[place];
+    if (last !== undefined && text.startsWith(last.text, at)) return last;
+    const end = listAfter(text, '"data"', at);
+    const known = end === -1 ? null : this.#known.get(text.slice(at, end));
+    if (known !== null && place < MOST_HEADS) this.#last[place] = known;
+    return known;
+  }
+
+  #around(text: string, opened: number, closed: number): ValueObject | null {
+    const { before, behind, message } = this.#lastAround;
+    const isSame = opened === before.length && closed + behind.length === text.length;
+    if (isSame && text.startsWith(before) && text.endsWith(behind)) return message;
+    const around = { before: text.slice(0, opened), behind: text.slice(closed) };
+    const found = read(around.before + around.behind, this.#key);
+    const listed = found === null ? undefined : member(found, this.#side);
+    if (found === null || !isList(listed) || listed.length > 0) return null;
+    this.#lastAround = { ...around, message: found };
+    return found;
   }
 }
 
@@ -117,34 +160,37 @@ function afterBlanks(text: string, from: number): number {
 }
 
 /**
- * Reads scalars, nested to any depth, from behind an opening bracket on.
+ * Reads as many scalars as the array is long, nested to any depth, from behind an opening bracket on.
  *
  * @returns the place behind the closing bracket; -1 where there is anything else, or a number that needs the general reader.
  */
 function readElements(text: string, from: number, data: Scalar[]): number {
   let at = from;
+  let index = 0;
   for (let depth = 1; ; ) {
     at = afterBlanks(text, at);
     const code = text.charCodeAt(at);
     if (code === 0x5b /* [ */) {
-      depth++;
+      if (++depth > MOST_NESTED) return -1;
       at++;
       continue;
     }
-    at = isDigit(code) || code === 0x2d /* - */ ? readNumber(text, at, data) : readOther(text, at, data);
+    if (index === data.length) return -1;
+    at = isDigit(code) || code === 0x2d /* - */ ? readNumber(text, at, data, index) : readOther(text, at, data, index);
     if (at === -1) return -1;
+    index++;
     for (;;) {
       at = afterBlanks(text, at);
       const next = text.charCodeAt(at++);
       if (next === 0x2c /* , */) break;
       if (next !== 0x5d /* ] */) return -1;
-      if (--depth === 0) return at;
+      if (--depth === 0) return index === data.length ? at : -1;
     }
   }
 }
 
 /** Digits that a double holds are put together and divided once, which rounds as reading the text does; others the engine reads. */
-function readNumber(text: string, from: number, data: Scalar[]): number {
+function readNumber(text: string, from: number, data: Scalar[], index: number): number {
   const negative = text.charCodeAt(from) === 0x2d; /* - */
   const first = negative ? from + 1 : from;
   let at = first;
@@ -165,35 +211,38 @@ function readNumber(text: string, from: number, data: Scalar[]): number {
     const exponent = at;
     while (isDigit(text.charCodeAt(at))) at++;
     if (at === exponent) return -1;
-    data.push(Number(text.slice(from, at)));
+    data[index] = Number(text.slice(from, at));
   } else if (whole + fraction <= EXACT_DIGITS) {
-    data.push((negative ? -value : value) / POWERS[fraction]!);
+    data[index] = (negative ? -value : value) / POWERS[fraction]!;
   } else {
     if (fraction === 0) return -1;
-    data.push(Number(text.slice(from, at)));
+    data[index] = Number(text.slice(from, at));
   }
   return at;
 }
 
-function readOther(text: string, from: number, data: Scalar[]): number {
-  if (text.charCodeAt(from) === 0x22 /* " */) return readString(text, from, data);
+function readOther(text: string, from: number, data: Scalar[], index: number): number {
+  if (text.charCodeAt(from) === 0x22 /* " */) return readString(text, from, data, index);
   for (const [word, value] of WORDS) {
     if (!text.startsWith(word, from)) continue;
-    data.push(value);
+    data[index] = value;
     return from + word.length;
   }
   return -1;
 }
 
-function readString(text: string, from: number, data: Scalar[]): number {
+function readString(text: string, from: number, data: Scalar[], index: number): number {
   for (let at = from + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === 0x22 /* " */) {
-      data.push(text.slice(from + 1, at));
+    if (code === 0x5c /* \ */) at++;
+    if (code !== 0x22 /* " */) continue;
+    try {
+      // Not a slice, which would keep the whole text for as long as the element is kept.
+      data[index] = JSON.parse(text.slice(from, at + 1)) as string;
       return at + 1;
+    } catch {
+      return -1;
     }
-    // The general reader knows what is escaped, and what should have been.
-    if (code === 0x5c /* \ */ || code < 0x20) return -1;
   }
   return -1;
 }
