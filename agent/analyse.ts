@@ -95,7 +95,12 @@ export class Analysis {
     const { common } = this.#references;
     this.#check = new SchemaCheck(policy, (signal) => (this.#epochs.currentEpoch?.reference ?? common).known(signal));
     const { prediction } = policy.model;
-    this.#join = new FeedbackJoin(reader, { prediction, ttlMs: policy.feedback.ttlMs, sampling: policy.traffic.sampling });
+    this.#join = new FeedbackJoin(reader, {
+      prediction,
+      ttlMs: policy.feedback.ttlMs,
+      sampling: policy.traffic.sampling,
+      now: options.now,
+    });
     this.#accounting = new Accounting(reader.state('accounting'));
     // Written by this class under the same keys; a foreign format was set aside when the store was opened.
     const progress = reader.state('progress') as unknown as Progress | undefined;

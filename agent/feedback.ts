@@ -8,6 +8,7 @@ import { isSampled } from '../proxy/sampling.ts';
 import { sameLabel } from './signals.ts';
 import type { JoinedFeedback } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
+import { StoredIds } from './store/stored-ids.ts';
 import { recordOf, type StoredRecord } from './store/stored-record.ts';
 
 /** Lines that may wait for their records; a job that labels another model's predictions must not fill the disk. */
@@ -26,11 +27,14 @@ export interface JoinOptions {
   readonly prediction: string | null;
   readonly ttlMs: number;
   readonly sampling: Sampling;
+  readonly now: () => number;
 }
 
 /** What the join looks up: the store, and what is not committed yet. */
 export class FeedbackJoin {
   readonly #reader: StoreReader;
+  readonly #ids: StoredIds;
+  readonly #now: () => number;
   readonly #prediction: string | null;
   readonly #ttlMs: number;
   readonly #sampling: Sampling;
@@ -46,6 +50,8 @@ export class FeedbackJoin {
 
   constructor(reader: StoreReader, options: JoinOptions) {
     this.#reader = reader;
+    this.#now = options.now;
+    this.#ids = new StoredIds(reader, this.#now());
     this.#prediction = options.prediction;
     this.#ttlMs = options.ttlMs;
     this.#sampling = options.sampling;
@@ -55,7 +61,7 @@ export class FeedbackJoin {
 
   /** Whether a record of this id is live: known, in the store or in the open batch. */
   knows(id: string): boolean {
-    return this.#recent.has(id) || this.#reader.record(id) !== null;
+    return this.#recent.has(id) || this.#ids.has(id);
   }
 
   /** Makes a record known, and gives the feedback that came before it. */
@@ -111,6 +117,7 @@ export class FeedbackJoin {
 
   /** To be called when the open batch was committed: from here on the store knows. */
   committed(): void {
+    this.#ids.committed(this.#recent.keys(), this.#now());
     this.#recent = new Map();
     this.#recentByRequestId = new Map();
     this.#recentFeedback = new Map();
