@@ -84,7 +84,7 @@ export class RepeatedHeads {
   /** Null = the general reader is to say what this is. */
   read(text: string): Apart | null {
     const { before } = this.#lastAround;
-    const opened = before !== '' && text.startsWith(before) ? before.length : listAfter(text, this.#key, 0);
+    const opened = before !== '' && stands(before, text, 0) ? before.length : listAfter(text, this.#key, 0);
     if (opened === -1) return null;
     const tensors: Tensor[] = [];
     let at = opened;
@@ -109,7 +109,7 @@ export class RepeatedHeads {
 
   #headAt(text: string, at: number, place: number): Known | null {
     const last = this.#last[place];
-    if (last !== undefined && text.startsWith(last.text, at)) return last;
+    if (last !== undefined && stands(last.text, text, at)) return last;
     const end = listAfter(text, '"data"', at);
     const known = end === -1 ? null : this.#known.get(text.slice(at, end));
     if (known !== null && place < MOST_HEADS) this.#last[place] = known;
@@ -119,7 +119,7 @@ export class RepeatedHeads {
   #around(text: string, opened: number, closed: number): ValueObject | null {
     const { before, behind, message } = this.#lastAround;
     const isSame = opened === before.length && closed + behind.length === text.length;
-    if (isSame && text.startsWith(before) && text.endsWith(behind)) return message;
+    if (isSame && stands(before, text, 0) && stands(behind, text, closed)) return message;
     const around = { before: text.slice(0, opened), behind: text.slice(closed) };
     const found = read(around.before + around.behind, this.#key);
     const listed = found === null ? undefined : member(found, this.#side);
@@ -127,6 +127,11 @@ export class RepeatedHeads {
     this.#lastAround = { ...around, message: found };
     return found;
   }
+}
+
+/** Whether a part stands in a text at this place. Equality compares by words, `startsWith` by characters, at several times the cost. */
+function stands(part: string, text: string, at: number): boolean {
+  return text.slice(at, at + part.length) === part;
 }
 
 /** An object that has this key once, as it stands there; null for anything else. */
