@@ -99,8 +99,8 @@ function mostRows(tensors: readonly Tensor[]): number {
 }
 
 /** A tensor without a value has no rows, whatever its shape says. */
-function rowsOf(tensor: Tensor): number {
-  return tensor.data.length === 0 ? 0 : (tensor.shape[0] ?? 1);
+function rowsOf({ shape }: Tensor): number {
+  return shape.includes(0) ? 0 : (shape[0] ?? 1);
 }
 
 /** Values a row. */

@@ -196,10 +196,9 @@ export function decodeExchange(record: Buffer): Exchange {
 function decodeTiming(record: Buffer): AnswerTiming | null {
   const reads = record.readUInt32LE(PACE_AT + 12);
   if (reads === 0) return null;
-  const marks = Array.from({ length: record.readUInt32LE(PACE_AT + 16) }, (_, index) => {
-    const at = HEAD_BYTES + MARK_BYTES * index;
-    return { ms: record.readFloatLE(at), bytes: record.readUInt32LE(at + 4) };
-  });
+  const marks: { readonly ms: number; readonly bytes: number }[] = [];
+  const marksEnd = HEAD_BYTES + MARK_BYTES * record.readUInt32LE(PACE_AT + 16);
+  for (let at = HEAD_BYTES; at < marksEnd; at += MARK_BYTES) marks.push({ ms: record.readFloatLE(at), bytes: record.readUInt32LE(at + 4) });
   return {
     firstByteMs: record.readFloatLE(PACE_AT),
     lastByteMs: record.readFloatLE(PACE_AT + 4),

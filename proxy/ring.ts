@@ -88,6 +88,8 @@ export class RingReader {
   #tail: number;
   readonly #copy = Buffer.alloc(COPY_BYTES);
   #busyAt = Number.NEGATIVE_INFINITY;
+  /** Since it last waited. */
+  #hasRead = false;
 
   constructor(memory: SharedArrayBuffer) {
     this.#control = new Int32Array(memory, 0, CONTROL_BYTES / 4);
@@ -108,7 +110,7 @@ export class RingReader {
       index = 0;
       size = this.#view.getInt32(0, true);
     }
-    this.#busyAt = performance.now();
+    this.#hasRead = true;
     // A copy: the writer may overwrite the place as soon as the tail has moved.
     const bytes = this.#bytes.subarray(index, index + size);
     if (size <= COPY_BYTES) this.#copy.set(bytes);
@@ -135,6 +137,8 @@ export class RingReader {
    * the callers, more than the copy itself.
    */
   async waitForMore(timeoutMs: number): Promise<void> {
+    if (this.#hasRead) this.#busyAt = performance.now();
+    this.#hasRead = false;
     if (performance.now() - this.#busyAt < BUSY_MS) return setTimeout(Math.min(POLL_MS, timeoutMs));
     Atomics.store(this.#control, READER_WAITS, 1);
     const wait = Atomics.waitAsync(this.#control, HEAD, this.#tail, timeoutMs);

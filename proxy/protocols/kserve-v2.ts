@@ -6,6 +6,7 @@
 import { DecodeError } from '../../contracts/errors.ts';
 import type { BinaryOutputs, EncodedAnswer, Message, MessageBody, Protocol, Target } from '../../contracts/protocol.ts';
 import type { Scalar, Tensor } from '../../contracts/tensor.ts';
+import { Memo } from '../memo.ts';
 import { type BinaryParts, JSON_LENGTH_FIELD, splitBody } from './binary-parts.ts';
 import { bodyText, parseObject, unexpected } from './body.ts';
 import { pathOf, segmentText } from './call-path.ts';
@@ -27,10 +28,7 @@ export const kserveV2: Protocol = {
   match({ method, path }) {
     const grpc = methodOf(path);
     if (grpc !== null) return { model: null, version: null, method: grpc };
-    const found = method === 'POST' ? PATH.exec(pathOf(path)) : null;
-    if (found === null) return null;
-    const [, model = '', version] = found;
-    return { model: segmentText(model), version: version === undefined ? null : segmentText(version) };
+    return method === 'POST' ? targets.get(path) : null;
   },
 
   decodeRequest: (body, target) => (target.method === undefined ? decode(body, target, 'inputs') : decodeGrpcRequest(body, target)),
@@ -39,6 +37,16 @@ export const kserveV2: Protocol = {
 
   encodeResponse: (answer, target) => (target?.method === undefined ? encode(answer) : encodeGrpcAnswer(answer)),
 };
+
+const targets = new Memo(
+  (path): Target | null => {
+    const found = PATH.exec(pathOf(path));
+    if (found === null) return null;
+    const [, model = '', version] = found;
+    return { model: segmentText(model), version: version === undefined ? null : segmentText(version) };
+  },
+  { isCut: true },
+);
 
 function decode(body: MessageBody, target: Target, side: 'inputs' | 'outputs'): Message {
   const { json, parts } = splitBody(body);

@@ -25,6 +25,8 @@ const MOST_HEADS = 4_096;
 const EXACT_DIGITS = 15;
 const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, power) => 10 ** power);
 
+/** Elements that are read at once. */
+const AT_ONCE = 64;
 /** No tensor is nested so deeply; what is, the general reader refuses at some depth. */
 const MOST_NESTED = 32;
 const WORDS = [
@@ -40,6 +42,8 @@ interface Known {
   readonly head: TensorHead;
   /** Elements that its shape needs. */
   readonly count: number;
+  /** As many numbers, from behind the bracket on; null where there are so few that they are read at once. */
+  readonly numbers: RegExp | null;
 }
 
 /** A message around its tensors. */
@@ -71,7 +75,8 @@ export class RepeatedHeads {
         if (!isObject(only) || others.length > 0 || !isList(member(only, 'data'))) return null;
         try {
           const head = readHead(only);
-          return { text, head, count: elementCount(head.shape) };
+          const count = elementCount(head.shape);
+          return { text, head, count, numbers: count > AT_ONCE ? numbersOf(count) : null };
         } catch (error) {
           if (error instanceof DecodeError) return null;
           throw error;
@@ -94,11 +99,8 @@ export class RepeatedHeads {
       at += known.text.length;
       // An element takes two characters at least, so a shape can ask for more than there is.
       if (known.count > (text.length - at) / 2) return null;
-      const data = new Array<Scalar>(known.count);
-      at = readElements(text, at, data);
+      at = readTensor(text, at, known, tensors);
       if (at === -1) return null;
-      const { name, datatype, shape } = known.head;
-      tensors.push({ name, datatype, shape, data });
       at = afterBlanks(text, at);
       if (text.charCodeAt(at) !== 0x7d /* } */) return null;
       at = afterBlanks(text, at + 1);
@@ -162,6 +164,43 @@ function afterBlanks(text: string, from: number): number {
   let at = from;
   for (let code = text.charCodeAt(at); code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09; code = text.charCodeAt(++at));
   return at;
+}
+
+/**
+ * Reads a tensor's data from behind their bracket on. Of many numbers only that they are some: they are read when they are asked for, which
+ * those of an image or an embedding never are.
+ *
+ * @returns as `readElements`
+ */
+function readTensor(text: string, from: number, { head, count, numbers }: Known, tensors: Tensor[]): number {
+  const { name, datatype, shape } = head;
+  if (numbers !== null) {
+    numbers.lastIndex = from;
+    if (numbers.test(text)) {
+      let read: Scalar[] | null = null;
+      tensors.push({
+        name,
+        datatype,
+        shape,
+        get data() {
+          if (read === null) readElements(text, from, (read = new Array<Scalar>(count)));
+          return read;
+        },
+      });
+      return numbers.lastIndex;
+    }
+  }
+  const data = new Array<Scalar>(count);
+  const end = readElements(text, from, data);
+  tensors.push({ name, datatype, shape, data });
+  return end;
+}
+
+/** Exactly so many numbers of a list and its end, and none that only the general reader can read. */
+function numbersOf(count: number): RegExp {
+  const blanks = '[ \\t\\n\\r]*';
+  const number = `${blanks}-?(?:0|[1-9]\\d{0,${EXACT_DIGITS - 1}})(?:\\.\\d+)?(?:[eE][+-]?\\d+)?${blanks}`;
+  return new RegExp(`${number}(?:,${number}){${count - 1}}\\]`, 'y');
 }
 
 /**
