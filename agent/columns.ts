@@ -85,7 +85,7 @@ const numberedNames = new Memo((tensor) => Array.from({ length: WIDEST_LEARNED_R
 
 /** Columns and nothing else, so that none is taken for what every object has. Of `Object.create(null)` the engine makes a slow hash table. */
 // A function that is called with `new`, which has no type of its own.
-const NamedColumns = function () {} as unknown as new () => { [name: string]: readonly Cell[] };
+const NamedColumns = (() => {}) as unknown as new () => { [name: string]: readonly Cell[] };
 NamedColumns.prototype = Object.create(null);
 
 function tensorOf({ tensor, name }: Column): string {

@@ -32,7 +32,10 @@ export class StoredIds {
   /** To be called when records were committed. */
   committed(ids: Iterable<string>, now: number): void {
     const present = uuidV7Start(now);
-    if (this.#to !== null && this.#to < present) return this.#look(present);
+    if (this.#to !== null && this.#to < present) {
+      this.#look(present);
+      return;
+    }
     for (const id of ids) {
       if (id <= this.#from || (this.#to !== null && id >= this.#to)) continue;
       if (id < present) this.#from = id;

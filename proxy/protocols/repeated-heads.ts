@@ -8,7 +8,8 @@
 import { DecodeError } from '../../contracts/errors.ts';
 import type { Scalar, Tensor } from '../../contracts/tensor.ts';
 import { Memo } from '../memo.ts';
-import { isDigit, isList, isObject, member, parseJson, type Value, type ValueObject } from './json.ts';
+import { afterBlanks, numbersOf, readElements } from './elements.ts';
+import { isList, isObject, member, parseJson, type Value, type ValueObject } from './json.ts';
 import type { TensorHead } from './raw-tensors.ts';
 import { elementCount } from './shapes.ts';
 
@@ -21,20 +22,8 @@ export interface Apart {
 
 /** A schema has at most 2,000 columns, and there are two sides. */
 const MOST_HEADS = 4_096;
-/** Decimal digits that a double holds whatever they are; an integer of more may lie beyond 2^53. */
-const EXACT_DIGITS = 15;
-const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, power) => 10 ** power);
-
 /** Elements that are read at once. */
 const AT_ONCE = 64;
-/** No tensor is nested so deeply; what is, the general reader refuses at some depth. */
-const MOST_NESTED = 32;
-const WORDS = [
-  ['null', null],
-  ['true', true],
-  ['false', false],
-] as const;
-
 /** A tensor up to its data. */
 interface Known {
   /** From behind the bracket or comma before it to its data's bracket. */
@@ -160,12 +149,6 @@ function listAfter(text: string, key: string, from: number): number {
   return text.charCodeAt(at) === 0x5b /* [ */ ? at + 1 : -1;
 }
 
-function afterBlanks(text: string, from: number): number {
-  let at = from;
-  for (let code = text.charCodeAt(at); code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09; code = text.charCodeAt(++at));
-  return at;
-}
-
 /**
  * Reads a tensor's data from behind their bracket on. Of many numbers only that they are some: they are read when they are asked for, which
  * those of an image or an embedding never are.
@@ -183,7 +166,10 @@ function readTensor(text: string, from: number, { head, count, numbers }: Known,
         datatype,
         shape,
         get data() {
-          if (read === null) readElements(text, from, (read = new Array<Scalar>(count)));
+          if (read === null) {
+            read = new Array<Scalar>(count);
+            readElements(text, from, read);
+          }
           return read;
         },
       });
@@ -194,99 +180,4 @@ function readTensor(text: string, from: number, { head, count, numbers }: Known,
   const end = readElements(text, from, data);
   tensors.push({ name, datatype, shape, data });
   return end;
-}
-
-/** Exactly so many numbers of a list and its end, and none that only the general reader can read. */
-function numbersOf(count: number): RegExp {
-  const blanks = '[ \\t\\n\\r]*';
-  const number = `${blanks}-?(?:0|[1-9]\\d{0,${EXACT_DIGITS - 1}})(?:\\.\\d+)?(?:[eE][+-]?\\d+)?${blanks}`;
-  return new RegExp(`${number}(?:,${number}){${count - 1}}\\]`, 'y');
-}
-
-/**
- * Reads as many scalars as the array is long, nested to any depth, from behind an opening bracket on.
- *
- * @returns the place behind the closing bracket; -1 where there is anything else, or a number that needs the general reader.
- */
-function readElements(text: string, from: number, data: Scalar[]): number {
-  let at = from;
-  let index = 0;
-  for (let depth = 1; ; ) {
-    at = afterBlanks(text, at);
-    const code = text.charCodeAt(at);
-    if (code === 0x5b /* [ */) {
-      if (++depth > MOST_NESTED) return -1;
-      at++;
-      continue;
-    }
-    if (index === data.length) return -1;
-    at = isDigit(code) || code === 0x2d /* - */ ? readNumber(text, at, data, index) : readOther(text, at, data, index);
-    if (at === -1) return -1;
-    index++;
-    for (;;) {
-      at = afterBlanks(text, at);
-      const next = text.charCodeAt(at++);
-      if (next === 0x2c /* , */) break;
-      if (next !== 0x5d /* ] */) return -1;
-      if (--depth === 0) return index === data.length ? at : -1;
-    }
-  }
-}
-
-/** Digits that a double holds are put together and divided once, which rounds as reading the text does; others the engine reads. */
-function readNumber(text: string, from: number, data: Scalar[], index: number): number {
-  const negative = text.charCodeAt(from) === 0x2d; /* - */
-  const first = negative ? from + 1 : from;
-  let at = first;
-  let value = 0;
-  let code = text.charCodeAt(at);
-  for (; isDigit(code); code = text.charCodeAt(++at)) value = value * 10 + (code - 0x30);
-  const whole = at - first;
-  if (whole === 0 || (whole > 1 && text.charCodeAt(first) === 0x30) /* 0 */) return -1;
-  let fraction = 0;
-  if (code === 0x2e /* . */) {
-    for (code = text.charCodeAt(++at); isDigit(code); code = text.charCodeAt(++at)) value = value * 10 + (code - 0x30);
-    fraction = at - first - whole - 1;
-    if (fraction === 0) return -1;
-  }
-  if (code === 0x65 /* e */ || code === 0x45 /* E */) {
-    const sign = text.charCodeAt(++at);
-    if (sign === 0x2b /* + */ || sign === 0x2d /* - */) at++;
-    const exponent = at;
-    while (isDigit(text.charCodeAt(at))) at++;
-    if (at === exponent) return -1;
-    data[index] = Number(text.slice(from, at));
-  } else if (whole + fraction <= EXACT_DIGITS) {
-    data[index] = (negative ? -value : value) / POWERS[fraction]!;
-  } else {
-    if (fraction === 0) return -1;
-    data[index] = Number(text.slice(from, at));
-  }
-  return at;
-}
-
-function readOther(text: string, from: number, data: Scalar[], index: number): number {
-  if (text.charCodeAt(from) === 0x22 /* " */) return readString(text, from, data, index);
-  for (const [word, value] of WORDS) {
-    if (!text.startsWith(word, from)) continue;
-    data[index] = value;
-    return from + word.length;
-  }
-  return -1;
-}
-
-function readString(text: string, from: number, data: Scalar[], index: number): number {
-  for (let at = from + 1; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x5c /* \ */) at++;
-    if (code !== 0x22 /* " */) continue;
-    try {
-      // Not a slice, which would keep the whole text for as long as the element is kept.
-      data[index] = JSON.parse(text.slice(from, at + 1)) as string;
-      return at + 1;
-    } catch {
-      return -1;
-    }
-  }
-  return -1;
 }
