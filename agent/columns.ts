@@ -84,9 +84,11 @@ function learnColumns(tensors: readonly Tensor[]): Extracted {
 const numberedNames = new Memo((tensor) => Array.from({ length: WIDEST_LEARNED_ROW }, (_, index) => `${tensor}[${index}]`));
 
 /** Columns and nothing else, so that none is taken for what every object has. Of `Object.create(null)` the engine makes a slow hash table. */
-// A function that is called with `new`, which has no type of its own.
-const NamedColumns = (() => {}) as unknown as new () => { [name: string]: readonly Cell[] };
-NamedColumns.prototype = Object.create(null);
+class NamedColumns {
+  [name: string]: readonly Cell[];
+}
+Object.setPrototypeOf(NamedColumns.prototype, null);
+Reflect.deleteProperty(NamedColumns.prototype, 'constructor');
 
 function tensorOf({ tensor, name }: Column): string {
   return tensor ?? name;
