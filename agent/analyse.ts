@@ -27,9 +27,10 @@ import { numberOf } from './signals.ts';
 import type { Batch } from './store/commit.ts';
 import { emptyBatch } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
+import { storedOf } from './store/stored-record.ts';
 import type { Place } from './streaming-monitor.ts';
 import { WindowJudge } from './window-judge.ts';
-import { timeOf } from './windows.ts';
+import { cellsBySignal, timeOf } from './windows.ts';
 
 /** What the analysis is given. */
 export interface AnalysisOptions {
@@ -42,6 +43,8 @@ export interface AnalysisOptions {
   readonly log: (line: string) => void;
   /** Works levels out; by default at once, which takes seconds where the policy has a budget of false alarms. */
   readonly calibrate?: Calibrate;
+  /** Whether its batches are written; absent = they are. */
+  readonly isWritten?: boolean;
 }
 
 /** Held records that are let go with one commit at most. */
@@ -92,7 +95,12 @@ export class Analysis {
     const { common } = this.#references;
     this.#check = new SchemaCheck(policy, (signal) => (this.#epochs.currentEpoch?.reference ?? common).known(signal));
     const { prediction } = policy.model;
-    this.#join = new FeedbackJoin(reader, { prediction, ttlMs: policy.feedback.ttlMs, sampling: policy.traffic.sampling });
+    this.#join = new FeedbackJoin(reader, {
+      prediction,
+      ttlMs: policy.feedback.ttlMs,
+      sampling: policy.traffic.sampling,
+      now: options.now,
+    });
     this.#accounting = new Accounting(reader.state('accounting'));
     // Written by this class under the same keys; a foreign format was set aside when the store was opened.
     const progress = reader.state('progress') as unknown as Progress | undefined;
@@ -152,7 +160,7 @@ export class Analysis {
     this.observeDecoded(decoded);
   }
 
-  /** One call that needs no decoding: rows of a file, replayed. */
+  /** One call that needs no decoding: rows of a file, replayed. What is given becomes the record. */
   observeDecoded(decoded: DecodedRecord): void {
     this.#touched = true;
     this.#heedClock();
@@ -164,19 +172,16 @@ export class Analysis {
     const violations = this.#check.check(decoded);
     const rowsBefore = this.#observedRows;
     const { epoch, ended } = this.#epochs.see(decoded, rowsBefore);
-    const record: DriftlineRecord = {
-      ...decoded,
-      ...(epoch.version === decoded.version ? {} : { countedFor: epoch.version }),
-      firstRow: decoded.rows > 0 ? rowsBefore : null,
-      violations,
-      ...keepingOf({ ...decoded, violations }, this.#options.policy.traffic.sampling),
-    };
+    const placed = Object.assign(decoded, { firstRow: decoded.rows > 0 ? rowsBefore : null, violations });
+    const record: DriftlineRecord = Object.assign(placed, keepingOf(placed, this.#options.policy.traffic.sampling));
+    if (epoch.version !== record.version) Object.assign(record, { countedFor: epoch.version });
+    const signals = cellsBySignal(record);
     this.#observedRows += record.rows;
     this.#accounting.recorded(record);
-    this.#batch.records.push(record);
-    if (record.keptFor !== null) this.#tellRecord(record);
+    const stored = storedOf(record, this.#options.isWritten ?? true);
+    this.#batch.records.push(stored);
 
-    if (this.#references.learn(epoch.version, record)) {
+    if (this.#references.learn(epoch.version, record, signals)) {
       this.#batch.state.set('reference', this.#references.snapshot());
       this.#epochs.resolve();
       this.#askForLevels(epoch, null);
@@ -184,11 +189,11 @@ export class Analysis {
     // Alerts of a version that ended are settled by the passing of time, which findings bring as well.
     if (ended.length > 0) this.#evaluate(record.at, []);
     this.#found(record.at, this.#blocks.observe(rowsBefore, record), this.#epochs.current);
-    this.#found(record.at, this.#epochs.stream(epoch, record, placeOfCall(record, this.#surroundings())), epoch.version);
-    for (const ended of this.#epochs.fill(epoch, record, this.#timeOf(record))) this.#closeWindow(ended);
+    this.#found(record.at, this.#epochs.stream(epoch, record, signals, placeOfCall(record, this.#surroundings())), epoch.version);
+    for (const ended of this.#epochs.fill(epoch, record, signals, this.#timeOf(record))) this.#closeWindow(ended);
     const now = this.#options.now();
     this.#judgeTraffic(now, this.#epochs.data.came(record, now));
-    for (const early of this.#join.add(record)) this.#settleEarly(early);
+    for (const early of this.#join.add(stored)) this.#settleEarly(early);
   }
 
   /** One line of feedback, as it comes. */
@@ -365,7 +370,7 @@ export class Analysis {
     const kept = keptForFeedback(record);
     promoted.set(record.id, kept);
     this.#accounting.promoted();
-    this.#tellRecord(kept);
+    this.#batch.events.push({ kind: 'inference', id: kept.id, at: kept.at, record: kept });
   }
 
   /** Held records that nothing needs any more, but those that this very batch keeps. Called last, right before the batch is committed. */
@@ -379,10 +384,6 @@ export class Analysis {
     this.#accounting.letGo(places.length);
     if (places.length > 0) this.#touched = true;
     this.#mayLetGo = due.length === LET_GO_AT_ONCE && places.length > 0;
-  }
-
-  #tellRecord(record: DriftlineRecord): void {
-    this.#batch.events.push({ kind: 'inference', id: record.id, at: record.at, record });
   }
 
   #tellFeedback(feedback: Feedback, fate: FeedbackFate, error: boolean | null): void {

@@ -19,6 +19,9 @@ const INFLATE_FACTOR = 20;
 /** A record without its place among the rows, its violations, and whether it is kept; `analyse` adds all three. */
 export type DecodedRecord = Omit<DriftlineRecord, 'firstRow' | 'violations' | 'samplingProbability' | 'keptFor'>;
 
+/** While it is put together. */
+type Draft = { -readonly [Field in keyof DecodedRecord]: DecodedRecord[Field] };
+
 /** Makes records by a policy: its protocol, its columns, its rule for the model's version. */
 export class Decoder {
   readonly #policy: Policy;
@@ -65,7 +68,7 @@ export class Decoder {
     // Half an answer that ends in an error is no prediction.
     const outputs = columnsOf(failure === null ? response : null, exchange.responseHeaders, outputSchema);
     const encoded = fieldValue(exchange.responseHeaders, 'content-encoding') !== null;
-    return {
+    const record: Draft = {
       id: exchange.id,
       requestId: request?.requestId ?? null,
       at: exchange.startedAt,
@@ -78,16 +81,18 @@ export class Decoder {
       protocol: protocol.type,
       undecoded,
       latencyMs: exchange.latencyMs,
-      ...(exchange.timing === undefined ? {} : { timing: timingOf(exchange.timing, exchange.latencyMs, response?.flow ?? null, encoded) }),
       method: exchange.method,
       path: exchange.path,
       traceparent: exchange.traceparent,
       rows: inputs.rows,
       inputs: inputs.columns,
       outputs: outputs.columns,
-      ...unread('unreadRequest', exchange.request),
-      ...unread('unreadResponse', exchange.response),
     };
+    const { timing, request: asked, response: answered } = exchange;
+    if (timing !== undefined) record.timing = timingOf(timing, exchange.latencyMs, response?.flow ?? null, encoded);
+    if (asked.fingerprint !== undefined) record.unreadRequest = unread(asked.totalBytes, asked.fingerprint);
+    if (answered.fingerprint !== undefined) record.unreadResponse = unread(answered.totalBytes, answered.fingerprint);
+    return record;
   }
 
   #content(body: CapturedBody, headers: readonly Header[]): MessageBody {
@@ -116,15 +121,13 @@ export class Decoder {
   }
 }
 
-function unread<Name extends string>(name: Name, { totalBytes, fingerprint }: CapturedBody): { readonly [N in Name]?: UnreadBody } {
-  if (fingerprint === undefined) return {};
-  const body: UnreadBody = { totalBytes, fingerprint: fingerprint.toString(16).padStart(8, '0') };
-  // One property of that very name.
-  return { [name]: body } as { [N in Name]: UnreadBody };
+function unread(totalBytes: number, fingerprint: number): UnreadBody {
+  return { totalBytes, fingerprint: fingerprint.toString(16).padStart(8, '0') };
 }
 
 /** A side of the record; empty where nothing was decoded. */
 function columnsOf(message: Message | null, headers: readonly Header[], schema: readonly Column[]): Extracted {
   if (message === null) return { columns: {}, rows: 0 };
-  return extractColumns([...message.tensors, ...headerTensors(headers, schema)], schema);
+  const fromHeaders = headerTensors(headers, schema);
+  return extractColumns(fromHeaders.length === 0 ? message.tensors : [...message.tensors, ...fromHeaders], schema);
 }

@@ -10,6 +10,7 @@ import type { Json } from '../contracts/json.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { DriftlineRecord } from '../contracts/record.ts';
 import type { Calibration } from './calibration/calibration.ts';
+import type { SignalCells } from './kept-rows.ts';
 import { Monitors, type StoredMonitors } from './monitors.ts';
 import type { Reference, References } from './reference.ts';
 import { ServedVersions, type Version } from './served-versions.ts';
@@ -121,16 +122,18 @@ export class Epochs {
   }
 
   /** A record's values, to the streaming detectors. */
-  stream(epoch: Epoch, record: DriftlineRecord, byCall: Place): Finding[] {
-    return [...this.#data.record(record, byCall), ...epoch.monitors.record(record, byCall)];
+  stream(epoch: Epoch, record: DriftlineRecord, signals: SignalCells, byCall: Place): Finding[] {
+    const findings = this.#data.record(record, byCall, signals);
+    const others = epoch.monitors.record(record, byCall, signals);
+    return others.length === 0 ? findings : [...findings, ...others];
   }
 
   /** A record's rows, into its version's window, and into all as the control. */
-  fill(epoch: Epoch, record: DriftlineRecord, time: number): EndedWindow[] {
+  fill(epoch: Epoch, record: DriftlineRecord, signals: SignalCells, time: number): EndedWindow[] {
     const ended: EndedWindow[] = [];
     const shared = isControl(this.#options.policy, record);
     for (const one of this.#epochs.values()) {
-      const windows = one === epoch || shared ? one.windows.add(record, time) : one.windows.advance(time);
+      const windows = one === epoch || shared ? one.windows.add(record, time, signals) : one.windows.advance(time);
       for (const window of windows) ended.push({ epoch: one, window });
     }
     return ended;

@@ -28,6 +28,8 @@ export class EventClock {
   step(): number {
     if (this.#monotonic === null) return 0;
     const wall = this.#now();
+    // Asked at every record, and many come within a millisecond.
+    if (wall === this.#wallAt) return 0;
     const monotonic = this.#monotonic();
     const step = wall - this.#wallAt - (monotonic - this.#monotonicAt);
     this.#wallAt = wall;

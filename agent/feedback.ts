@@ -8,6 +8,8 @@ import { isSampled } from '../proxy/sampling.ts';
 import { sameLabel } from './signals.ts';
 import type { JoinedFeedback } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
+import { StoredIds } from './store/stored-ids.ts';
+import { recordOf, type StoredRecord } from './store/stored-record.ts';
 
 /** Lines that may wait for their records; a job that labels another model's predictions must not fill the disk. */
 const MOST_EARLY = 100_000;
@@ -25,17 +27,20 @@ export interface JoinOptions {
   readonly prediction: string | null;
   readonly ttlMs: number;
   readonly sampling: Sampling;
+  readonly now: () => number;
 }
 
 /** What the join looks up: the store, and what is not committed yet. */
 export class FeedbackJoin {
   readonly #reader: StoreReader;
+  readonly #ids: StoredIds;
+  readonly #now: () => number;
   readonly #prediction: string | null;
   readonly #ttlMs: number;
   readonly #sampling: Sampling;
   /** Records of the open batch, by id and by the request's own id. */
-  #recent = new Map<string, DriftlineRecord>();
-  #recentByRequestId = new Map<string, DriftlineRecord[]>();
+  #recent = new Map<string, StoredRecord>();
+  #recentByRequestId = new Map<string, StoredRecord[]>();
   /** Feedback of the open batch, by record, row and kind. */
   #recentFeedback = new Map<string, Json>();
   /** Ids that early feedback waits for. */
@@ -45,6 +50,8 @@ export class FeedbackJoin {
 
   constructor(reader: StoreReader, options: JoinOptions) {
     this.#reader = reader;
+    this.#now = options.now;
+    this.#ids = new StoredIds(reader, this.#now());
     this.#prediction = options.prediction;
     this.#ttlMs = options.ttlMs;
     this.#sampling = options.sampling;
@@ -54,11 +61,11 @@ export class FeedbackJoin {
 
   /** Whether a record of this id is live: known, in the store or in the open batch. */
   knows(id: string): boolean {
-    return this.#recent.has(id) || this.#reader.record(id) !== null;
+    return this.#recent.has(id) || this.#ids.has(id);
   }
 
   /** Makes a record known, and gives the feedback that came before it. */
-  add(record: DriftlineRecord): Feedback[] {
+  add(record: StoredRecord): Feedback[] {
     this.#recent.set(record.id, record);
     if (record.requestId !== null) {
       const same = this.#recentByRequestId.get(record.requestId) ?? [];
@@ -110,6 +117,7 @@ export class FeedbackJoin {
 
   /** To be called when the open batch was committed: from here on the store knows. */
   committed(): void {
+    this.#ids.committed(this.#recent.keys(), this.#now());
     this.#recent = new Map();
     this.#recentByRequestId = new Map();
     this.#recentFeedback = new Map();
@@ -133,11 +141,12 @@ export class FeedbackJoin {
   }
 
   #find(feedback: Feedback): DriftlineRecord | 'ambiguous' | null {
-    const byId = this.#recent.get(feedback.id) ?? this.#reader.record(feedback.id);
+    const recent = this.#recent.get(feedback.id);
+    const byId = recent === undefined ? this.#reader.record(feedback.id) : recordOf(recent);
     if (byId !== null) return byId;
     const since = feedback.receivedAt - this.#ttlMs;
     const stored = this.#reader.recordsByRequestId(feedback.id, since);
-    const all = [...stored, ...(this.#recentByRequestId.get(feedback.id) ?? [])];
+    const all = [...stored, ...(this.#recentByRequestId.get(feedback.id) ?? []).map(recordOf)];
     if (all.length > 1) return 'ambiguous';
     return all[0] ?? null;
   }

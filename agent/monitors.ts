@@ -8,6 +8,7 @@ import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import type { Calibration, CalibrationTask } from './calibration/calibration.ts';
 import { withLevels } from './calibration/levels.ts';
 import { PerformanceMonitor } from './performance-monitor.ts';
+import type { SignalCells } from './kept-rows.ts';
 import type { Comparison, Reference } from './reference.ts';
 import { numberOf, requestFailed } from './signals.ts';
 import { RowPlace } from './row-place.ts';
@@ -41,6 +42,8 @@ export class Monitors {
   #streaming = new Map<string, StreamingMonitor[]>();
   /** Those of its signals that are derived from columns. */
   #derived: readonly string[] = [];
+  /** Whether any of its signals has a value with each row. */
+  #watchesRows = false;
   #performance: PerformanceMonitor[] = [];
   #traffic: TrafficMonitor[] = [];
   #watched: WatchedSignals;
@@ -108,7 +111,9 @@ export class Monitors {
       const monitor = running.get(keyOf(watch)) ?? this.#begin(watch, stored);
       this.#streaming.set(watch.signal, [...(this.#streaming.get(watch.signal) ?? []), monitor]);
     }
-    this.#derived = [...this.#streaming.keys()].filter((signal) => this.#watched.quality.has(signal));
+    const signals = [...this.#streaming.keys()];
+    this.#derived = signals.filter((signal) => this.#watched.quality.has(signal));
+    this.#watchesRows = signals.some((signal) => !/^(request|feedback)\./.test(signal));
     this.#performance = watches
       .filter((watch) => watch.kind === 'performance')
       .map((watch) => new PerformanceMonitor(this.#policy, watch, stored));
@@ -119,22 +124,29 @@ export class Monitors {
     this.#windowed = new WindowMonitor(this.#policy, this.#watched, new Map([...stored, ...this.#rows]), this.#levels());
   }
 
-  /** A record's values, to the streaming detectors. `byCall` places the signals that have one value a call. */
-  record(record: DriftlineRecord, byCall: Place): Finding[] {
-    if (this.#streaming.size === 0) return [];
+  /**
+   * A record's values, to the streaming detectors.
+   *
+   * @param byCall places the signals that have one value a call
+   */
+  record(record: DriftlineRecord, byCall: Place, signals: SignalCells = cellsBySignal(record)): Finding[] {
+    const findings: Finding[] = [];
+    if (this.#streaming.size === 0) return findings;
     const failed = requestFailed(record);
-    const findings = [
-      ...(failed === null ? [] : this.value('request.failed', Number(failed), byCall)),
-      ...this.value('request.latency', record.latencyMs, byCall),
-      ...timings(record).flatMap(([signal, value]) => this.value(signal, value, byCall)),
-    ];
+    if (failed !== null) this.#ofCall('request.failed', Number(failed), byCall, findings);
+    this.#ofCall('request.latency', record.latencyMs, byCall, findings);
+    const { timing } = record;
+    // Most calls have no tokens, and that is no missing value.
+    if (timing !== undefined) this.#ofCall('request.timeToFirstByte', timing.firstByteMs, byCall, findings);
+    if (typeof timing?.firstTokenMs === 'number') this.#ofCall('request.timeToFirstToken', timing.firstTokenMs, byCall, findings);
+    if (typeof timing?.tokensPerSecond === 'number') this.#ofCall('request.tokensPerSecond', timing.tokensPerSecond, byCall, findings);
+    if (!this.#watchesRows) return findings;
     const place = new RowPlace(record, byCall.observedRows);
-    for (const [signal, cells] of [...cellsBySignal(record), ...this.#derivedFrom(record)]) {
-      const monitors = this.#streaming.get(signal);
-      if (monitors === undefined) continue;
-      for (place.row = 0; place.row < cells.length; place.row++)
-        this.#observe(monitors, signal, numberOf(cells[place.row]!), place, findings);
-    }
+    for (const [signal, cells] of signals) this.#ofRows(signal, cells, place, findings);
+    if (this.#derived.length === 0) return findings;
+    const columns = new Map(signals);
+    const derived = this.#watched.derived(this.#derived, (signal) => columns.get(signal) ?? null, record.rows);
+    for (const [signal, cells] of derived) this.#ofRows(signal, cells, place, findings);
     return findings;
   }
 
@@ -203,10 +215,16 @@ export class Monitors {
     }
   }
 
-  #derivedFrom(record: DriftlineRecord): Iterable<readonly [string, readonly Cell[]]> {
-    if (this.#derived.length === 0) return [];
-    const columns = new Map(cellsBySignal(record));
-    return this.#watched.derived(this.#derived, (signal) => columns.get(signal) ?? null, record.rows);
+  #ofCall(signal: string, value: number, place: Place, findings: Finding[]): void {
+    const monitors = this.#streaming.get(signal);
+    if (monitors !== undefined) this.#observe(monitors, signal, value, place, findings);
+  }
+
+  #ofRows(signal: string, cells: readonly Cell[], place: RowPlace, findings: Finding[]): void {
+    const monitors = this.#streaming.get(signal);
+    if (monitors === undefined) return;
+    for (place.row = 0; place.row < cells.length; place.row++)
+      this.#observe(monitors, signal, numberOf(cells[place.row]!), place, findings);
   }
 
   #begin(watch: ConstructorParameters<typeof StreamingMonitor>[0], stored: StoredMonitors): StreamingMonitor {
@@ -214,15 +232,4 @@ export class Monitors {
     if (monitor.startedFresh !== null) this.#log(monitor.startedFresh);
     return monitor;
   }
-}
-
-/** The times that this call has; most have no tokens, and that is no missing value. */
-function timings({ timing }: DriftlineRecord): readonly (readonly [signal: string, value: number])[] {
-  if (timing === undefined) return [];
-  const all = [
-    ['request.timeToFirstByte', timing.firstByteMs],
-    ['request.timeToFirstToken', timing.firstTokenMs],
-    ['request.tokensPerSecond', timing.tokensPerSecond],
-  ] as const;
-  return all.flatMap(([signal, value]) => (value === null ? [] : [[signal, value] as const]));
 }

@@ -9,7 +9,7 @@ import type { Json } from '../contracts/json.ts';
 import type { Column, Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import type { ReferenceSketch } from '../contracts/sketch.ts';
-import { KeptRows, type SignalColumns } from './kept-rows.ts';
+import { KeptRows, type SignalCells, type SignalColumns } from './kept-rows.ts';
 import { type ReferenceFile, readReferenceFile } from './reference-file.ts';
 import type { Version } from './served-versions.ts';
 import { guessColumn } from './signals.ts';
@@ -129,12 +129,12 @@ export class Reference implements Comparison {
     return cells === null ? 'none' : createHash('sha256').update(JSON.stringify(cells)).digest('hex').slice(0, 16);
   }
 
-  /** Takes an answered record's rows; true when this record completed the reference. */
-  learn(record: DriftlineRecord): boolean {
+  /** Takes an answered record's rows; true when this record completed the reference. @param given its cells, where they are at hand */
+  learn(record: DriftlineRecord, given?: SignalCells): boolean {
     if (this.#frozen || record.rows === 0 || record.undecoded !== null || Object.keys(record.outputs).length === 0) return false;
     const { reference } = this.#policy;
     if (reference.source === 'upstream' && record.servedBy !== reference.of) return false;
-    const signals = cellsBySignal(record);
+    const signals = given ?? cellsBySignal(record);
     const wanted = this.#minAgeMs > 0 ? record.rows : Math.min(record.rows, this.#rows - this.#kept.seen);
     for (let row = 0; row < wanted; row++) this.#kept.add(this.#kept.seen, record.at, signals, row);
     if (this.#kept.seen < this.#rows || record.at - this.#kept.times[0]! < this.#minAgeMs) return false;
@@ -205,9 +205,9 @@ export class References {
   }
 
   /** Takes a record into its version's reference; true when that completed it. */
-  learn(version: Version, record: DriftlineRecord): boolean {
+  learn(version: Version, record: DriftlineRecord, signals?: SignalCells): boolean {
     const reference = this.of(version);
-    if (!reference.learn(record)) return false;
+    if (!reference.learn(record, signals)) return false;
     this.#shared ??= reference;
     return true;
   }

@@ -145,10 +145,9 @@ export class Windows {
    *
    * @param time when it came, as the clock has it
    */
-  add(record: DriftlineRecord, time = timeOf(record)): ClosedWindow[] {
+  add(record: DriftlineRecord, time = timeOf(record), signals: SignalCells = cellsBySignal(record)): ClosedWindow[] {
     if (record.firstRow === null) return [];
     const closed = this.advance(time);
-    const signals = cellsBySignal(record);
     const isControl = this.#isControl(record);
     const { thinning } = this.#open.rows;
     for (let index = 0; index < record.rows; index++) {

@@ -12,6 +12,6 @@ export interface Tensor {
   readonly datatype: string | null;
   /** First element is the number of rows; `[]` is one scalar for the whole call. */
   readonly shape: readonly number[];
-  /** Row-major, `product(shape)` elements. Nested data of unequal lengths is kept as JSON text, one element a row. */
+  /** Row-major, `product(shape)` elements; large ones may be read only when they are asked for. Nested data of unequal lengths is kept as JSON text, one element a row. */
   readonly data: readonly Scalar[];
 }

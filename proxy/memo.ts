@@ -12,12 +12,17 @@ interface Known<T> {
 
 export class Memo<T> {
   readonly #make: (text: string) => T;
+  readonly #maxEntries: number;
+  readonly #isCut: boolean;
   readonly #known = new Map<string, Known<T>>();
   /** What `read` found last: servers above all say the same again and again. */
   #last: Known<T> | null = null;
 
-  constructor(make: (text: string) => T) {
+  /** @param options.isCut whether the texts are cut out of longer ones, all of which would stay in memory with them: then copies are kept */
+  constructor(make: (text: string) => T, { maxEntries = MAX_ENTRIES, isCut = false } = {}) {
     this.#make = make;
+    this.#maxEntries = maxEntries;
+    this.#isCut = isCut;
   }
 
   get(text: string): T {
@@ -34,11 +39,13 @@ export class Memo<T> {
   #find(text: string): Known<T> {
     const known = this.#known.get(text);
     if (known !== undefined) return known;
-    const fresh = { bytes: Buffer.from(text, 'latin1'), made: this.#make(text) };
+    // The engine copies what it joins, and then cuts from that.
+    const kept = this.#isCut ? ` ${text}`.slice(1) : text;
+    const fresh = { bytes: Buffer.from(kept, 'latin1'), made: this.#make(kept) };
     if (text.length <= MAX_KEY_CHARACTERS) {
       // Heads that repeat come back at once; keeping track of which are older would cost more than it saves.
-      if (this.#known.size >= MAX_ENTRIES) this.#known.clear();
-      this.#known.set(text, fresh);
+      if (this.#known.size >= this.#maxEntries) this.#known.clear();
+      this.#known.set(kept, fresh);
     }
     return fresh;
   }

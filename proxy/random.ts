@@ -24,12 +24,17 @@ let instantText = '';
 /** A UUID of version 7 (RFC 9562 §5.7) for the given instant in milliseconds since the Unix epoch. */
 export function uuidV7(at: number): string {
   if (at !== instant) {
-    const time = at.toString(16).padStart(12, '0');
     instant = at;
-    instantText = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+    instantText = `${uuidV7Start(at)}-7`;
   }
   const random = randomHex(10);
   // The variant's two bits, and two that are random: of each digit's code these are its lowest.
   const variant = '89ab'[random.charCodeAt(3) & 3];
   return `${instantText}${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+}
+
+/** What the ids of an instant begin with; they are greater than those of any before. */
+export function uuidV7Start(at: number): string {
+  const time = at.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}`;
 }

@@ -16,6 +16,7 @@
 import type { AnswerTiming, Exchange, Outcome } from '../contracts/exchange.ts';
 import type { AnswerPace } from './answer-pace.ts';
 import { splitFields } from './framing.ts';
+import { Memo } from './memo.ts';
 
 /** An ended call as the data thread holds it. All texts are latin1. */
 export interface CapturedCall {
@@ -52,6 +53,7 @@ const MARK_BYTES = 8;
 /** Room to move a body within: see `aligned`. */
 const SLACK_BYTES = 7;
 const LENGTHS_AT = 40;
+const TEXTS = 9;
 /** Bits of the byte that tells what there is; the answer's fingerprint has the next one. */
 const HAS_REASON = 1;
 const HAS_FINGERPRINT = 2;
@@ -139,24 +141,32 @@ function aligned(to: number, source: Uint8Array): number {
   return to + ((source.byteOffset - to) & 7);
 }
 
+/** Clients repeat their fields, and a server its own for as long as its `date` stays. */
+const fields = new Memo(splitFields, { isCut: true });
+
 /** Reads a record that starts at the buffer's first byte. The bodies are views of it. */
 export function decodeExchange(record: Buffer): Exchange {
   const timing = decodeTiming(record);
-  let at = HEAD_BYTES + MARK_BYTES * (timing?.marks.length ?? 0);
+  const textsAt = HEAD_BYTES + MARK_BYTES * (timing?.marks.length ?? 0);
   const length = (i: number) => record.readUInt32LE(LENGTHS_AT + 4 * i);
+  let textsLength = 0;
+  for (let i = 0; i < TEXTS; i++) textsLength += length(i);
+  const texts = record.toString('latin1', textsAt, textsAt + textsLength);
+  // What outlives the rest is a text of its own, lest it keep them all.
+  const id = record.toString('latin1', textsAt, textsAt + length(0));
+  let at = id.length;
   const text = (i: number) => {
     at += length(i);
-    return record.toString('latin1', at - length(i), at);
+    return texts.slice(at - length(i), at);
   };
-  const id = text(0);
   const method = text(1);
   const path = text(2);
   const servedBy = text(3);
   const reason = text(4);
   const traceparent = text(5);
-  const requestHeaders = splitFields(text(6));
-  const responseHeaders = splitFields(text(7));
-  const responseTrailers = splitFields(text(8));
+  const requestHeaders = fields.get(text(6));
+  const responseHeaders = fields.get(text(7));
+  const responseTrailers = fields.get(text(8));
   const body = (i: number) => {
     const start = record.readUInt32LE(84 + 4 * i);
     return record.subarray(start, start + length(9 + i));
@@ -186,10 +196,9 @@ export function decodeExchange(record: Buffer): Exchange {
 function decodeTiming(record: Buffer): AnswerTiming | null {
   const reads = record.readUInt32LE(PACE_AT + 12);
   if (reads === 0) return null;
-  const marks = Array.from({ length: record.readUInt32LE(PACE_AT + 16) }, (_, index) => {
-    const at = HEAD_BYTES + MARK_BYTES * index;
-    return { ms: record.readFloatLE(at), bytes: record.readUInt32LE(at + 4) };
-  });
+  const marks: { readonly ms: number; readonly bytes: number }[] = [];
+  const marksEnd = HEAD_BYTES + MARK_BYTES * record.readUInt32LE(PACE_AT + 16);
+  for (let at = HEAD_BYTES; at < marksEnd; at += MARK_BYTES) marks.push({ ms: record.readFloatLE(at), bytes: record.readUInt32LE(at + 4) });
   return {
     firstByteMs: record.readFloatLE(PACE_AT),
     lastByteMs: record.readFloatLE(PACE_AT + 4),

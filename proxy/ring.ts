@@ -24,6 +24,9 @@ const GAP = -1;
 /** Why an exchange is not in the ring: no room, recording was given up under pressure, or sampling left it out. */
 export type LeftOut = keyof typeof LEFT_OUT;
 
+/** Exchanges up to this size are read into the same memory, one after another: getting new memory costs more than the copy. */
+const COPY_BYTES = 64 * 1024;
+
 /** How often a reader looks while exchanges come, and for how long after the last one. */
 const POLL_MS = 4;
 const BUSY_MS = 100;
@@ -83,7 +86,10 @@ export class RingReader {
   readonly #bytes: Buffer;
   readonly #view: DataView;
   #tail: number;
+  readonly #copy = Buffer.alloc(COPY_BYTES);
   #busyAt = Number.NEGATIVE_INFINITY;
+  /** Since it last waited. */
+  #hasRead = false;
 
   constructor(memory: SharedArrayBuffer) {
     this.#control = new Int32Array(memory, 0, CONTROL_BYTES / 4);
@@ -92,7 +98,7 @@ export class RingReader {
     this.#tail = Atomics.load(this.#control, TAIL);
   }
 
-  /** The oldest exchange, copied out of the ring; null when there is none. */
+  /** The oldest exchange, copied out of the ring; null when there is none. Its bodies are there until the next is read. */
   read(): Exchange | null {
     const head = Atomics.load(this.#control, HEAD);
     if (head === this.#tail) return null;
@@ -104,9 +110,11 @@ export class RingReader {
       index = 0;
       size = this.#view.getInt32(0, true);
     }
-    this.#busyAt = performance.now();
+    this.#hasRead = true;
     // A copy: the writer may overwrite the place as soon as the tail has moved.
-    const record = Buffer.from(this.#bytes.subarray(index, index + size));
+    const bytes = this.#bytes.subarray(index, index + size);
+    if (size <= COPY_BYTES) this.#copy.set(bytes);
+    const record = size <= COPY_BYTES ? this.#copy.subarray(0, size) : Buffer.from(bytes);
     this.#tail = (this.#tail + size) | 0;
     Atomics.store(this.#control, TAIL, this.#tail);
     return decodeExchange(record);
@@ -129,6 +137,8 @@ export class RingReader {
    * the callers, more than the copy itself.
    */
   async waitForMore(timeoutMs: number): Promise<void> {
+    if (this.#hasRead) this.#busyAt = performance.now();
+    this.#hasRead = false;
     if (performance.now() - this.#busyAt < BUSY_MS) return setTimeout(Math.min(POLL_MS, timeoutMs));
     Atomics.store(this.#control, READER_WAITS, 1);
     const wait = Atomics.waitAsync(this.#control, HEAD, this.#tail, timeoutMs);

@@ -98,7 +98,7 @@ export class BacktestLine {
     this.#committer = kept ? new Committer(db) : null;
     this.#close = () => db.close();
     const referenceFiles = { main: { columns: referenceFile, sketches: new Map(), sha256: '' }, versions: new Map() };
-    this.#analysis = new Analysis({ policy, referenceFiles, reader, now: () => this.#now, log, calibrate: calibrateTask });
+    this.#analysis = new Analysis({ policy, referenceFiles, reader, now: () => this.#now, log, calibrate: calibrateTask, isWritten: kept });
   }
 
   /** Rows fed so far. */

@@ -7,6 +7,7 @@ import type { Event } from '../../contracts/event.ts';
 import type { Finding } from '../../contracts/finding.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { DriftlineRecord, Feedback } from '../../contracts/record.ts';
+import type { StoredRecord } from './stored-record.ts';
 
 /** A label or reward that found its record. */
 export interface JoinedFeedback {
@@ -30,7 +31,7 @@ export interface MonitorRow {
 
 /** Everything of one commit. Collected in memory, written together, then begun anew. */
 export interface Batch {
-  records: DriftlineRecord[];
+  records: StoredRecord[];
   /** Held records, of this batch or before, that are kept after all; by id. */
   promoted: Map<string, DriftlineRecord>;
   /** Places of held records that are let go. */
@@ -47,6 +48,7 @@ export interface Batch {
   windows: Finding[];
   alerts: Alert[];
   decisions: Decision[];
+  /** Without those of the records above, which are made of them. */
   events: Event[];
   state: Map<string, Json>;
 }
@@ -70,10 +72,15 @@ export function emptyBatch(): Batch {
   };
 }
 
+/** Records that one statement writes: calling one costs as much as writing a record. */
+const ROWS_AT_ONCE = 16;
+
 /** The writing side of the store. */
 export class Committer {
   readonly #db: DatabaseSync;
   readonly #insertRecord: StatementSync;
+  readonly #insertRecords: StatementSync;
+  readonly #insertInferences: StatementSync;
   readonly #promoteRecord: StatementSync;
   readonly #deleteRecord: StatementSync;
   readonly #insertFeedback: StatementSync;
@@ -90,7 +97,14 @@ export class Committer {
 
   constructor(db: DatabaseSync) {
     this.#db = db;
-    this.#insertRecord = db.prepare('INSERT INTO records (id, request_id, at, first_row, rows, body, kept) VALUES (?, ?, ?, ?, ?, ?, ?)');
+    const values = (rows: number) => new Array(rows).fill('(?, ?, ?, ?, ?, ?, ?)').join(', ');
+    const insertRecords = (rows: number) => `INSERT INTO records (id, request_id, at, first_row, rows, body, kept) VALUES ${values(rows)}`;
+    this.#insertRecord = db.prepare(insertRecords(1));
+    this.#insertRecords = db.prepare(insertRecords(ROWS_AT_ONCE));
+    // A record is stored once, in its own table; its event is a pointer.
+    this.#insertInferences = db.prepare(
+      "INSERT INTO events (kind, at, id) SELECT 'inference', at, id FROM records WHERE seq > (SELECT max(seq) FROM records) - ? AND kept = 1 ORDER BY seq",
+    );
     this.#promoteRecord = db.prepare('UPDATE records SET kept = 1, body = ? WHERE id = ?');
     this.#deleteRecord = db.prepare('DELETE FROM records WHERE seq = ?');
     this.#insertFeedback = db.prepare(
@@ -114,10 +128,7 @@ export class Committer {
   commit(batch: Batch): void {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
-      for (const record of batch.records) {
-        const kept = Number(record.keptFor !== null);
-        this.#insertRecord.run(record.id, record.requestId, record.at, record.firstRow, record.rows, JSON.stringify(record), kept);
-      }
+      this.#writeRecords(batch.records);
       for (const record of batch.promoted.values()) this.#promoteRecord.run(JSON.stringify(record), record.id);
       for (const seq of batch.letGo) this.#deleteRecord.run(seq);
       for (const id of batch.settledEarly) this.#deleteEarly.run(id);
@@ -146,7 +157,6 @@ export class Committer {
         this.#insertDecision.run(decision.id, decision.alertId, decision.state, decision.nextAttemptAt, JSON.stringify(decision));
       }
       for (const event of batch.events) {
-        // A record is stored once, in its own table; its event is a pointer.
         this.#insertEvent.run(event.kind, event.at, event.id, event.kind === 'inference' ? null : JSON.stringify(event));
       }
       for (const [key, value] of batch.state) this.#putState.run(key, JSON.stringify(value));
@@ -155,6 +165,24 @@ export class Committer {
       this.#db.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  #writeRecords(records: readonly StoredRecord[]): void {
+    if (records.length === 0) return;
+    const valuesOf = ({ id, requestId, at, firstRow, rows, body, kept }: StoredRecord) => [
+      id,
+      requestId,
+      at,
+      firstRow,
+      rows,
+      body,
+      Number(kept),
+    ];
+    let written = 0;
+    for (; written + ROWS_AT_ONCE <= records.length; written += ROWS_AT_ONCE)
+      this.#insertRecords.run(...records.slice(written, written + ROWS_AT_ONCE).flatMap(valuesOf));
+    for (const record of records.slice(written)) this.#insertRecord.run(...valuesOf(record));
+    this.#insertInferences.run(records.length);
   }
 
   /**

@@ -59,6 +59,20 @@ export class StoreReader {
     return parse<DriftlineRecord>(this.#prepare('SELECT body FROM records WHERE id = ?').get(id));
   }
 
+  has(id: string): boolean {
+    return this.#prepare('SELECT 1 FROM records WHERE id = ?').get(id) !== undefined;
+  }
+
+  /** The greatest id of a record that lies before this text; null when there is none. */
+  lastIdBefore(text: string): string | null {
+    return idOf(this.#prepare('SELECT max(id) AS id FROM records WHERE id < ?').get(text));
+  }
+
+  /** The smallest that does not. */
+  firstIdFrom(text: string): string | null {
+    return idOf(this.#prepare('SELECT min(id) AS id FROM records WHERE id >= ?').get(text));
+  }
+
   /** Records that carry the request's own id and are no older than `since`; at most two are of interest. */
   recordsByRequestId(requestId: string, since: number): DriftlineRecord[] {
     return this.#prepare('SELECT body FROM records WHERE request_id = ? AND at >= ? LIMIT 2')
@@ -230,6 +244,10 @@ export class StoreReader {
     }
     return statement;
   }
+}
+
+function idOf(row: Record<string, unknown> | undefined): string | null {
+  return typeof row?.id === 'string' ? row.id : null;
 }
 
 function parse<T>(row: Record<string, unknown> | undefined): T | null {

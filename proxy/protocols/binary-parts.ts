@@ -9,6 +9,7 @@ import { fieldValue } from './content.ts';
 
 /** The field that announces the extension; KServe's answers have no other sign of it. */
 export const JSON_LENGTH_FIELD = 'Inference-Header-Content-Length';
+const JSON_LENGTH_NAME = JSON_LENGTH_FIELD.toLowerCase();
 
 /** The bytes after the JSON, taken from the front. */
 export class BinaryParts {
@@ -51,7 +52,7 @@ export class BinaryParts {
  * whole body is one tensor, whose datatype and shape only the server knows; `truncated`.
  */
 export function splitBody(body: MessageBody): { readonly json: MessageBody; readonly parts: BinaryParts | null } {
-  const field = fieldValue(body.headers, JSON_LENGTH_FIELD.toLowerCase());
+  const field = fieldValue(body.headers, JSON_LENGTH_NAME);
   if (field === null) return { json: body, parts: null };
   const { bytes, headers, truncated = false } = body;
   const length = /^\d{1,15}$/.test(field) ? Number(field) : null;

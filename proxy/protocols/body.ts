@@ -3,9 +3,10 @@
  */
 import { DecodeError } from '../../contracts/errors.ts';
 import type { MessageBody } from '../../contracts/protocol.ts';
+import { Memo } from '../memo.ts';
 import { fieldValue } from './content.ts';
 import { type Piece, readEvents, readLines } from './events.ts';
-import { isObject, member, readJson, type Value, type ValueObject } from './json.ts';
+import { isObject, member, parseJson, readJson, readText, type Value, type ValueObject } from './json.ts';
 
 /** What a body holds. */
 export interface Spoken {
@@ -33,8 +34,10 @@ const LINES = new Set([
 /** Lower-case media type without parameters; null when none was sent. */
 export function mediaType(body: MessageBody): string | null {
   const field = fieldValue(body.headers, 'content-type');
-  return field === null ? null : (field.split(';', 1)[0] ?? '').trim().toLowerCase();
+  return field === null ? null : mediaTypes.get(field);
 }
+
+const mediaTypes = new Memo((field) => (field.split(';', 1)[0] ?? '').trim().toLowerCase());
 
 /** @throws DecodeError `truncated` when the copy is not the whole body. */
 export function refuseTruncated({ truncated, bytes }: MessageBody): void {
@@ -42,16 +45,21 @@ export function refuseTruncated({ truncated, bytes }: MessageBody): void {
 }
 
 /**
- * The body as a JSON value. Its media type is not asked: servers leave it out, and clients send JSON under any name.
+ * The text of a body that should be one JSON value. Its media type is not asked: servers leave it out, and clients send JSON under any name.
  *
- * @throws DecodeError `event-stream` for server-sent events, `truncated`, and what `readJson` throws.
+ * @throws DecodeError `event-stream` for server-sent events, `truncated`, and what `readText` throws.
  */
-export function readBody(body: MessageBody): Value {
+export function bodyText(body: MessageBody): string {
   refuseTruncated(body);
   if (mediaType(body) === 'text/event-stream') {
     throw new DecodeError('event-stream', 'body: a stream of events, not one JSON value');
   }
-  return readJson(body.bytes);
+  return readText(body.bytes);
+}
+
+/** The body as a JSON value. @throws DecodeError what `bodyText` and `parseJson` throw. */
+export function readBody(body: MessageBody): Value {
+  return parseJson(bodyText(body));
 }
 
 /**
@@ -60,7 +68,12 @@ export function readBody(body: MessageBody): Value {
  * @throws DecodeError `unexpected-structure` when it is another JSON value, and what `readBody` throws.
  */
 export function readObject(body: MessageBody): ValueObject {
-  const value = readBody(body);
+  return parseObject(bodyText(body));
+}
+
+/** A body's text as a JSON object. @throws DecodeError `unexpected-structure` when it is another JSON value, and what `parseJson` throws. */
+export function parseObject(text: string): ValueObject {
+  const value = parseJson(text);
   if (!isObject(value)) throw unexpected('body: a JSON object should stand');
   return value;
 }

@@ -33,14 +33,17 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
  * @throws DecodeError `empty-body`; `not-utf8`; `not-json` with the offset of the first wrong character; `too-deep`.
  */
 export function readJson(bytes: Uint8Array): Value {
+  return parseJson(readText(bytes));
+}
+
+/** The text of bytes that should be JSON. @throws DecodeError `empty-body`; `not-utf8`. */
+export function readText(bytes: Uint8Array): string {
   if (bytes.length === 0) throw new DecodeError('empty-body', 'body: nothing in it');
-  let text: string;
   try {
-    text = utf8.decode(bytes);
+    return utf8.decode(bytes);
   } catch (cause) {
     throw new DecodeError('not-utf8', 'body: not UTF-8 text, so not JSON', { cause });
   }
-  return parseJson(text);
 }
 
 /**
@@ -107,7 +110,7 @@ function survey(text: string): { readonly longInteger: boolean } {
   return { longInteger };
 }
 
-function isDigit(code: number): boolean {
+export function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 

@@ -6,13 +6,15 @@
 import { DecodeError } from '../../contracts/errors.ts';
 import type { BinaryOutputs, EncodedAnswer, Message, MessageBody, Protocol, Target } from '../../contracts/protocol.ts';
 import type { Scalar, Tensor } from '../../contracts/tensor.ts';
+import { Memo } from '../memo.ts';
 import { type BinaryParts, JSON_LENGTH_FIELD, splitBody } from './binary-parts.ts';
-import { readObject, unexpected } from './body.ts';
+import { bodyText, parseObject, unexpected } from './body.ts';
 import { pathOf, segmentText } from './call-path.ts';
 import { decodeGrpcAnswer, decodeGrpcRequest, encodeGrpcAnswer, methodOf } from './kserve-v2-grpc.ts';
 import { isList, isObject, isScalar, member, type Value, type ValueObject } from './json.ts';
 import { writeJson } from './json-text.ts';
-import { isFloatType, readRawTensor, writeRawTensor } from './raw-tensors.ts';
+import { isFloatType, readRawTensor, type TensorHead, writeRawTensor } from './raw-tensors.ts';
+import { RepeatedHeads } from './repeated-heads.ts';
 import { jsonAnswer } from './rows.ts';
 import { checkCount } from './shapes.ts';
 import { flatten } from './tensors.ts';
@@ -26,10 +28,7 @@ export const kserveV2: Protocol = {
   match({ method, path }) {
     const grpc = methodOf(path);
     if (grpc !== null) return { model: null, version: null, method: grpc };
-    const found = method === 'POST' ? PATH.exec(pathOf(path)) : null;
-    if (found === null) return null;
-    const [, model = '', version] = found;
-    return { model: segmentText(model), version: version === undefined ? null : segmentText(version) };
+    return method === 'POST' ? targets.get(path) : null;
   },
 
   decodeRequest: (body, target) => (target.method === undefined ? decode(body, target, 'inputs') : decodeGrpcRequest(body, target)),
@@ -39,9 +38,28 @@ export const kserveV2: Protocol = {
   encodeResponse: (answer, target) => (target?.method === undefined ? encode(answer) : encodeGrpcAnswer(answer)),
 };
 
+const targets = new Memo(
+  (path): Target | null => {
+    const found = PATH.exec(pathOf(path));
+    if (found === null) return null;
+    const [, model = '', version] = found;
+    return { model: segmentText(model), version: version === undefined ? null : segmentText(version) };
+  },
+  { isCut: true },
+);
+
 function decode(body: MessageBody, target: Target, side: 'inputs' | 'outputs'): Message {
   const { json, parts } = splitBody(body);
-  return decodeMessage(readObject(json), target, side, parts);
+  const text = bodyText(json);
+  const apart = parts === null ? apartBySide[side].read(text) : null;
+  if (apart === null) return decodeMessage(parseObject(text), target, side, parts);
+  return messageOf(apart.message, target, side, apart.tensors, []);
+}
+
+const apartBySide = { inputs: new RepeatedHeads('inputs', readHead), outputs: new RepeatedHeads('outputs', readHead) };
+
+function readHead(members: ValueObject): TensorHead {
+  return decodeHead(members, 'body');
 }
 
 /**
@@ -61,6 +79,16 @@ export function decodeMessage(message: ValueObject, target: Target, side: 'input
     else tensors.push(tensor);
   }
   parts?.end();
+  return messageOf(message, target, side, tensors, cut);
+}
+
+function messageOf(
+  message: ValueObject,
+  target: Target,
+  side: 'inputs' | 'outputs',
+  tensors: readonly Tensor[],
+  cut: readonly string[],
+): Message {
   const binaryOutputs = side === 'inputs' ? wantedBinary(message) : null;
   return {
     requestId: textOf(member(message, 'id')),
@@ -75,11 +103,9 @@ export function decodeMessage(message: ValueObject, target: Target, side: 'input
 /** The tensor; its name when the copy ends before its bytes. */
 function decodeTensor(value: Value, place: string, parts: BinaryParts | null): Tensor | string {
   if (!isObject(value)) throw unexpected(`${place}: a JSON object should stand`);
-  const name = member(value, 'name');
-  const datatype = member(value, 'datatype');
+  const head = decodeHead(value, place);
+  const { name, datatype, shape } = head;
   const data = member(value, 'data');
-  if (typeof name !== 'string' || typeof datatype !== 'string') throw unexpected(`${place}: name and datatype should be strings`);
-  const shape = decodeShape(member(value, 'shape'), place);
   if (data === undefined || data === null) {
     const size = parameterOf(value, 'binary_data_size');
     if (size === undefined) throw withoutData(value, place);
@@ -87,11 +113,18 @@ function decodeTensor(value: Value, place: string, parts: BinaryParts | null): T
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
       throw unexpected(`${place}: binary_data_size should be a size`);
     const bytes = parts.take(size, place);
-    return bytes === null ? name : readRawTensor({ name, datatype, shape }, bytes, place);
+    return bytes === null ? name : readRawTensor(head, bytes, place);
   }
   const elements = decodeData(data, datatype, place);
   checkCount(shape, elements.length, place);
   return { name, datatype, shape, data: elements };
+}
+
+function decodeHead(tensor: ValueObject, place: string): TensorHead {
+  const name = member(tensor, 'name');
+  const datatype = member(tensor, 'datatype');
+  if (typeof name !== 'string' || typeof datatype !== 'string') throw unexpected(`${place}: name and datatype should be strings`);
+  return { name, datatype, shape: decodeShape(member(tensor, 'shape'), place) };
 }
 
 function decodeShape(value: Value | undefined, place: string): number[] {

@@ -6,9 +6,14 @@ import { DecodeError } from '../../contracts/errors.ts';
 /** Largest dimension of a tensor without elements: `[10^15, 0]` needs no data, yet would be that many rows. */
 const EMPTY_DIMENSION_LIMIT = 65_536;
 
+/** Elements that a shape needs. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
 /** @throws DecodeError `shape-mismatch` unless the shape needs exactly `count` elements. `place` names the tensor: `body: inputs 0`. */
 export function checkCount(shape: readonly number[], count: number, place: string): void {
-  const needed = shape.reduce((product, length) => product * length, 1);
+  const needed = elementCount(shape);
   if (needed !== count) {
     throw new DecodeError('shape-mismatch', `${place}: shape [${shape}] needs ${needed} elements, the data has ${count}`);
   }

@@ -3,7 +3,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import type { Exchange } from '../../contracts/exchange.ts';
+import type { CapturedBody, Exchange } from '../../contracts/exchange.ts';
 import type { Upstream } from '../../contracts/policy.ts';
 import { openProxy, type Proxy as OpenProxy, type ProxyOptions } from '../../proxy/proxy.ts';
 import { RingReader } from '../../proxy/ring.ts';
@@ -205,12 +205,18 @@ export async function proxied(t: Teardown, port: number, change: Partial<ProxyOp
       const until = performance.now() + 8000;
       for (;;) {
         const exchange = reader.read();
-        if (exchange !== null) return exchange;
+        if (exchange !== null) return owned(exchange);
         if (performance.now() > until) throw new Error('no exchange came');
         await reader.waitForMore(100);
       }
     },
   };
+}
+
+/** An exchange whose bodies stay when the next is read. */
+export function owned(exchange: Exchange): Exchange {
+  const copy = (body: CapturedBody) => ({ ...body, bytes: Buffer.from(body.bytes) });
+  return { ...exchange, request: copy(exchange.request), response: copy(exchange.response) };
 }
 
 /** Both ways of reading HTTP/1.1, for suites that hold for either. */

@@ -16,7 +16,7 @@ import { Pressure } from '../../../proxy/pressure.ts';
 import { Recorder } from '../../../proxy/recorder.ts';
 import { createRing, RingReader, RingWriter } from '../../../proxy/ring.ts';
 import { Traffic, transportsOf } from '../../../proxy/traffic.ts';
-import { upstream } from '../wire.ts';
+import { owned, upstream } from '../wire.ts';
 
 const makeTransport = await transportsOf('driftline');
 
@@ -82,7 +82,7 @@ export class Onlooker {
   /** Everything recorded since the last time. */
   exchanges(): Exchange[] {
     const all: Exchange[] = [];
-    for (let one = this.#reader.read(); one !== null; one = this.#reader.read()) all.push(one);
+    for (let one = this.#reader.read(); one !== null; one = this.#reader.read()) all.push(owned(one));
     return all;
   }
 
