@@ -51,9 +51,10 @@ export function nullLaw(scores: readonly number[], blocks: number | null): NullL
   return { replays: sorted.length, blocks, body, tailShare: above / sorted.length, scale: Math.max(excess / above, 1) };
 }
 
-/** Share of healthy windows whose score is at least this one; in (0, 1], and never smaller than the plain p-value. */
-export function calibratedP(law: NullLaw, pValue: number): number {
-  return Math.max(pValue, widened(replayedP(law, scoreOf(pValue)), law.blocks));
+/** Share of healthy windows whose score is at least this one; in (0, 1], and never smaller than the plain p-value, or what its score says. */
+export function calibratedP(law: NullLaw, pValue: number, score?: number): number {
+  const plain = score === undefined ? pValue : Math.exp(-score);
+  return Math.max(plain, widened(replayedP(law, score ?? scoreOf(pValue)), law.blocks));
 }
 
 function replayedP({ body, tailShare, scale }: NullLaw, score: number): number {

@@ -209,13 +209,13 @@ there the defaults stand with a budget too, but for \`e-detector\` and \`confide
 
 /** What stands above the measured tables. */
 export function measuring(measured: readonly { readonly runs: number; readonly falseAlarms: { readonly of: number } }[]): string {
-  const windows = [...new Set(measured.map(({ falseAlarms }) => falseAlarms.of))].sort((a, b) => a - b).join(' or ');
-  const runs = [...new Set(measured.map((one) => one.runs))].sort((a, b) => a - b).join(' or ');
+  const windows = [...new Set(measured.map(({ runs, falseAlarms }) => falseAlarms.of / runs))].join(' or ');
   return `## What they find
 
 Measured by \`driftline backtest\`, one detector at a time, everything else by default, with a budget of one false alarm in 100 windows
-(\`falseAlarms: {atMost: 1, per: 100 windows}\`). **False alarms**: the share of ${windows} healthy windows in which an alert began to fire. The other columns: the
-share found within six windows of ${runs} changes, **bold** from four in five, and the median number of rows until then (in steps of 20; a window for tests).
+(\`falseAlarms: {atMost: 1, per: 100 windows}\`). **False alarms**: the share of healthy windows in which an alert began to fire, of ${windows} a run; *no level* where
+none within the detector’s range keeps the budget, so that it stays silent there and \`check\` says so. The other columns: of as many changes as there are
+runs the share that was found within six windows, **bold** from four in five, and the median number of rows until then (in steps of 20; a window for tests).
 A change found as often as there are false alarms is no find. Changes are made to one column at a time, each in its turn.
 
 Independent rows: 6,000 of a normal and a skewed column that go together, a category of four, and predictions of which 1 in 10 is wrong; windows of 500.
