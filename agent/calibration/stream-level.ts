@@ -157,8 +157,14 @@ function levelWhere(
   let over = Math.max(SLOPE_OVER, least);
   while (over > least && driftsAt(strict - over) > most) over = Math.max(least, over / 2);
   // Few alarms more would be chance: the place was chosen for having few.
-  while (over < strict && driftsAt(strict - over) < STEEP * Math.max(1, driftsAt(strict))) over *= 1.5;
-  const [from, to] = strict < over ? [strict, strict + over] : [strict - over, strict];
+  const isSteep = (from: number, to: number) => driftsAt(from) >= STEEP * Math.max(1, driftsAt(to));
+  while (over < strict && !isSteep(strict - over, strict)) over *= 1.5;
+  let [from, to] = [strict - over, strict];
+  if (from < 0) {
+    // Nothing looser alarms so much more often, as while a detector learns it cannot alarm: the slope is that of what follows.
+    [from, to] = [strict, strict + Math.max(SLOPE_OVER, least)];
+    while (to < 1 && !isSteep(from, to)) to = Math.min(1, to + SLOPE_OVER);
+  }
   const logs = (place: number) => Math.log(Math.max(1, driftsAt(place)));
   const slope = Math.max(LEAST_FALL, logs(from) - logs(to)) / (axis.of(to) - axis.of(from));
   const place = axis.placeOf(axis.of(strict) + Math.max(0, logs(strict) - Math.log(allowed)) / slope) + step;

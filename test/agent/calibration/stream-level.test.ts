@@ -54,3 +54,13 @@ t.test('a level keeps the budget among detectors that have just begun, and learn
   t.ok(mean(young) <= 2, `${young.join(', ')} of the budget at the beginning`);
   t.ok(mean(old) <= 2, `${old.join(', ')} of the budget in the long run`);
 });
+
+t.test('the longer a detector learns, the lower the threshold that it needs, though it cannot alarm while it learns', async (t) => {
+  const reference = Float64Array.from({ length: REFERENCE_ROWS }, spells(new Random(1)));
+  const thresholds = [200, 1_000, 3_000].map((warmUp) => {
+    const learning = { ...watch, choice: { ...watch.choice, options: { warmUp } } };
+    return levelFor(learning, { values: reference, blockRows: SPELL }, PER_VALUE, new Random(1))!.value;
+  });
+  const [short, middle, long] = thresholds;
+  t.ok(middle! < short! && long! < middle!, thresholds.join(', '));
+});
