@@ -60,7 +60,7 @@ export const notes: { readonly [type: string]: Note } = {
   cusum: {
     goodAt: 'an abrupt shift of the mean, soonest of all: it compares with where the stream began',
     badAt:
-      'a stream whose beginning was not normal; daily cycles, where it passed its budget (3.8 % on Elec2); shifts below its `allowance`',
+      'a stream whose beginning was not normal; daily cycles, of which 200 values tell little: a budget then sets it a threshold as of days (`warmUp: 1000` or more lowers it); shifts below its `allowance`',
     needs: '200 normal values at the start',
     cost: '36 ns, a few numbers',
   },
