@@ -2,6 +2,8 @@
  * Turns single breaches of the schema into findings: the share of breaching rows of each column, block by block.
  *
  * Blocks are much shorter than windows, since a broken feed wants no statistics: rows that breach are counted, not tested.
+ * The open block is part of the state: an agent that is restarted more often than a block takes would otherwise see no breach at all, and
+ * what a breach inhibits would fire.
  */
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
@@ -16,11 +18,20 @@ const FEWEST_BREACHES = 5;
 const QUIET_BLOCKS = 10;
 
 interface Tally {
-  rows: number;
+  readonly rows: number;
   /** Example for people, from the first breach of the block. */
   readonly message: string;
   readonly firstBreachRow: number;
   readonly firstBreachAt: number;
+}
+
+/** What `snapshot` gives. */
+interface State {
+  readonly fromRow: number;
+  readonly fromAt: number;
+  readonly rows: number;
+  readonly active: readonly (readonly [signal: string, quietBlocks: number])[];
+  readonly tallies: readonly (readonly [signal: string, kinds: readonly (readonly [Violation['kind'], Tally])[]])[];
 }
 
 /** Counts by signal and kind of breach over the open block. */
@@ -40,12 +51,29 @@ export class SchemaBlocks {
     this.#minFraction = policy.schema.onViolation.minFraction;
     this.#blockRows = Math.min(LARGEST_BLOCK, Math.max(SMALLEST_BLOCK, Math.ceil(FEWEST_BREACHES / Math.max(this.#minFraction, 1e-9))));
     this.#allowed = allowances(policy);
-    // Counts of an unfinished block are worth little and are begun anew; which columns were in trouble is kept.
+    // An earlier version kept the signals alone.
     if (Array.isArray(state)) this.#active = new Map(state.map((signal) => [String(signal), 0]));
+    else if (state !== undefined && state !== null) {
+      // Written by this class under its own key.
+      const { fromRow, fromAt, rows, active, tallies } = state as unknown as State;
+      this.#active = new Map(active);
+      this.#tallies = new Map(tallies.map(([signal, kinds]) => [signal, new Map(kinds)]));
+      this.#fromRow = fromRow;
+      this.#fromAt = fromAt;
+      this.#rows = rows;
+    }
   }
 
   snapshot(): Json {
-    return [...this.#active.keys()];
+    const state: State = {
+      fromRow: this.#fromRow,
+      fromAt: this.#fromAt,
+      rows: this.#rows,
+      active: [...this.#active],
+      tallies: [...this.#tallies].map(([signal, kinds]) => [signal, [...kinds]]),
+    };
+    // Plain data throughout: it was made to survive a JSON round trip.
+    return state as unknown as Json;
   }
 
   /**
@@ -62,9 +90,9 @@ export class SchemaBlocks {
     this.#rows += rows;
     for (const violation of violations) {
       const kinds = this.#tallies.get(violation.signal) ?? new Map<Violation['kind'], Tally>();
-      const tally = kinds.get(violation.kind) ?? { rows: 0, message: violation.message, firstBreachRow: rowsBefore, firstBreachAt: at };
-      tally.rows += violation.rows;
-      kinds.set(violation.kind, tally);
+      const { kind, message } = violation;
+      const before = kinds.get(kind) ?? { rows: 0, message, firstBreachRow: rowsBefore, firstBreachAt: at };
+      kinds.set(kind, { ...before, rows: before.rows + violation.rows });
       this.#tallies.set(violation.signal, kinds);
     }
     return this.#rows >= this.#blockRows ? this.#close(rowsBefore + rows, at) : [];

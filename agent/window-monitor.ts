@@ -257,7 +257,7 @@ function atLevel(
   if (level === 'pending') return { ...tested, result: null, note: 'its level is still being calibrated' };
   const law = level.laws[lawKey(tested.watch)];
   if (level.value === null || law === undefined) return { ...tested, result: null, note: `no level: ${level.why}` };
-  return { ...tested, result: { ...result, calibratedP: calibratedP(law, result.pValue) } };
+  return { ...tested, result: { ...result, calibratedP: calibratedP(law, result.pValue, result.score) } };
 }
 
 /** Values that window and reference must have of a watched signal. */

@@ -261,7 +261,7 @@ export class Windows {
 /** A window of these rows and nothing more to be said of it. */
 export function windowOf(range: RowRange, columns: SignalColumns): ClosedWindow {
   const rows = [...columns.values()][0]?.length ?? 0;
-  return { range, columns, times: [], freshFrom: 0, rows, note: null, control: null };
+  return { range, columns, times: new Array<number>(rows).fill(range.toAt), freshFrom: 0, rows, note: null, control: null };
 }
 
 /** When a record came to us: its call's end, since calls of any length are told in the order of their ends. */

@@ -2,7 +2,7 @@
  * Does a budget of one false alarm in a hundred windows hold, and what can still be seen? On twenty independent columns, and on the first
  * year of Elec2, whose half hours depend on each other.
  *
- * By itself: `node bench/false-alarms.ts [--part independent|elec2] [--first 0] [--runs 200] [--windows 500]`.
+ * By itself: `node bench/false-alarms.ts [--part independent|elec2|slices] [--first 0] [--runs 200] [--windows 500]`.
  */
 import { parseArgs } from 'node:util';
 import { calibrate } from '../agent/calibration/calibrate.ts';
@@ -22,10 +22,12 @@ import { Random } from '../detectors/performance/random.ts';
 import { parsePolicy } from '../policies/load.ts';
 import type { Figure, Report } from './figure.ts';
 import { circumstances, describeReport } from './figure.ts';
+import { slicedFalseAlarms } from './sliced-false-alarms.ts';
 
 const WINDOW_ROWS = 1_000;
 const YEAR_ROWS = 365 * 48;
 const BLOCKS = { day: 48, week: 7 * 48 } as const;
+const PARTS = ['independent', 'elec2', 'slices'] as const;
 
 /** How much is measured. */
 export interface Size {
@@ -35,11 +37,17 @@ export interface Size {
   readonly windows: number;
 }
 
-type Columns = ReadonlyMap<string, readonly Cell[]>;
+export type Columns = ReadonlyMap<string, readonly Cell[]>;
 
-/** Both measurements. */
+/** All measurements, or one part of them. */
 export async function benchFalseAlarms(size: Size = { runs: 200, windows: 500 }, part: string | null = null): Promise<Report> {
-  const figures = [...(part === 'elec2' ? [] : independent(size)), ...(part === 'independent' ? [] : await elec2(size))];
+  const measures: { readonly [part in (typeof PARTS)[number]]: () => Figure[] | Promise<Figure[]> } = {
+    independent: () => independent(size),
+    elec2: () => elec2(size),
+    slices: () => slicedFalseAlarms(size),
+  };
+  const figures: Figure[] = [];
+  for (const one of PARTS) if (part === null || part === one) figures.push(...(await measures[one]()));
   return {
     name: 'false-alarms',
     about:
@@ -145,7 +153,8 @@ function deviation(values: readonly number[]): number {
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 }
 
-function policyOf(names: readonly string[], blockRows: number | null): Policy {
+/** @param by columns of categories, beside those of numbers, that the rows are cut by; each by itself */
+export function policyOf(names: readonly string[], blockRows: number | null, by: readonly string[] = []): Policy {
   const text = `apiVersion: driftline/v1
 kind: Policy
 metadata: {name: bench}
@@ -153,8 +162,9 @@ spec:
   model: {name: m}
   traffic: {upstreams: {primary: {url: "http://127.0.0.1:1"}}}
   falseAlarms: {atMost: 1, per: 100 windows${blockRows === null ? '' : `, blocks: ${blockRows}`}}
-  schema: {inputs: [${names.map((name) => `{name: ${name}, type: number}`).join(', ')}]}
+  schema: {inputs: [${[...names.map((name) => `{name: ${name}, type: number}`), ...by.map((name) => `{name: ${name}, type: categorical}`)].join(', ')}]}
   window: {rows: ${WINDOW_ROWS}}
+  slices: [${by.map((name) => `{name: ${name}, by: [${name}]}`).join(', ')}]
   monitors: [{name: drift, detectors: {numeric: {type: ks}}}]
 `;
   const known = new Map(detectors.map((detector) => [detector.type, detector]));
@@ -164,7 +174,11 @@ spec:
 }
 
 /** What the analysis would have: the reference, its levels and the tests. */
-function monitorOf(policy: Policy, reference: Columns, seed: number): { judge: (columns: Columns) => Finding[]; calibration: Calibration } {
+export function monitorOf(
+  policy: Policy,
+  reference: Columns,
+  seed: number,
+): { judge: (columns: Columns) => Finding[]; calibration: Calibration } {
   const { schema } = policy;
   const watched = new WatchedSignals(policy, schema, new Reference(policy, [{ columns: reference, sketches: new Map(), sha256: '' }]));
   const calibration = calibrate({ policy, ...watched.task(), rowsPerMs: null, seed });
@@ -178,7 +192,8 @@ function drifts(findings: readonly Finding[]): Finding[] {
   return findings.filter(({ level }) => level === 'drift');
 }
 
-function share(figure: string, count: number, of: number): Figure {
+/** A counted share in per cent. */
+export function share(figure: string, count: number, of: number): Figure {
   const [low, high] = proportionInterval(count, of);
   return { figure, unit: '%', minimum: 100 * low, median: (100 * count) / of, maximum: 100 * high, runs: of };
 }

@@ -35,6 +35,11 @@ export interface TestResult {
   /** D, chi-squared … */
   readonly statistic: number;
   readonly pValue: number;
+  /**
+   * Where the p-value has a smallest one (random splits): how far out the statistic lies, read as −ln of a p-value that has none. From 0; for
+   * what is compared with healthy windows, which may all have that smallest one.
+   */
+  readonly score?: number;
   /** Degrees of freedom where the test has them. */
   readonly degreesOfFreedom: number | null;
   /** Size of the difference, finite: in [0, 1] for most (`D`, `cramers_v`), from 0 without bound for `wasserstein_sd` and `psi`. */

@@ -14,7 +14,7 @@ import { defineWindowed, type TestResult, type WindowedTest } from '../contracts
 import type { OptionsOf } from '../contracts/options.ts';
 import { boundedAscending, distributionGap } from './distribution-gap.ts';
 import { Random } from './performance/random.ts';
-import { gapPValue, permutationOptions } from './permutation.ts';
+import { gapSplits, permutationOptions } from './permutation.ts';
 import { shiftNote } from './wasserstein.ts';
 
 type EnergyOptions = OptionsOf<typeof permutationOptions>;
@@ -41,7 +41,7 @@ class EnergyAgainst implements WindowedTest<number> {
     const { square, meanDistance, absolute, signed, cells } = distributionGap(values, reference);
     return {
       statistic: Math.SQRT2 * Math.sqrt(square),
-      pValue: gapPValue(cells, 'square', this.#options.permutations, new Random(this.#options.seed)),
+      ...gapSplits(cells, 'square', this.#options.permutations, new Random(this.#options.seed)),
       degreesOfFreedom: null,
       effect: meanDistance === 0 ? 0 : Math.min(1, Math.sqrt(square / meanDistance)),
       n: values.length,

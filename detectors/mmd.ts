@@ -15,7 +15,7 @@
 import { defineWindowed, type Row } from '../contracts/detector.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import { Random, upTo } from './performance/random.ts';
-import { sequentialPValue } from './permutation.ts';
+import { splits } from './permutation.ts';
 import type { Rows } from './row-encoder.ts';
 import { RowsAgainst, type RowsVerdict, WORTH_A_NOTE } from './rows-against.ts';
 
@@ -47,6 +47,8 @@ export interface MmdResult {
   /** Squared discrepancy with the rows' distances to themselves, in [0, 2]. */
   readonly biased: number;
   readonly pValue: number;
+  /** See `TestResult.score`. */
+  readonly score: number;
   /** The kernel's width, in the columns' deviations. */
   readonly sigma: number;
   /** Rows taken of each side. */
@@ -69,11 +71,11 @@ export function mmdTest(
   const { unbiased, biased } = discrepancy(kernel, upTo(n + m), n);
   const random = new Random(seed);
   const order = upTo(n + m);
-  const pValue = sequentialPValue(permutations, () => {
+  const { pValue, score } = splits(permutations, unbiased - 1e-12, () => {
     random.shuffle(order, n);
-    return discrepancy(kernel, order, n).unbiased >= unbiased - 1e-12;
+    return discrepancy(kernel, order, n).unbiased;
   });
-  return { statistic: unbiased, biased, pValue, sigma, n, referenceN: m };
+  return { statistic: unbiased, biased, pValue, score, sigma, n, referenceN: m };
 }
 
 /**
@@ -206,9 +208,9 @@ function firstRows({ rows, columns, data }: Rows, most: number): Rows {
 function judge(window: Rows, reference: Rows, owners: Int32Array, chosen: OptionsOf<typeof options>): RowsVerdict | null {
   const result = mmdTest(window, reference, chosen);
   if (result === null) return null;
-  const { statistic, pValue, sigma } = result;
+  const { statistic, pValue, score, sigma } = result;
   const shares = pValue > WORTH_A_NOTE ? null : mmdShares(window, reference, sigma, owners);
-  return { statistic, pValue, effect: Math.sqrt(Math.min(1, Math.max(0, statistic))), shares };
+  return { statistic, pValue, score, effect: Math.sqrt(Math.min(1, Math.max(0, statistic))), shares };
 }
 
 /** A change of several columns together, by a kernel. */

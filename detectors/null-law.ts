@@ -4,8 +4,9 @@
  * Works on scores, −ln p: they are as good as exponential far out, with a scale of 1 for independent rows and a larger one where rows
  * depend on each other, since the squared statistics of these tests behave so in their tails. What the replays show is kept as it is
  * below the ninth decile; above it an exponential law continues it, fitted by its mean excess, so that levels beyond the number of
- * replays can be had. How long that scale is is itself known only from so many blocks: the tail is that of the predictive law, a Lomax
- * law of ¾ · blocks degrees (the variance of a block bootstrap's variance is 4/3 blocks of its square).
+ * replays can be had. How long that scale is is itself known only from so many blocks, and from so many replays above the decile: the tail
+ * is that of the predictive law, a Lomax law. Its degrees are ¾ · blocks (the variance of a block bootstrap's variance is 4/3 blocks of its
+ * square) and the number of those replays (the predictive law of an exponential scale from k values), whose inverses add up.
  *
  * Source: Davison, Smith. Models for exceedances over high thresholds. JRSS B 52, 1990 (mean excess). Künsch. The jackknife and the
  * bootstrap for general stationary observations. Annals of Statistics 17, 1989, §3.2 (variance of the block bootstrap's variance).
@@ -51,9 +52,10 @@ export function nullLaw(scores: readonly number[], blocks: number | null): NullL
   return { replays: sorted.length, blocks, body, tailShare: above / sorted.length, scale: Math.max(excess / above, 1) };
 }
 
-/** Share of healthy windows whose score is at least this one; in (0, 1], and never smaller than the plain p-value. */
-export function calibratedP(law: NullLaw, pValue: number): number {
-  return Math.max(pValue, widened(replayedP(law, scoreOf(pValue)), law.blocks));
+/** Share of healthy windows whose score is at least this one; in (0, 1], and never smaller than the plain p-value, or what its score says. */
+export function calibratedP(law: NullLaw, pValue: number, score?: number): number {
+  const plain = score === undefined ? pValue : Math.exp(-score);
+  return Math.max(plain, widened(replayedP(law, score ?? scoreOf(pValue)), law));
 }
 
 function replayedP({ body, tailShare, scale }: NullLaw, score: number): number {
@@ -66,9 +68,9 @@ function replayedP({ body, tailShare, scale }: NullLaw, score: number): number {
   return 1 - ((step + within) / STEPS) * (1 - tailShare);
 }
 
-/** P(E > x · S) for E exponential and S a scale that is known from so many blocks, where P(E > x) = p. */
-function widened(p: number, blocks: number | null): number {
+/** P(E > x · S) for E exponential and S a scale that is known from so many blocks and replays, where P(E > x) = p. */
+function widened(p: number, { blocks, replays, tailShare }: NullLaw): number {
   if (blocks === null) return p;
-  const degrees = 0.75 * blocks;
+  const degrees = 1 / (1 / (0.75 * blocks) + 1 / (replays * tailShare));
   return (1 - Math.log(p) / degrees) ** -degrees;
 }

@@ -7,10 +7,16 @@
  * between the cuts. Drawing stops after ten redraws as large as the data (p is then 10 over the number drawn): a healthy window costs some
  * sixty redraws. p is never below 1/(redraws + 1).
  *
+ * That is no measure where rows depend on each other: healthy windows then have the smallest p as well as any others. For these there is a score,
+ * from the statistic's distance to the redraws' mean in their deviations, through the tail of a gamma law of skewness 1, which such statistics
+ * are near to; which law it is matters little, as the score is compared with those of healthy windows.
+ *
  * Source: Besag, Clifford. Sequential Monte Carlo p-values. Biometrika 78, 1991. The law by inversion from its mode: Kachitvichyanukul,
  * Schmeiser. Journal of Statistical Computation and Simulation 22, 1985.
  */
+import { chiSquaredUpperTail } from './chi-squared-tail.ts';
 import type { PooledCells } from './distribution-gap.ts';
+import { scoreOf } from './null-law.ts';
 import type { Random } from './performance/random.ts';
 import { stirlingError } from './saddle-point.ts';
 
@@ -31,23 +37,49 @@ export const permutationOptions = {
   seed: { type: 'integer', minimum: 0, default: 1, description: 'Seed of the random splits: the same data give the same p-value.' },
 } as const;
 
-/** The p-value of ∫|F − G| (`absolute`) or ∫(F − G)² (`square`). */
-export function gapPValue(cells: PooledCells, measure: 'absolute' | 'square', permutations: number, random: Random): number {
+/** What the redraws say of a statistic. */
+export interface Splits {
+  readonly pValue: number;
+  /** See `TestResult.score`. */
+  readonly score: number;
+}
+
+/** Of ∫|F − G| (`absolute`) or ∫(F − G)² (`square`). */
+export function gapSplits(cells: PooledCells, measure: 'absolute' | 'square', permutations: number, random: Random): Splits {
   const observed = measured(cells, cells.firsts, measure) * (1 - SLACK);
   const drawn = new Array<number>(cells.ranks.length).fill(0);
-  return sequentialPValue(permutations, () => {
+  return splits(permutations, observed, () => {
     redraw(cells, drawn, random);
-    return measured(cells, drawn, measure) >= observed;
+    return measured(cells, drawn, measure);
   });
 }
 
-/** Besag and Clifford's p-value; `isAsLarge` redraws once. */
-export function sequentialPValue(permutations: number, isAsLarge: () => boolean): number {
+/** Besag and Clifford's p-value of a statistic, and its score; `redrawn` gives that of another split. */
+export function splits(permutations: number, observed: number, redrawn: () => number): Splits {
   let large = 0;
-  for (let redraws = 1; redraws <= permutations; redraws++) {
-    if (isAsLarge() && ++large === ENOUGH) return large / redraws;
+  let redraws = 0;
+  let mean = 0;
+  let squares = 0;
+  while (redraws < permutations && large < ENOUGH) {
+    const value = redrawn();
+    redraws++;
+    if (value >= observed) large++;
+    const off = value - mean;
+    mean += off / redraws;
+    squares += off * (value - mean);
   }
-  return (large + 1) / (permutations + 1);
+  const deviation = Math.sqrt(squares / redraws);
+  const pValue = large === ENOUGH ? large / redraws : (large + 1) / (permutations + 1);
+  // Where all redraws are alike nothing can be told but what p tells.
+  return { pValue, score: deviation > 0 ? scoreAt((observed - mean) / deviation) : scoreOf(pValue) };
+}
+
+/** Shape of a gamma law of skewness 1. */
+const SHAPE = 4;
+
+/** −ln of that law's upper tail so many deviations above its mean. */
+function scoreAt(deviations: number): number {
+  return scoreOf(chiSquaredUpperTail(2 * (SHAPE + deviations * Math.sqrt(SHAPE)), 2 * SHAPE));
 }
 
 function measured({ ranks, lengths, n, m }: PooledCells, firsts: readonly number[], measure: 'absolute' | 'square'): number {

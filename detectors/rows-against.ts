@@ -8,7 +8,7 @@ import { Random, upTo } from './performance/random.ts';
 import { RowEncoder, type Rows } from './row-encoder.ts';
 
 /** What a test says of encoded rows. */
-export interface RowsVerdict extends Pick<TestResult, 'statistic' | 'pValue' | 'effect'> {
+export interface RowsVerdict extends Pick<TestResult, 'statistic' | 'pValue' | 'score' | 'effect'> {
   /** How much of it comes from each column, in any unit; null = not weighed. */
   readonly shares: readonly number[] | null;
 }

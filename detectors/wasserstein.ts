@@ -15,7 +15,7 @@ import type { OptionsOf } from '../contracts/options.ts';
 import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { boundedAscending, distributionGap, standardDeviation } from './distribution-gap.ts';
 import { Random } from './performance/random.ts';
-import { gapPValue, permutationOptions } from './permutation.ts';
+import { gapSplits, permutationOptions } from './permutation.ts';
 import { spreadOut } from './sketches/spread-out.ts';
 
 const options = {
@@ -61,7 +61,7 @@ class WassersteinAgainst implements WindowedTest<number> {
     const deviation = this.#deviation > 0 ? this.#deviation : standardDeviation(boundedAscending([...values, ...reference]));
     return {
       statistic: absolute,
-      pValue: gapPValue(cells, 'absolute', this.#options.permutations, new Random(this.#options.seed)),
+      ...gapSplits(cells, 'absolute', this.#options.permutations, new Random(this.#options.seed)),
       degreesOfFreedom: null,
       effect: absolute === 0 ? 0 : Math.min(Number.MAX_VALUE, absolute / deviation),
       n: values.length,

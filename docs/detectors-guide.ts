@@ -60,7 +60,7 @@ export const notes: { readonly [type: string]: Note } = {
   cusum: {
     goodAt: 'an abrupt shift of the mean, soonest of all: it compares with where the stream began',
     badAt:
-      'a stream whose beginning was not normal; daily cycles, where it passed its budget (3.8 % on Elec2); shifts below its `allowance`',
+      'a stream whose beginning was not normal; daily cycles, of which 200 values tell little: a budget then sets it a threshold as of days (`warmUp: 1000` or more lowers it); shifts below its `allowance`',
     needs: '200 normal values at the start',
     cost: '36 ns, a few numbers',
   },
@@ -209,20 +209,21 @@ there the defaults stand with a budget too, but for \`e-detector\` and \`confide
 
 /** What stands above the measured tables. */
 export function measuring(measured: readonly { readonly runs: number; readonly falseAlarms: { readonly of: number } }[]): string {
-  const windows = [...new Set(measured.map(({ falseAlarms }) => falseAlarms.of))].sort((a, b) => a - b).join(' or ');
-  const runs = [...new Set(measured.map((one) => one.runs))].sort((a, b) => a - b).join(' or ');
+  const windows = [...new Set(measured.map(({ runs, falseAlarms }) => falseAlarms.of / runs))].join(' or ');
   return `## What they find
 
 Measured by \`driftline backtest\`, one detector at a time, everything else by default, with a budget of one false alarm in 100 windows
-(\`falseAlarms: {atMost: 1, per: 100 windows}\`). **False alarms**: the share of ${windows} healthy windows in which an alert began to fire. The other columns: the
-share found within six windows of ${runs} changes, **bold** from four in five, and the median number of rows until then (in steps of 20; a window for tests).
+(\`falseAlarms: {atMost: 1, per: 100 windows}\`). **False alarms**: the share of healthy windows in which an alert began to fire, of ${windows} a run; *no level* where
+none within the detector’s range keeps the budget, so that it stays silent there and \`check\` says so. The other columns: of as many changes as there are
+runs the share that was found within six windows, **bold** from four in five, and the median number of rows until then (in steps of 20; a window for tests).
 A change found as often as there are false alarms is no find. Changes are made to one column at a time, each in its turn.
 
 Independent rows: 6,000 of a normal and a skewed column that go together, a category of four, and predictions of which 1 in 10 is wrong; windows of 500.
 Elec2: the first year of the market of New South Wales (17,520 half hours): price, demand, whether the price rose, and as a prediction what the last
 half hour did (wrong in 1 of 7, in spells); windows of 480 rows, ten days, drawn in blocks of a day. *Relation* shuffles one column among the rows of its
 window: each column looks as before. Missing values are shown where anything finds them: tests leave gaps out.
-A detector that is missing from a table was not measured there yet. In the tables on errors levels are the defaults, since labels have no reference to replay: look at their
+A detector that is missing from a table was not measured there yet. \`jensen-shannon\`, \`hellinger\`, \`psi\`, \`total-variation\` and \`l-infinity\` share one p-value, that of the
+counts in their bins, and so alarm alike: choose among them by what their figure says. In the tables on errors levels are the defaults, since labels have no reference to replay: look at their
 false alarms first. All figures stand in docs/quality.json, which \`npm run quality\` writes.
 
 `;

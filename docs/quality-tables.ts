@@ -48,16 +48,22 @@ function table(rows: readonly Measured[]): string {
   const isSeen = (kind: string) => rows.some(({ injected }) => injected.some((one) => one.kind === kind && 1 - one.missed.share >= FOUND));
   // Gaps are no values: where no detector tells of them, columns of dashes would only hide the others.
   const changes = rows[0]!.injected.filter(({ kind }) => kind !== 'missing' || isSeen(kind));
-  const head = ['Detector', 'False alarms (95 %)', ...changes.map(({ kind, size }) => `${kind} ${size}`)];
-  const lines = rows.map(({ detector, falseAlarms, injected }) => {
-    const alarms = `${percent(falseAlarms.share)} (${percent(falseAlarms.low)} to ${percent(falseAlarms.high)})`;
+  const head = ['Detector', 'Runs', 'False alarms (95 %)', ...changes.map(({ kind, size }) => `${kind} ${size}`)];
+  const lines = rows.map(({ detector, runs, falseAlarms, injected, remarks }) => {
+    const alarms = `${percent(falseAlarms.share)} (${percent(falseAlarms.low)} to ${percent(falseAlarms.high)})${withoutLevel(remarks)}`;
     const cells = changes.map(({ kind, size }) => {
       const { missed, delayRows } = injected.find((one) => one.kind === kind && one.size === size)!;
       return found(1 - missed.share, delayRows?.median ?? null);
     });
-    return `| \`${detector}\` | ${alarms} | ${cells.join(' | ')} |`;
+    return `| \`${detector}\` | ${runs} | ${alarms} | ${cells.join(' | ')} |`;
   });
-  return `| ${head.join(' | ')} |\n|${'---|'.repeat(2)}${'---:|'.repeat(changes.length)}\n${lines.join('\n')}\n`;
+  return `| ${head.join(' | ')} |\n|---|---:|---|${'---:|'.repeat(changes.length)}\n${lines.join('\n')}\n`;
+}
+
+/** What the calibration had to say of columns that it could give no level: there the detector is silent. */
+function withoutLevel(remarks: readonly string[]): string {
+  const silent = remarks.filter((remark) => remark.startsWith('calibration: ')).length;
+  return silent === 0 ? '' : `; no level for ${silent} column${silent === 1 ? '' : 's'}`;
 }
 
 /** Share found and rows until then; bold where four in five were. */

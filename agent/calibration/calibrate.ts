@@ -310,7 +310,7 @@ function familyLevel(task: CalibrationTask, family: Family, part: number | null)
   for (const [index, { watch }] of watched.entries()) {
     const scores = replays.map((results) => results[index] ?? null).filter((result) => result !== null);
     const law = nullLaw(
-      scores.map(({ pValue }) => scoreOf(pValue)),
+      scores.map(({ pValue, score }) => score ?? scoreOf(pValue)),
       blocks,
     );
     if (law === null)

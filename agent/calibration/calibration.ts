@@ -92,7 +92,7 @@ export interface LevelOption {
 const LEVEL_OPTIONS: { readonly [type: string]: LevelOption } = {
   adwin: { option: 'delta', loosest: 0.3, strictest: 1e-12, warning: null },
   // Its statistic is a whole number of sample values, and neighbours have p-values this far apart.
-  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-12, warning: null, replayedValues: 200_000, step: 3 },
+  kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-16, warning: null, replayedValues: 200_000, step: 3 },
   'hddm-a': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   'hddm-w': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   ddm: { option: 'driftThreshold', loosest: 2, strictest: 50, warning: 'warningThreshold' },
@@ -146,7 +146,7 @@ const MONTH_MS = 30 * 86_400_000;
 export function calibrationFingerprint({ policy, columns, cells, slices, sketched = [] }: Omit<CalibrationTask, 'rowsPerMs'>): string {
   const { falseAlarms, window, minSamples, monitors, traffic } = policy;
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([2, falseAlarms, window, minSamples, monitors, policy.slices, traffic.expectedRows, columns]));
+  hash.update(JSON.stringify([3, falseAlarms, window, minSamples, monitors, policy.slices, traffic.expectedRows, columns]));
   // Their rows follow from the columns, but for the tables that these are of.
   hash.update(JSON.stringify(slices.map(({ slice, rows }) => [slice, [...rows].map(([signal, of]) => [signal, of.length])])));
   const share = watchedShare(traffic.sampling);

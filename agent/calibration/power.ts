@@ -60,7 +60,7 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, { watch, cel
       const values = valuesOf(watch, change.apply(window.cells, size, new Random(window.seed)));
       const result = values.length < policy.minSamples ? null : test.test(values);
       if (result === null || result.effect < (choice.effectAtLeast ?? 0)) continue;
-      if (isSignificant(law === undefined ? result.pValue : calibratedP(law, result.pValue))) found++;
+      if (isSignificant(law === undefined ? result.pValue : calibratedP(law, result.pValue, result.score))) found++;
     }
     return found >= FOUND * WINDOWS;
   };

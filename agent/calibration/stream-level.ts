@@ -2,31 +2,38 @@
  * The level of a streaming detector by its alarms on replayed streams.
  *
  * The strictest and the loosest level span a logarithmic scale, along which alarms become rarer. Where the budget is rarer than what the
- * replays can show, the level is continued from where alarms can still be counted: the logarithm of the rate falls about in a line, or
- * faster, against a threshold and against the logarithm of a confidence, so that the continuation errs on the strict side.
+ * replays can show, the level is continued from where alarms can still be counted: the logarithm of the rate falls about in a line against
+ * the logarithm of a confidence or a threshold. Against the threshold itself it does so only where a detector knows what is normal. One that
+ * learns it from its first values is now and then wrong about it by more than it allows for, and then alarms at any threshold, only later.
+ *
+ * Many alarm more, or less, the longer they run: those that learned badly soon, and what is left are those that learned well; those with long
+ * memories late. So alarms are counted among young detectors and among all, and the higher rate counts.
  */
 import { withDefaults } from '../../contracts/options.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import type { StreamingWatch } from '../watch-list.ts';
-import { type LevelOption, levelOptionOf } from './calibration.ts';
+import { levelOptionOf } from './calibration.ts';
 import { drawRows } from './replays.ts';
 
-/** Values of one stream: detectors start afresh on each. As long as live ones, since many alarm more, or less, the longer they run. */
-const STREAM_VALUES = 100_000;
+/** Values of a stream as long as live ones, and of one that shows detectors in their youth; each detector starts afresh on its stream. */
+const LONG_VALUES = 100_000;
+const YOUNG_VALUES = LONG_VALUES / 4;
 /** Alarms that make a rate countable. */
 const COUNTABLE = 10;
 /** Parts of the logarithmic scale: how exactly a level is found, and over how much of it the slope is taken. */
 const FINEST = 1 / 128;
 const SLOPE_OVER = 1 / 24;
+/** So many times more alarms a slope is taken from at least. */
+const STEEP = 3;
 /** Steps of a level that acts in steps over which the slope is taken. */
 const SLOPE_STEPS = 3;
 /** The logarithm of the rate falls at least so much over that. */
 const LEAST_FALL = 0.05;
 /**
  * Parts of the budget that are spent, since replays of one reference leave out its own chance: fresh streams were seen to alarm up to 1.6 times
- * as often, and up to 2.4 times where values depend on each other, so that there are fewer stretches to learn from.
+ * as often, and up to 9 times where values depend on each other, so that there are fewer stretches to learn from.
  */
-const SAFETY = { independent: 0.6, dependent: 0.3 };
+const SAFETY = { independent: 0.6, dependent: 0.2 };
 
 /** A signal's reference as it is replayed. */
 export interface ReplayedStream {
@@ -34,7 +41,10 @@ export interface ReplayedStream {
   readonly blockRows: number;
 }
 
-/** Drifts on healthy streams, with these options set over the policy's; ends early, with as many, where there are more than `most`. */
+/**
+ * Drifts in so many values of healthy streams, with these options set over the policy's: of detectors in their first `YOUNG_VALUES`, or over
+ * `LONG_VALUES`, whichever are more. Ends early, with as many, where there are more than `most`.
+ */
 export function streamShare(
   { definition, choice }: StreamingWatch,
   over: { readonly [option: string]: number },
@@ -42,14 +52,21 @@ export function streamShare(
   random: Random,
   most = Infinity,
 ): { drifts: number; values: number } {
-  let drifts = 0;
   const total = valuesOf(choice.type);
-  for (let from = 0; from < total; from += STREAM_VALUES) {
+  const long = total / LONG_VALUES;
+  let young = 0;
+  let all = 0;
+  for (let stream = 0; stream < total / YOUNG_VALUES; stream++) {
     const detector = definition.create(withDefaults(definition.options, { ...choice.options, ...over }));
-    for (const row of drawRows(random, values.length, blockRows, STREAM_VALUES))
-      if (detector.update(values[row]!) === 'drift' && ++drifts > most) return { drifts, values: total };
+    const rows = drawRows(random, values.length, blockRows, stream < long ? LONG_VALUES : YOUNG_VALUES);
+    for (let k = 0; k < rows.length; k++) {
+      if (detector.update(values[rows[k]!]!) !== 'drift') continue;
+      if (k < YOUNG_VALUES) young++;
+      if (stream < long) all++;
+      if (Math.max(young, all) > most) return { drifts: Math.max(young, all), values: total };
+    }
   }
-  return { drifts, values: total };
+  return { drifts: Math.max(young, all), values: total };
 }
 
 /**
@@ -75,8 +92,10 @@ export function levelFor(
   // No slope is taken from more than this, and looser levels cost the most time.
   const most = 20 * Math.max(allowed, COUNTABLE, stream.blockRows === 1 ? 0 : (COUNTABLE * values) / stream.values.length);
   const scale: Scale = {
-    option,
+    step: Math.log(option.step ?? 1) / Math.abs(Math.log(option.strictest / loosest)),
+    most,
     levelAt: (place) => loosest * (option.strictest / loosest) ** place,
+    placeOf: (level) => Math.log(level / loosest) / Math.log(option.strictest / loosest),
     driftsAt: (place) => {
       const over = { [option.option]: scale.levelAt(place) };
       const drifts = known.get(place) ?? streamShare(watch, over, stream, new Random(seed), most).drifts;
@@ -85,27 +104,43 @@ export function levelFor(
     },
   };
   if (scale.driftsAt(1) > allowed) return null;
-  const counted = levelWhere(scale, Math.max(allowed, COUNTABLE), allowed);
+  const counted = levelWhere(scale, Math.max(allowed, COUNTABLE), allowed, PLACES);
   if (stream.blockRows === 1 || counted === null) return counted;
   // Blocks bring back the stretches there were: an alarm that one stretch of the reference raises comes again whenever it is drawn. A
   // detector that remembers less than a block sees nothing else, so what counts is also how often it alarms in the reference itself.
-  const seen = levelWhere(scale, Math.max(allowed, (COUNTABLE * values) / stream.values.length), allowed);
+  const isThreshold = option.strictest > loosest;
+  const straight = isThreshold ? { of: scale.levelAt, placeOf: scale.placeOf } : PLACES;
+  const seen = levelWhere(scale, Math.max(allowed, (COUNTABLE * values) / stream.values.length), allowed, straight);
   if (seen === null) return null;
-  return seen.value - counted.value > 0 === option.strictest > loosest ? seen : counted;
+  return seen.value > counted.value === isThreshold ? seen : counted;
 }
+
+/** What the logarithm of the rate falls against in a line. */
+interface Axis {
+  readonly of: (place: number) => number;
+  readonly placeOf: (on: number) => number;
+}
+
+/** The logarithm of the level. */
+const PLACES: Axis = { of: (place) => place, placeOf: (place) => place };
 
 /** A logarithmic scale of levels, from the loosest at 0 to the strictest at 1. */
 interface Scale {
-  readonly option: LevelOption;
+  /** How far apart places lie that are not the same to the detector; 0 = every one is another. */
+  readonly step: number;
+  /** Drifts above which they were not counted to the end. */
+  readonly most: number;
   readonly levelAt: (place: number) => number;
+  readonly placeOf: (level: number) => number;
   readonly driftsAt: (place: number) => number;
 }
 
 /** The level of `allowed` drifts, found where there are `target` and continued from there; null beyond the strictest. */
 function levelWhere(
-  { option, levelAt, driftsAt }: Scale,
+  { step, most, levelAt, driftsAt }: Scale,
   target: number,
   allowed: number,
+  axis: Axis,
 ): { value: number; extrapolated: boolean } | null {
   // Halved until the level is known to a hundredth of the scale: between two places the rate may fall off like a cliff.
   let loose = 0;
@@ -116,23 +151,24 @@ function levelWhere(
     else strict = middle;
   }
   if (target === allowed) return { value: levelAt(strict), extrapolated: false };
-  // Rarer is allowed than can be counted: on along the slope from a looser place.
+  // Rarer is allowed than can be counted: on along the slope from a looser place, where they were counted to the end.
   // On a staircase the slope is that of several steps, and the continuation, which begins at the loose end of one, goes a step further.
-  const step = Math.log(option.step ?? 1);
-  const over = Math.max(SLOPE_OVER, (SLOPE_STEPS * step) / Math.abs(Math.log(option.strictest / option.loosest)));
-  const [from, to] = strict < over ? [strict, strict + over] : [strict - over, strict];
+  const least = Math.max(FINEST, SLOPE_STEPS * step);
+  let over = Math.max(SLOPE_OVER, least);
+  while (over > least && driftsAt(strict - over) > most) over = Math.max(least, over / 2);
+  // Few alarms more would be chance: the place was chosen for having few.
+  const isSteep = (from: number, to: number) => driftsAt(from) >= STEEP * Math.max(1, driftsAt(to));
+  while (over < strict && !isSteep(strict - over, strict)) over *= 1.5;
+  let [from, to] = [strict - over, strict];
+  if (from < 0) {
+    // Nothing looser alarms so much more often, as while a detector learns it cannot alarm: the slope is that of what follows.
+    [from, to] = [strict, strict + Math.max(SLOPE_OVER, least)];
+    while (to < 1 && !isSteep(from, to)) to = Math.min(1, to + SLOPE_OVER);
+  }
   const logs = (place: number) => Math.log(Math.max(1, driftsAt(place)));
-  const axis = axisOf(option);
-  const slope = Math.max(LEAST_FALL, logs(from) - logs(to)) / (axis.of(levelAt(to)) - axis.of(levelAt(from)));
-  const value = axis.from(axis.of(levelAt(strict)) + Math.max(0, logs(strict) - Math.log(allowed)) / slope + step);
-  return axis.of(value) > axis.of(option.strictest) ? null : { value, extrapolated: true };
-}
-
-/** Where the logarithm of the rate falls about in a line: against a threshold itself, against the logarithm of a confidence. */
-function axisOf({ loosest, strictest }: { readonly loosest: number; readonly strictest: number }) {
-  return strictest > loosest
-    ? { of: (level: number) => level, from: (place: number) => place }
-    : { of: (level: number) => -Math.log(level), from: (place: number) => Math.exp(-place) };
+  const slope = Math.max(LEAST_FALL, logs(from) - logs(to)) / (axis.of(to) - axis.of(from));
+  const place = axis.placeOf(axis.of(strict) + Math.max(0, logs(strict) - Math.log(allowed)) / slope) + step;
+  return place > 1 ? null : { value: levelAt(place), extrapolated: true };
 }
 
 /** Values replayed for each level tried. */

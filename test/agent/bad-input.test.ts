@@ -8,7 +8,9 @@ import { backtestCommand } from '../../agent/commands/backtest.ts';
 import { compareCommand } from '../../agent/commands/compare.ts';
 import { detectCommand } from '../../agent/commands/detect.ts';
 import { initCommand } from '../../agent/commands/init.ts';
+import type { Alert } from '../../contracts/alert.ts';
 import { ConfigError } from '../../contracts/errors.ts';
+import { detectors } from '../../detectors/catalogue.ts';
 import { parquet } from '../support/parquet.ts';
 import { exchangeOf, openLine } from '../support/line.ts';
 import { policyOf } from '../support/policies.ts';
@@ -223,3 +225,44 @@ ${monitors.join('')}`);
   );
   line.crash();
 });
+
+t.test(
+  'words, gaps and infinities among a stream’s numbers reach no detector: each stands where it stood without them, and they are counted',
+  async (t) => {
+    const types = detectors.filter(({ kind, observes }) => kind === 'streaming' && observes === 'number').map(({ type }) => type);
+    const policy = policyOf(`  model: {name: m}
+  traffic: {protocol: kserve-v1, upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  schema: {inputs: [{name: x, type: number}], outputs: [{name: predictions, type: number}]}
+  reference: {source: traffic, learn: {rows: 100}}
+  monitors:
+${types.map((type) => `    - {name: ${type}, features: [x], detectors: {numeric: {type: ${type}}}}\n`).join('')}`);
+    const odd: readonly unknown[] = ['north', '', 'NaN', 'Infinity', '-Infinity', '1e999', null, undefined];
+    const alarming = new Set<string>();
+    const statesAfter = async (odds: readonly unknown[]) => {
+      const line = await openLine(policy, t.testdir());
+      for (const [k, value] of uniforms(4_000, 3).entries()) {
+        const rows = [...(k % 5 === 0 ? odds : []), value + (k < 3_000 ? 0 : 2)];
+        line.analysis.observe(
+          exchangeOf(
+            `id-${k}`,
+            k,
+            rows.map((x) => ({ x })),
+          ),
+        );
+      }
+      line.commit();
+      const accounting = line.reader.state('accounting') as { readonly skippedValues: { readonly [signal: string]: number } };
+      const monitors = line.reader.monitors().filter(({ key }) => types.some((type) => key.includes(type)));
+      for (const { monitor } of line.reader.page<Alert>('alerts', 0, 1_000).items) alarming.add(monitor);
+      line.crash();
+      return { states: monitors.map(({ key, state }) => ({ key, state })), skipped: accounting.skippedValues['inputs.x'] };
+    };
+    const plain = await statesAfter([]);
+    const disturbed = await statesAfter(odd);
+    t.equal(plain.states.length, types.length);
+    t.same(disturbed.states, plain.states);
+    t.equal(disturbed.skipped, 800 * odd.length);
+    // The mean changes, and not the spread.
+    for (const type of types) t.equal(alarming.has(type), type !== 'variance', type);
+  },
+);

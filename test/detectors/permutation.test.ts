@@ -1,7 +1,7 @@
 import t from 'tap';
 import { boundedAscending, distributionGap } from '../../detectors/distribution-gap.ts';
 import { Random } from '../../detectors/performance/random.ts';
-import { gapPValue, hypergeometric, sequentialPValue } from '../../detectors/permutation.ts';
+import { gapSplits, hypergeometric, splits } from '../../detectors/permutation.ts';
 
 const cellsOf = (first: readonly number[], second: readonly number[]) =>
   distributionGap(boundedAscending(first), boundedAscending(second)).cells;
@@ -57,7 +57,7 @@ t.test('p-values are the share of all splits that show as large a gap', (t) => {
         if (gap >= own - 1e-12) large++;
       }
       const expected = large / all;
-      const estimates = Array.from({ length: 60 }, (_, seed) => gapPValue(cellsOf(first, rest), measure, 1_999, new Random(seed)));
+      const estimates = Array.from({ length: 60 }, (_, seed) => gapSplits(cellsOf(first, rest), measure, 1_999, new Random(seed)).pValue);
       const mean = estimates.reduce((sum, value) => sum + value, 0) / estimates.length;
       // Ten of a negative binomial number: a relative deviation of about a third each, and a bias of about a tenth.
       t.ok(mean > 0.85 * expected && mean < 1.3 * expected, `${mean} for ${expected}`);
@@ -73,7 +73,10 @@ t.test('small windows of far-out values come as often as their p-values say, whe
     return 2 ** 32 / (2 ** 32 - state);
   };
   const draw = (length: number) => Array.from({ length }, pareto);
-  const pValues = Array.from({ length: 400 }, (_, seed) => gapPValue(cellsOf(draw(60), draw(600)), 'absolute', 199, new Random(seed)));
+  const pValues = Array.from(
+    { length: 400 },
+    (_, seed) => gapSplits(cellsOf(draw(60), draw(600)), 'absolute', 199, new Random(seed)).pValue,
+  );
   for (const level of [0.05, 0.2, 0.5]) {
     const share = pValues.filter((p) => p <= level).length / pValues.length;
     t.ok(Math.abs(share - level) < 4 * Math.sqrt((level * (1 - level)) / pValues.length), `${share} at ${level}`);
@@ -83,15 +86,9 @@ t.test('small windows of far-out values come as often as their p-values say, whe
 
 t.test('drawing stops after ten redraws as large, and p is never below 1 over one more than the redraws', (t) => {
   let redraws = 0;
-  t.equal(
-    sequentialPValue(1_999, () => ++redraws % 3 === 0),
-    10 / 30,
-  );
+  t.equal(splits(1_999, 1, () => Number(++redraws % 3 === 0)).pValue, 10 / 30);
   t.equal(redraws, 30);
-  t.equal(
-    sequentialPValue(99, () => false),
-    0.01,
-  );
+  t.equal(splits(99, 1, () => 0).pValue, 0.01);
   t.end();
 });
 
@@ -120,5 +117,29 @@ t.test('a large pooled sample is cut into some dozens of cells, each value near 
     lengths.reduce((sum, length) => sum + length, 0),
     19_999,
   );
+  t.end();
+});
+
+t.test('the score goes on where p has its smallest value, and is about −ln p before', (t) => {
+  const random = new Random(4);
+  const pooled = (shift: number) =>
+    cellsOf(
+      Array.from({ length: 200 }, () => random.normal() + shift),
+      Array.from({ length: 2_000 }, () => random.normal()),
+    );
+  for (const measure of ['absolute', 'square'] as const) {
+    let before = -1;
+    for (const shift of [0, 0.5, 1, 2, 4]) {
+      const { pValue, score } = gapSplits(pooled(shift), measure, 1_999, new Random(1));
+      if (shift >= 0.5) t.equal(pValue, 1 / 2_000);
+      t.ok(score > before, `${measure} ${shift}: ${score}`);
+      before = score;
+    }
+    const healthy = Array.from({ length: 300 }, (_, seed) => gapSplits(pooled(0), measure, 1_999, new Random(seed)));
+    const share = (isRare: (split: (typeof healthy)[number]) => boolean) => healthy.filter(isRare).length / healthy.length;
+    const gap = share(({ score }) => score > -Math.log(0.1)) - share(({ pValue }) => pValue < 0.1);
+    t.ok(Math.abs(gap) < 0.03, `${gap}`);
+  }
+  t.equal(splits(99, 1, () => 0).score, -Math.log(0.01), 'redraws that are all alike say no more than p does');
   t.end();
 });

@@ -3,7 +3,7 @@
  */
 import { Analysis, type AnalysisOptions } from '../../agent/analyse.ts';
 import { readReferences } from '../../agent/reference.ts';
-import { Committer } from '../../agent/store/commit.ts';
+import { type Batch, Committer } from '../../agent/store/commit.ts';
 import { openState } from '../../agent/store/open.ts';
 import { StoreReader } from '../../agent/store/read.ts';
 import type { Exchange } from '../../contracts/exchange.ts';
@@ -14,7 +14,8 @@ export interface Line {
   readonly analysis: Analysis;
   readonly reader: StoreReader;
   readonly log: string[];
-  commit(): void;
+  /** What was committed; null when nothing had happened. */
+  commit(): Batch | null;
   /** Ends as a crash does: what was not committed is gone. */
   crash(): void;
 }
@@ -43,9 +44,10 @@ export async function openLine(
     log,
     commit: () => {
       const batch = analysis.take();
-      if (batch === null) return;
+      if (batch === null) return null;
       committer.commit(batch);
       analysis.committed();
+      return batch;
     },
     crash: () => db.close(),
   };

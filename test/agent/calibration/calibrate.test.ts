@@ -1,9 +1,11 @@
 import t from 'tap';
 import { calibrate, expectedShare } from '../../../agent/calibration/calibrate.ts';
 import type { Calibration, CalibrationTask } from '../../../agent/calibration/calibration.ts';
+import { withDefaults } from '../../../contracts/options.ts';
 import type { Cell } from '../../../contracts/record.ts';
 import { ks } from '../../../detectors/ks.ts';
 import { calibratedP } from '../../../detectors/null-law.ts';
+import { wasserstein } from '../../../detectors/wasserstein.ts';
 import { Random } from '../../../detectors/performance/random.ts';
 import { policyOf } from '../../support/policies.ts';
 
@@ -74,6 +76,27 @@ t.test('dependent rows: the plain level breaks the budget manifold, the calibrat
   t.equal(method, 'blocks');
   t.ok(plain > 0.2, `${plain} at the plain level`);
   t.ok(rate > 0.02 && rate < 0.09, `${rate} of 0.05`);
+});
+
+t.test('dependent rows: a test by random splits, whose p-value has a smallest one, keeps the budget and still sees', async (t) => {
+  const policy = policyFor(
+    '    - {name: drift, detectors: {numeric: {type: wasserstein, permutations: 199}}}\n',
+    BUDGET,
+    '[{name: x, type: number}]',
+  );
+  const random = new Random(9);
+  const reference = chain(random, 0.9, 4_000);
+  const level = run(policy, { 'inputs.x': reference }).levels[0]!;
+  t.equal(level.method, 'blocks');
+  const test = wasserstein.prepare(withDefaults(wasserstein.options, { permutations: 199 }) as never, reference);
+  const found = (shift: number) => {
+    const results = Array.from({ length: 100 }, () => test.test(chain(random, 0.9, WINDOW).map((value) => value + shift))!);
+    return results.filter(({ pValue, score }) => calibratedP(level.laws['inputs.x']!, pValue, score) <= level.value!).length;
+  };
+  // A shift of three and a half standard deviations.
+  const [healthy, shifted] = [found(0), found(8)];
+  t.ok(healthy <= 12, `${healthy} of 100 healthy windows, 5 allowed`);
+  t.ok(shifted >= 80, `${shifted} of 100 shifted ones`);
 });
 
 t.test('the same task gives the same levels, another reference another fingerprint', async (t) => {
