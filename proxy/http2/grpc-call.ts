@@ -7,13 +7,14 @@ import type { Header, Outcome } from '../../contracts/exchange.ts';
 import { CallRecord } from '../call-record.ts';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
-import { DROPPED_FROM_ANSWERS, type OutgoingRequest, SECRET } from '../forward.ts';
+import type { OutgoingRequest } from '../forward.ts';
 import { DEADLINE_GRACE_MS, MAX_HOPS, MAX_REPLAY_BYTES } from '../limits.ts';
 import { REASON_TEXT, type Reason } from '../reasons.ts';
 import { nextTraceparent } from '../trace-context.ts';
 import type { Target } from '../target.ts';
-import { asLines, endAnswer, fieldsBelow, isOpen, release, respond } from './answer-fields.ts';
+import { asLines, endAnswer, isOpen, release, respond } from './answer-fields.ts';
 import { statusFields, timeoutMs } from './grpc.ts';
+import { readAnswerHead, statusOf, upstreamHead } from './grpc-heads.ts';
 import { readTrailers } from './request-fields.ts';
 import type { UpstreamSession } from './upstream-sessions.ts';
 
@@ -133,7 +134,9 @@ export class GrpcCall implements Deadline {
     this.#onTrial = true;
     this.#session = session;
     this.#targeted = session.reused;
-    const upstream = session.http2.request(this.#head(target), { endStream: this.#bodyDone && this.#record.request.totalBytes === 0 });
+    const upstream = session.http2.request(upstreamHead(this.#request, this.#record.id, this.#record.traceparent, target.upstream), {
+      endStream: this.#bodyDone && this.#record.request.totalBytes === 0,
+    });
     this.#upstream = upstream;
     // What a stream says that this call no longer has anything to do with is not heard.
     const heard = (what: () => void) => this.#safely(() => this.#upstream === upstream && what());
@@ -156,20 +159,6 @@ export class GrpcCall implements Deadline {
     this.#arm();
   }
 
-  #head({ upstream }: Target): string[] {
-    const { head, text, needsHost, hop } = this.#request;
-    const endpoint = upstream.grpc ?? upstream;
-    const fields = fieldsBelow(text);
-    // `host` becomes `:authority` again.
-    const at = fields.indexOf('host');
-    const authority = needsHost || at === -1 ? `${endpoint.host}:${endpoint.port}` : fields.splice(at, 2)[1]!;
-    return [
-      ...[':method', 'POST', ':scheme', endpoint.secure === true ? 'https' : 'http', ':authority', authority, ':path', head.target],
-      ...fields,
-      ...['te', 'trailers', 'x-driftline-id', this.#record.id, 'x-driftline-hop', String(hop), 'traceparent', this.#record.traceparent],
-    ];
-  }
-
   #upstreamDrained(): void {
     this.#upstreamBlocked = false;
     this.#stream.resume();
@@ -179,32 +168,27 @@ export class GrpcCall implements Deadline {
   // ── from the upstream ──
 
   #interim(raw: readonly string[]): void {
-    const status = Number(raw[raw.indexOf(':status') + 1]);
+    const status = statusOf(raw);
     if (status !== 100 && !this.#stream.headersSent && isOpen(this.#stream)) this.#stream.additionalHeaders({ ':status': status });
   }
 
   #head200(raw: readonly string[], flags: number): void {
-    const status = Number(raw[raw.indexOf(':status') + 1]);
-    if (!Number.isInteger(status) || status < 200 || status > 599 || this.#target === null) {
+    const head = readAnswerHead(raw);
+    if (head === null || this.#target === null) {
       this.#failed('bad-answer');
       return;
     }
     this.#judge('succeeded');
     const ended = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    const sent: string[] = [];
-    const kept: Header[] = [];
-    for (let i = 0; i + 1 < raw.length; i += 2) {
-      const name = raw[i]!;
-      if (name.startsWith(':')) continue;
-      kept.push([name, SECRET.has(name) ? '' : raw[i + 1]!]);
-      if (!DROPPED_FROM_ANSWERS.has(name)) sent.push(name, raw[i + 1]!);
-    }
-    this.#record.answerFields = asLines(kept);
-    this.#record.servedBy = this.#target.label;
+    const { status, passed, recorded } = head;
+    const { id, reason } = this.#record;
+    const servedBy = this.#target.label;
     this.#record.status = status;
-    sent.push('x-driftline-id', this.#record.id, 'x-driftline-served-by', this.#target.label);
-    if (this.#record.reason !== null) sent.push('x-driftline-reason', this.#record.reason);
-    respond(this.#stream, status, sent, ended);
+    this.#record.servedBy = servedBy;
+    this.#record.answerFields = asLines(recorded);
+    passed.push('x-driftline-id', id, 'x-driftline-served-by', servedBy);
+    if (reason !== null) passed.push('x-driftline-reason', reason);
+    respond(this.#stream, status, passed, ended);
     if (ended) this.#answered([]);
     else this.#arm();
   }

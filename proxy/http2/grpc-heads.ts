@@ -1,0 +1,56 @@
+/**
+ * The two heads of a gRPC call, as `node:http2` takes and gives them: names and values in turn.
+ */
+import type { Header } from '../../contracts/exchange.ts';
+import type { Destination } from '../dial.ts';
+import { DROPPED_FROM_ANSWERS, type OutgoingRequest, SECRET } from '../forward.ts';
+import { fieldsBelow } from './answer-fields.ts';
+
+/** The head that goes to the upstream. */
+export function upstreamHead(
+  { head, text, needsHost, hop }: OutgoingRequest,
+  id: string,
+  traceparent: string,
+  upstream: Destination,
+): string[] {
+  const endpoint = upstream.grpc ?? upstream;
+  const fields = fieldsBelow(text);
+  // `host` becomes `:authority` again.
+  const at = fields.indexOf('host');
+  const authority = needsHost || at === -1 ? `${endpoint.host}:${endpoint.port}` : fields.splice(at, 2)[1]!;
+  return [
+    ...[':method', 'POST', ':scheme', endpoint.secure === true ? 'https' : 'http', ':authority', authority, ':path', head.target],
+    ...fields,
+    ...['te', 'trailers', 'x-driftline-id', id, 'x-driftline-hop', String(hop), 'traceparent', traceparent],
+  ];
+}
+
+/** The head of a final answer. */
+export interface GrpcAnswerHead {
+  /** 200 to 599. */
+  readonly status: number;
+  /** The fields that go on to the client. */
+  readonly passed: string[];
+  /** Those for the record, without secrets. */
+  readonly recorded: readonly Header[];
+}
+
+/** Reads an answer's head; null when its status is none. */
+export function readAnswerHead(raw: readonly string[]): GrpcAnswerHead | null {
+  const status = statusOf(raw);
+  if (!Number.isInteger(status) || status < 200 || status > 599) return null;
+  const passed: string[] = [];
+  const recorded: Header[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]!;
+    if (name.startsWith(':')) continue;
+    recorded.push([name, SECRET.has(name) ? '' : raw[i + 1]!]);
+    if (!DROPPED_FROM_ANSWERS.has(name)) passed.push(name, raw[i + 1]!);
+  }
+  return { status, passed, recorded };
+}
+
+/** NaN where there is none. */
+export function statusOf(raw: readonly string[]): number {
+  return Number(raw[raw.indexOf(':status') + 1]);
+}
