@@ -16,10 +16,17 @@ export interface StoredRecord {
   readonly body: string;
 }
 
-/** @param isWritten whether it is going to be; else its body is empty */
+/** @param isWritten whether it is going to be; else it becomes text only if a label asks for it */
 export function storedOf(record: DriftlineRecord, isWritten = true): StoredRecord {
   const { id, requestId, at, firstRow, rows, keptFor } = record;
-  return { id, requestId, at, firstRow, rows, kept: keptFor !== null, body: isWritten ? JSON.stringify(record) : '' };
+  const row = { id, requestId, at, firstRow, rows, kept: keptFor !== null };
+  if (isWritten) return { ...row, body: JSON.stringify(record) };
+  return {
+    ...row,
+    get body() {
+      return JSON.stringify(record);
+    },
+  };
 }
 
 /** @param body as `storedOf` made it */
