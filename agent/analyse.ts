@@ -27,6 +27,7 @@ import { numberOf } from './signals.ts';
 import type { Batch } from './store/commit.ts';
 import { emptyBatch } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
+import { seldom } from './seldom.ts';
 import { storedOf } from './store/stored-record.ts';
 import type { Place } from './streaming-monitor.ts';
 import { WindowJudge } from './window-judge.ts';
@@ -76,6 +77,7 @@ export class Analysis {
   /** Whether it matters when a record came, and not only after which. */
   readonly #isTimed: boolean;
   readonly #accounting: Accounting;
+  readonly #tellFault: (line: string) => void;
   #observedRows: number;
   #closedWindows: number;
   #batch: Batch = emptyBatch();
@@ -89,6 +91,7 @@ export class Analysis {
   constructor(options: AnalysisOptions) {
     const { policy, reader, log } = options;
     this.#options = options;
+    this.#tellFault = seldom(log, options.monotonic ?? options.now);
     this.#decoder = new Decoder(policy);
     this.#blocks = new SchemaBlocks(policy, reader.state('schemaBlocks'));
     this.#references = new References(policy, options.referenceFiles, reader.state('reference'));
@@ -146,7 +149,7 @@ export class Analysis {
     } catch (error) {
       if (this.#accounting.accepted === accepted) this.#accounting.dropped('internal');
       this.#touched = true;
-      this.#options.log(`analysis: record ${exchange.id} failed: ${error instanceof Error ? error.stack : String(error)}`);
+      this.#tellFault(`analysis: record ${exchange.id} failed: ${error instanceof Error ? error.stack : String(error)}`);
     }
   }
 
