@@ -6,7 +6,7 @@
  */
 import { Monitors } from '../agent/monitors.ts';
 import { Reference } from '../agent/reference.ts';
-import { Windows } from '../agent/windows.ts';
+import { cellsBySignal, timeOf, Windows } from '../agent/windows.ts';
 import type { Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import { detectors } from '../detectors/catalogue.ts';
@@ -91,9 +91,10 @@ function microsecondsPerRecord(isNumber: (column: number) => boolean): number[] 
         for (const record of records) {
           fromRow++;
           const place = { at: record.at, observedRows: fromRow, back: () => null };
-          data.record(record, place);
-          model.record(record, place);
-          for (const window of windows.add(record)) model.window(window);
+          const signals = cellsBySignal(record);
+          data.record(record, place, signals);
+          model.record(record, place, signals);
+          for (const window of windows.add(record, timeOf(record), signals)) model.window(window);
         }
       });
     }

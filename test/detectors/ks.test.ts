@@ -165,3 +165,14 @@ t.test('auto is exact up to 10,000 values a side and asymptotic above', (t) => {
   t.not(p(10_001, 'auto'), p(10_001, 'exact'));
   t.end();
 });
+
+t.test('on live windows it is exact for equal sizes whatever D is, and for others where that is quick', (t) => {
+  const evenly = (length: number, shift: number) => Array.from({ length }, (_, k) => k / length + shift);
+  const p = (reference: number, window: number, shift: number, method: 'auto' | 'exact' | 'asymptotic') =>
+    prepare(evenly(reference, 0), { method }).test(evenly(window, shift))!.pValue;
+  t.equal(p(1_000, 1_000, 0.2, 'auto'), p(1_000, 1_000, 0.2, 'exact'));
+  t.not(p(1_000, 1_000, 0.2, 'exact'), p(1_000, 1_000, 0.2, 'asymptotic'));
+  t.equal(p(1_000, 999, 0.2, 'auto'), p(1_000, 999, 0.2, 'asymptotic'));
+  t.equal(p(1_000, 999, 0.05, 'auto'), p(1_000, 999, 0.05, 'exact'));
+  t.end();
+});
