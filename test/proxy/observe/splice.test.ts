@@ -201,13 +201,7 @@ t.test('TLS, WebSocket and what is no HTTP pass, and are counted as not observed
   const proxy = await proxied(t, server.port, { mode: 'observe' });
   const hello = Buffer.from('160301002f010000', 'hex');
   const websocket = get('/ws', 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: x\r\n');
-  for (const bytes of [
-    hello,
-    websocket,
-    'CONNECT model:443 HTTP/1.1\r\nHost: model:443\r\n\r\n',
-    'SSH-2.0-x\n',
-    long,
-  ]) {
+  for (const bytes of [hello, websocket, 'CONNECT model:443 HTTP/1.1\r\nHost: model:443\r\n\r\n', 'SSH-2.0-x\n', long]) {
     const client = dial(t, proxy);
     client.send(bytes);
     await client.until('back');
