@@ -92,9 +92,9 @@ export class CallRecord implements CapturedCall {
     this.pace.saw(now - this.startedMono, this.answer.totalBytes);
   }
 
-  /** Counts the call and hands its record over; only the first time. Returns whether it was. */
-  end(outcome: Outcome, now = performance.now()): boolean {
-    if (this.#ended) return false;
+  /** Counts the call and hands its record over; only the first time. */
+  end(outcome: Outcome, now = performance.now()): void {
+    if (this.#ended) return;
     this.#ended = true;
     this.outcome = outcome;
     this.latencyMs = now - this.startedMono;
@@ -107,6 +107,5 @@ export class CallRecord implements CapturedCall {
       if (reason !== null) counters.fallbackBy(reason);
     }
     recorder.record(this.#limits, this);
-    return true;
   }
 }

@@ -10,7 +10,7 @@ import type { OnReadOpts } from 'node:net';
 /** The most that comes at once. */
 const READ_BYTES = 64 * 1024;
 /** Up to here bytes are copied. */
-export const COPY_BYTES = 16 * 1024;
+const COPY_BYTES = 16 * 1024;
 /** Buffers kept for the next socket on which much flows. */
 const MAX_SPARE = 16;
 

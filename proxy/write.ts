@@ -15,8 +15,11 @@ export interface Head {
 
 export const NO_HEAD: Head = { bytes: NOTHING, text: '' };
 
-/** Where small messages are put together. */
-let bench = Buffer.allocUnsafeSlow(JOIN_BYTES);
+const BENCH_BYTES = 2 * JOIN_BYTES;
+
+/** Where small messages are put together, from the first byte that is free on. */
+let bench = Buffer.allocUnsafeSlow(BENCH_BYTES);
+let free = 0;
 
 /**
  * Sends `head`, then the pieces (as one chunk when `chunked`), then `end` (latin1). Any of them may be empty.
@@ -35,17 +38,21 @@ export function writeMessage(socket: Socket, head: Head, pieces: readonly Buffer
   if (total === 0) return !socket.writableNeedDrain;
   if (total === bodyBytes && pieces.length === 1) return socket.write(pieces[0]!);
   if (total <= JOIN_BYTES) {
-    bench.set(head.bytes);
-    let at = head.bytes.length;
+    if (bench.length - free < total) {
+      bench = Buffer.allocUnsafeSlow(BENCH_BYTES);
+      free = 0;
+    }
+    bench.set(head.bytes, free);
+    let at = free + head.bytes.length;
     if (before !== '') at += bench.write(before, at, 'latin1');
     for (const piece of pieces) {
       bench.set(piece, at);
       at += piece.length;
     }
     if (after !== '') bench.write(after, at, 'latin1');
-    const flowing = socket.write(bench.subarray(0, total));
-    // What the system has not taken yet still lies there.
-    if (socket.writableLength > 0) bench = Buffer.allocUnsafeSlow(JOIN_BYTES);
+    const flowing = socket.write(bench.subarray(free, free + total));
+    // What was not taken yet, as always with TLS, still lies there.
+    if (socket.writableLength > 0) free += total;
     return flowing;
   }
   socket.cork();
