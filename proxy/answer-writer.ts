@@ -1,13 +1,13 @@
 /**
  * The answer on its way to a client of HTTP/1.x: framed anew for what the client understands.
  */
-import type { Socket } from 'node:net';
 import type { Header } from '../contracts/exchange.ts';
 import type { AnswerOut, OwnWords, Server } from './caller.ts';
 import { lastChunk } from './chunks.ts';
 import type { OutgoingAnswer } from './forward.ts';
 import type { AnswerFraming, RequestHead } from './framing.ts';
 import { writeOwnAnswer } from './own-answer.ts';
+import type { Outlet } from './outlet.ts';
 import { REASON_STATUS } from './reasons.ts';
 import { type Head, NO_HEAD, writeMessage } from './write.ts';
 
@@ -15,36 +15,36 @@ export class AnswerWriter implements AnswerOut {
   continued = false;
   /** Whether the client learns the answer's end from the end of the connection. */
   endsWithConnection = false;
-  readonly #socket: Socket;
+  readonly #outlet: Outlet;
   readonly #request: RequestHead;
   #chunked = false;
   /** The head, until it goes out together with the first bytes of the body. */
   #head: Head = NO_HEAD;
 
-  constructor(socket: Socket, request: RequestHead) {
-    this.#socket = socket;
+  constructor(outlet: Outlet, request: RequestHead) {
+    this.#outlet = outlet;
     this.#request = request;
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#outlet.unsentBytes;
   }
 
   get holdsBytes(): boolean {
-    return this.#socket.writableLength > 0;
+    return this.#outlet.unsentBytes > 0;
   }
 
   interim(interim: OutgoingAnswer): void {
     // RFC 9110 §15.2: not to a client that does not know them.
     if (this.#request.minorVersion === 0) return;
     if (interim.head.status === 100) this.continued = true;
-    this.#socket.write(`${interim.text}\r\n`, 'latin1');
+    this.#outlet.write(Buffer.from(`${interim.text}\r\n`, 'latin1'));
   }
 
   continueBody(): void {
     if (!this.#request.expectsContinue || this.continued) return;
     this.continued = true;
-    this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
+    this.#outlet.write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1'));
   }
 
   open(answer: OutgoingAnswer, incoming: AnswerFraming, { id, servedBy, reason }: Server, mayKeep: boolean): boolean {
@@ -70,14 +70,14 @@ export class AnswerWriter implements AnswerOut {
   write(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
     const head = this.#head;
     this.#head = NO_HEAD;
-    return writeMessage(this.#socket, head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
+    return writeMessage(this.#outlet, head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
   }
 
   own({ id, reason, error, retryAfterS }: OwnWords, mayKeep: boolean): { readonly body: Buffer; readonly keep: boolean } {
     const keep = mayKeep && this.#request.keepAlive;
     const answer = writeOwnAnswer({ status: REASON_STATUS[reason], reason, error, id, retryAfterS }, this.#connectionField(keep));
     const body = Buffer.from(answer.body, 'latin1');
-    writeMessage(this.#socket, { ...NO_HEAD, text: answer.head }, this.#request.method === 'HEAD' ? [] : [body], false, '');
+    writeMessage(this.#outlet, { ...NO_HEAD, text: answer.head }, this.#request.method === 'HEAD' ? [] : [body], false, '');
     return { body, keep };
   }
 

@@ -10,6 +10,7 @@ import type { Caller } from './caller.ts';
 import type { DataPath } from './data-path.ts';
 import { endOfHead, HEAD_END_BYTES, hasBareLineFeed, type Refusal } from './framing.ts';
 import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
+import { Outlet } from './outlet.ts';
 import { writeOwnAnswer } from './own-answer.ts';
 import { releaseRead } from './reading.ts';
 
@@ -21,6 +22,7 @@ export class ClientConnection implements Caller {
   readonly socket: Socket;
   bodyPaused = false;
   readonly #path: DataPath;
+  readonly #outlet: Outlet;
   #phase: Phase = 'idle';
   /** Bytes that came and were not read yet. */
   #held: Buffer | null = null;
@@ -45,7 +47,7 @@ export class ClientConnection implements Caller {
       this.#consume(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
       if (this.#isFree) releaseRead();
     });
-    socket.on('drain', () =>
+    this.#outlet = new Outlet(socket, () =>
       this.#safely(() => {
         if (this.#call !== null) this.#call.clientDrained();
         else this.#resume();
@@ -136,7 +138,7 @@ export class ClientConnection implements Caller {
           continue;
         }
         // Answers that nobody fetches must not pile up: the next request waits until the last answer is out.
-        if (at === input.length || this.socket.writableNeedDrain) break;
+        if (at === input.length || this.#outlet.isBlocked) break;
         const next = this.#readHead(input, at);
         if (next === -1) break;
         at = next;
@@ -155,7 +157,7 @@ export class ClientConnection implements Caller {
   }
 
   #resume(): void {
-    if (this.#consuming || this.socket.writableNeedDrain) return;
+    if (this.#consuming || this.#outlet.isBlocked) return;
     this.bodyPaused = false;
     this.socket.resume();
     if (this.#held !== null) this.#consume(this.#held);
@@ -188,7 +190,7 @@ export class ClientConnection implements Caller {
     const pieces: Buffer[] = [];
     const next = body.read(input, end + HEAD_END_BYTES, pieces);
     this.#path.counters.add('requests');
-    const answer = new AnswerWriter(this.socket, head);
+    const answer = new AnswerWriter(this.#outlet, head);
     const call = new Call(this.#path, this, answer, request, this.#startedAt, this.#startedMono);
     this.#call = call;
     this.#answer = answer;
@@ -218,7 +220,7 @@ export class ClientConnection implements Caller {
     this.#path.counters.add('refused');
     const { status, reason, message } = refusal;
     const { head, body } = writeOwnAnswer({ status, reason, error: message, id: null }, 'close');
-    this.socket.write(head + body, 'latin1');
+    this.#outlet.write(Buffer.from(head + body, 'latin1'));
     this.finish();
     return -1;
   }

@@ -7,6 +7,7 @@ import { AnswerReader } from './answer-reader.ts';
 import type { Attempt, AttemptRequest, AttemptUser } from './attempt.ts';
 import { lastChunk } from './chunks.ts';
 import { connectReason, dial } from './dial.ts';
+import { Outlet } from './outlet.ts';
 import { releaseRead } from './reading.ts';
 import type { Reason } from './reasons.ts';
 import type { ConnectionPool } from './upstream.ts';
@@ -17,6 +18,7 @@ export class UpstreamConnection implements Attempt {
   /** When it fell idle, on `performance.now()`. */
   idleSince = 0;
   readonly #socket: Socket;
+  readonly #outlet: Outlet;
   readonly #pool: ConnectionPool;
   /** Whether a call was answered on it before. */
   #reused = false;
@@ -46,7 +48,7 @@ export class UpstreamConnection implements Attempt {
           });
       },
     });
-    this.#socket.on('drain', () => this.#tell(this.#user, (user) => user.drained()));
+    this.#outlet = new Outlet(this.#socket, () => this.#tell(this.#user, (user) => user.drained()));
     this.#socket.on('end', () => this.#lose('end'));
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#lose(this.connected ? 'reset' : connectReason(error.code)));
     this.#socket.on('close', () => this.#lose('reset'));
@@ -65,7 +67,7 @@ export class UpstreamConnection implements Attempt {
   }
 
   get holdsBytes(): boolean {
-    return this.#socket.writableLength > 0;
+    return this.#outlet.unsentBytes > 0;
   }
 
   get inHead(): boolean {
@@ -80,7 +82,7 @@ export class UpstreamConnection implements Attempt {
     const head = this.#head;
     this.#head = NO_HEAD;
     this.#sent = done;
-    return writeMessage(this.#socket, head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
+    return writeMessage(this.#outlet, head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
   }
 
   pause(): void {

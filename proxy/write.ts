@@ -1,7 +1,7 @@
 /**
  * Writes a part of a message: head, body bytes and end together, in one system call where they are small.
  */
-import type { Socket } from 'node:net';
+import type { Outlet } from './outlet.ts';
 
 /** Up to here copying into one buffer is cheaper than a vectored write. */
 const JOIN_BYTES = 32 * 1024;
@@ -25,7 +25,7 @@ let free = 0;
  * Sends `head`, then the pieces (as one chunk when `chunked`), then `end` (latin1). Any of them may be empty.
  * The pieces must not be changed afterwards. Returns false when the receiver should be waited for.
  */
-export function writeMessage(socket: Socket, head: Head, pieces: readonly Buffer[], chunked: boolean, end: string): boolean {
+export function writeMessage(outlet: Outlet, head: Head, pieces: readonly Buffer[], chunked: boolean, end: string): boolean {
   let bodyBytes = 0;
   for (const piece of pieces) bodyBytes += piece.length;
   let before = head.text;
@@ -35,8 +35,8 @@ export function writeMessage(socket: Socket, head: Head, pieces: readonly Buffer
     after = `\r\n${end}`;
   }
   const total = head.bytes.length + before.length + bodyBytes + after.length;
-  if (total === 0) return !socket.writableNeedDrain;
-  if (total === bodyBytes && pieces.length === 1) return socket.write(pieces[0]!);
+  if (total === 0) return !outlet.isBlocked;
+  if (total === bodyBytes && pieces.length === 1) return outlet.write(pieces[0]!);
   if (total <= JOIN_BYTES) {
     if (bench.length - free < total) {
       bench = Buffer.allocUnsafeSlow(BENCH_BYTES);
@@ -50,16 +50,11 @@ export function writeMessage(socket: Socket, head: Head, pieces: readonly Buffer
       at += piece.length;
     }
     if (after !== '') bench.write(after, at, 'latin1');
-    const flowing = socket.write(bench.subarray(free, free + total));
+    const flowing = outlet.write(bench.subarray(free, free + total));
     // What was not taken yet, as always with TLS, still lies there.
-    if (socket.writableLength > 0) free += total;
+    if (outlet.unsentBytes > 0) free += total;
     return flowing;
   }
-  socket.cork();
-  if (head.bytes.length > 0) socket.write(head.bytes);
-  if (before !== '') socket.write(before, 'latin1');
-  for (const piece of pieces) socket.write(piece);
-  if (after !== '') socket.write(after, 'latin1');
-  socket.uncork();
-  return !socket.writableNeedDrain;
+  const parts = [head.bytes, Buffer.from(before, 'latin1'), ...pieces, Buffer.from(after, 'latin1')];
+  return outlet.writeAll(parts.filter(({ length }) => length > 0));
 }

@@ -1,0 +1,130 @@
+/**
+ * What a socket sends, past its stream where the system takes the bytes at once.
+ *
+ * A stream costs a write some microseconds of its own, for a queue that is nearly always empty. So bytes are given to the connection itself, and
+ * only what must wait behind others goes through the stream. The order holds: the connection has one queue for both.
+ */
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { getSystemErrorName } from 'node:util';
+
+/** A write that the system has not taken whole yet. */
+interface WriteRequest {
+  /** Held until it is done. */
+  bytes?: Buffer | readonly Buffer[];
+  oncomplete?: (status: number) => void;
+}
+
+/** What Node does not show of a connection. The results are 0 or the negative code of an error. */
+interface Handle {
+  writeBuffer(request: WriteRequest, bytes: Buffer): number;
+  writev(request: WriteRequest, pieces: readonly Buffer[], areBuffers: true): number;
+}
+
+/** What Node does not show of its connections. */
+interface Binding {
+  readonly WriteWrap: new () => WriteRequest;
+  readonly streamBaseState: Int32Array;
+  readonly kLastWriteWasAsync: number;
+}
+
+const binding = nodesOwn();
+/** Serves again and again: only a write that must wait takes it. */
+let request: WriteRequest | null = binding === null ? null : new binding.WriteWrap();
+
+// What is not shown may change: where there is no such thing, everything goes through the stream.
+function nodesOwn(): Binding | null {
+  try {
+    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = (process as unknown as { binding(name: string): Partial<Binding> }).binding(
+      'stream_wrap',
+    );
+    if (WriteWrap === undefined || streamBaseState === undefined || kLastWriteWasAsync === undefined) return null;
+    return { WriteWrap, streamBaseState, kLastWriteWasAsync };
+  } catch {
+    return null;
+  }
+}
+
+export class Outlet {
+  readonly #socket: Socket;
+  readonly #drained: () => void;
+  readonly #isDirect: boolean;
+  /** Bytes given to the connection that it has not sent yet; those of the stream not counted. */
+  #underway = 0;
+  #isBlocked = false;
+
+  /** `drained` is told when bytes are taken again after a write that returned false. */
+  constructor(socket: Socket, drained: () => void) {
+    this.#socket = socket;
+    this.#drained = drained;
+    this.#isDirect = binding !== null && !(socket instanceof TLSSocket);
+    socket.on('drain', () => {
+      if (!this.#isBlocked) drained();
+    });
+  }
+
+  /** Bytes that the system has not taken yet. */
+  get unsentBytes(): number {
+    return this.#underway + this.#socket.writableLength;
+  }
+
+  /** Whether the receiver should be waited for. */
+  get isBlocked(): boolean {
+    return this.#isBlocked || this.#socket.writableNeedDrain;
+  }
+
+  /** Bytes must not be changed while any are unsent. Returns false when the receiver should be waited for. */
+  write(bytes: Buffer): boolean {
+    const handle = this.#handle;
+    if (handle === null) return this.#socket.write(bytes) && !this.#isBlocked;
+    // There with every handle.
+    this.#written(handle.writeBuffer(request!, bytes), bytes);
+    return !this.#isBlocked;
+  }
+
+  /** The same of several pieces at once. */
+  writeAll(pieces: readonly Buffer[]): boolean {
+    const handle = this.#handle;
+    if (handle === null) {
+      this.#socket.cork();
+      for (const piece of pieces) this.#socket.write(piece);
+      this.#socket.uncork();
+    } else this.#written(handle.writev(request!, pieces, true), pieces);
+    return !this.isBlocked;
+  }
+
+  /** The connection, where it can take bytes now. */
+  get #handle(): Handle | null {
+    const socket = this.#socket;
+    if (!this.#isDirect || this.#underway > 0 || socket.connecting || socket.writableLength > 0 || socket.writableEnded) return null;
+    const { _handle: handle = null } = socket as { _handle?: Partial<Handle> | null };
+    return typeof handle?.writeBuffer === 'function' ? (handle as Handle) : null;
+  }
+
+  #written(status: number, bytes: Buffer | readonly Buffer[]): void {
+    const { streamBaseState, kLastWriteWasAsync, WriteWrap } = binding!;
+    if (status !== 0) this.#socket.destroy(errorOf(status));
+    if (status !== 0 || streamBaseState[kLastWriteWasAsync] === 0) return;
+    // It goes on by itself.
+    const begun = request!;
+    request = new WriteWrap();
+    begun.bytes = bytes;
+    begun.oncomplete = (status) => this.#done(status);
+    this.#underway = Buffer.isBuffer(bytes) ? bytes.length : bytes.reduce((sum, piece) => sum + piece.length, 0);
+    this.#isBlocked = this.#underway >= this.#socket.writableHighWaterMark;
+  }
+
+  #done(status: number): void {
+    const wasBlocked = this.#isBlocked;
+    this.#underway = 0;
+    this.#isBlocked = false;
+    if (this.#socket.destroyed) return;
+    if (status !== 0) this.#socket.destroy(errorOf(status));
+    else if (wasBlocked && !this.#socket.writableNeedDrain) this.#drained();
+  }
+}
+
+function errorOf(status: number): NodeJS.ErrnoException {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' });
+}
