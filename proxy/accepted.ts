@@ -5,7 +5,7 @@
  * server made of it and put into one of ours, by the option through which the server did the same. Bytes come as the event `data`, as ever.
  */
 import { Socket, type SocketConstructorOpts } from 'node:net';
-import { readInto } from './reading.ts';
+import { readInto, readStraight } from './reading.ts';
 
 /** What Node does not show of a socket. */
 interface Inner {
@@ -20,7 +20,8 @@ export function readDirectly(accepted: Socket): Socket {
   if (handle === null) return accepted;
   inner._handle = null;
   // The type knows of handles that are bound only.
-  const options = { handle, onread: readInto((bytes) => socket.emit('data', bytes)) } as SocketConstructorOpts;
-  const socket = new Socket(options);
+  const onread = readInto((bytes) => socket.emit('data', bytes));
+  const socket = new Socket({ handle, onread } as SocketConstructorOpts);
+  readStraight(socket, onread);
   return socket;
 }

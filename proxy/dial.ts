@@ -5,7 +5,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext, connect as tlsConnect } from 'node:tls';
 import type { Endpoint, Upstream } from '../contracts/policy.ts';
 import type { Pem } from './credentials.ts';
-import { readInto } from './reading.ts';
+import { readInto, readStraight } from './reading.ts';
 import type { Reason } from './reasons.ts';
 
 /** TLS toward one server. */
@@ -39,8 +39,14 @@ export function dial({ host, port, secure }: Endpoint, tls: ClientTls, protocol:
   const connected = () => dialler.connected();
   const received = dialler.received?.bind(dialler);
   if (secure !== true) {
-    const reading = received === undefined ? {} : { onread: readInto(received) };
-    return connect({ host, port, noDelay: true, ...reading }, connected);
+    if (received === undefined) return connect({ host, port, noDelay: true }, connected);
+    const onread = readInto(received);
+    const socket = connect({ host, port, noDelay: true, onread }, () => {
+      // Of several addresses each has a connection of its own, and only now it stands which it is.
+      readStraight(socket, onread);
+      connected();
+    });
+    return socket;
   }
   const name = tls.serverName ?? (isIP(host) === 0 ? host : null);
   const server = name === null ? {} : { servername: name };

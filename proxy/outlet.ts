@@ -1,49 +1,16 @@
 /**
  * What a socket sends, past its stream where the system takes the bytes at once.
  *
- * A stream costs a write some microseconds of its own, for a queue that is nearly always empty. So bytes are given to the connection itself, and
+ * A stream costs a write a microsecond of its own, for a queue that is nearly always empty. So bytes are given to the connection itself, and
  * only what must wait behind others goes through the stream. The order holds: the connection has one queue for both.
  */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
+import { type Handle, handleOf, inside, type WriteRequest } from './node-inside.ts';
 
-/** A write that the system has not taken whole yet. */
-interface WriteRequest {
-  /** Held until it is done. */
-  bytes?: Buffer | readonly Buffer[];
-  oncomplete?: (status: number) => void;
-}
-
-/** What Node does not show of a connection. The results are 0 or the negative code of an error. */
-interface Handle {
-  writeBuffer(request: WriteRequest, bytes: Buffer): number;
-  writev(request: WriteRequest, pieces: readonly Buffer[], areBuffers: true): number;
-}
-
-/** What Node does not show of its connections. */
-interface Binding {
-  readonly WriteWrap: new () => WriteRequest;
-  readonly streamBaseState: Int32Array;
-  readonly kLastWriteWasAsync: number;
-}
-
-const binding = nodesOwn();
-/** Serves again and again: only a write that must wait takes it. */
-let request: WriteRequest | null = binding === null ? null : new binding.WriteWrap();
-
-// What is not shown may change: where there is no such thing, everything goes through the stream.
-function nodesOwn(): Binding | null {
-  try {
-    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = (process as unknown as { binding(name: string): Partial<Binding> }).binding(
-      'stream_wrap',
-    );
-    if (WriteWrap === undefined || streamBaseState === undefined || kLastWriteWasAsync === undefined) return null;
-    return { WriteWrap, streamBaseState, kLastWriteWasAsync };
-  } catch {
-    return null;
-  }
-}
+/** Serves again and again: only a write that goes on takes it. */
+let request: WriteRequest | null = inside === null ? null : new inside.WriteWrap();
 
 export class Outlet {
   readonly #socket: Socket;
@@ -57,7 +24,8 @@ export class Outlet {
   constructor(socket: Socket, drained: () => void) {
     this.#socket = socket;
     this.#drained = drained;
-    this.#isDirect = binding !== null && !(socket instanceof TLSSocket);
+    // Of a TLS socket the connection underneath takes no plain bytes.
+    this.#isDirect = inside !== null && !(socket instanceof TLSSocket);
     socket.on('drain', () => {
       if (!this.#isBlocked) drained();
     });
@@ -97,12 +65,11 @@ export class Outlet {
   get #handle(): Handle | null {
     const socket = this.#socket;
     if (!this.#isDirect || this.#underway > 0 || socket.connecting || socket.writableLength > 0 || socket.writableEnded) return null;
-    const { _handle: handle = null } = socket as { _handle?: Partial<Handle> | null };
-    return typeof handle?.writeBuffer === 'function' ? (handle as Handle) : null;
+    return handleOf(socket);
   }
 
   #written(status: number, bytes: Buffer | readonly Buffer[]): void {
-    const { streamBaseState, kLastWriteWasAsync, WriteWrap } = binding!;
+    const { streamBaseState, kLastWriteWasAsync, WriteWrap } = inside!;
     if (status !== 0) this.#socket.destroy(errorOf(status));
     if (status !== 0 || streamBaseState[kLastWriteWasAsync] === 0) return;
     // It goes on by itself.

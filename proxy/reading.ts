@@ -5,7 +5,8 @@
  * fresh memory for the most that may come. Where many flow, a socket has a buffer to itself, which is handed over as it lies; when its receiver
  * says that it is done with the bytes, the next are read over them, and a large body passes through a few pages that stay in the caches.
  */
-import type { OnReadOpts } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
+import { handleOf, inside } from './node-inside.ts';
 
 /** The most that comes at once. */
 const READ_BYTES = 64 * 1024;
@@ -30,15 +31,39 @@ export function readInto(received: (bytes: Buffer) => void): OnReadOpts {
     buffer: () => next,
     callback(length, memory) {
       const own = next === shared ? null : next;
-      const read = Buffer.from(memory.buffer, memory.byteOffset, length);
       const many = length > COPY_BYTES;
       next = shared;
       released = false;
-      received(own !== null && many ? read : Buffer.from(read));
+      if (own !== null && many) received(Buffer.from(memory.buffer, memory.byteOffset, length));
+      else {
+        const copy = Buffer.allocUnsafe(length);
+        (memory as Buffer).copy(copy, 0, 0, length);
+        received(copy);
+      }
       const free = own !== null && (released || !many) ? own : null;
       if (many) next = free ?? spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
       else if (free !== null && spare.length < MAX_SPARE) spare.push(free);
       return true;
     },
+  };
+}
+
+/** Takes what Node does for each read of a socket with these options, timers and a stream that nobody reads, out of the way. */
+export function readStraight(socket: Socket, { buffer, callback }: OnReadOpts): void {
+  const handle = handleOf(socket);
+  if (handle === null || inside === null || typeof buffer !== 'function') return;
+  const { streamBaseState, kReadBytesOrError } = inside;
+  const { onread } = handle;
+  let memory = buffer();
+  handle.onread = function (given) {
+    const length = streamBaseState[kReadBytesOrError]!;
+    // Ends and errors are the socket's to tell.
+    if (length <= 0) return onread.call(this, given);
+    if (socket.destroyed) return undefined;
+    callback(length, memory);
+    const next = buffer();
+    if (next === memory) return undefined;
+    memory = next;
+    return next;
   };
 }
