@@ -40,7 +40,7 @@ export class Admission {
 
   /** Gives the place back, to the call that has waited longest, or stops waiting for one. */
   leave(waiter: Waiter): void {
-    if (!this.#forget(waiter)) this.#running--;
+    if (this.#waiting.size === 0 || !this.#forget(waiter)) this.#running--;
     // A call that is let in may leave at once; the loop then goes on instead of growing deeper.
     if (this.#admitting || this.#waiting.size === 0) return;
     this.#admitting = true;
