@@ -125,8 +125,16 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   const answerAt = aligned(requestAt + requestBytes.length, answerBytes);
   view.setUint32(at + 84, requestAt - at, true);
   view.setUint32(at + 88, answerAt - at, true);
-  bytes.set(requestBytes, requestAt);
-  bytes.set(answerBytes, answerAt);
+  copyInto(bytes, requestBytes, requestAt);
+  copyInto(bytes, answerBytes, answerAt);
+}
+
+/** From here on `fill` is faster, which copies as if nobody shared the memory: nobody looks there yet. */
+const LONG_BYTES = 4096;
+
+function copyInto(shared: Buffer, bytes: Uint8Array, at: number): void {
+  if (bytes.length < LONG_BYTES) shared.set(bytes, at);
+  else shared.fill(bytes, at, at + bytes.length);
 }
 
 function markCount({ pace }: CapturedCall): number {

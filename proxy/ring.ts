@@ -114,7 +114,7 @@ export class RingReader {
     // A copy: the writer may overwrite the place as soon as the tail has moved.
     const bytes = this.#bytes.subarray(index, index + size);
     if (size <= COPY_BYTES) this.#copy.set(bytes);
-    const record = size <= COPY_BYTES ? this.#copy.subarray(0, size) : Buffer.from(bytes);
+    const record = size <= COPY_BYTES ? this.#copy.subarray(0, size) : Buffer.allocUnsafeSlow(size).fill(bytes);
     this.#tail = (this.#tail + size) | 0;
     Atomics.store(this.#control, TAIL, this.#tail);
     return decodeExchange(record);

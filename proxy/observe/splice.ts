@@ -8,6 +8,7 @@ import type { Protocol } from '../arrival.ts';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
 import { connectReason, dial } from '../dial.ts';
+import { Outlet } from '../outlet.ts';
 import type { Reason } from '../reasons.ts';
 import type { Holder } from '../reception.ts';
 import { Observation } from './tap.ts';
@@ -26,6 +27,7 @@ export class Splice implements Holder, Deadline {
   /** `protocol` is what the client was found to speak; gRPC may have a server of its own. */
   constructor(client: Socket, path: DataPath, protocol: Protocol) {
     const { upstream } = path.traffic.primary;
+    const toClient = new Outlet(client, () => this.#server.resume());
     this.#client = client;
     this.#path = path;
     this.#observation = new Observation(path, protocol);
@@ -35,7 +37,7 @@ export class Splice implements Holder, Deadline {
         path.deadlines.delete(this);
       },
       received: (bytes) => {
-        if (!client.write(bytes)) this.#server.pause();
+        if (!toClient.write(bytes)) this.#server.pause();
         this.#observation.fromServer(bytes);
         this.#leaveWhenIdle();
       },
@@ -43,17 +45,16 @@ export class Splice implements Holder, Deadline {
     path.deadlines.add(this);
     path.deadlines.set(this, performance.now() + path.limits.connectTimeoutMs);
     const server = this.#server;
+    const toServer = new Outlet(server, () => client.resume());
     for (const socket of [client, server]) {
       // One side's end is passed on to the other, and ends nothing by itself.
       socket.allowHalfOpen = true;
       socket.setKeepAlive(true, PROBE_AFTER_MS);
     }
     client.on('data', (bytes: Buffer) => {
-      if (!server.write(bytes)) client.pause();
+      if (!toServer.write(bytes)) client.pause();
       this.#observation.fromClient(bytes);
     });
-    client.on('drain', () => server.resume());
-    server.on('drain', () => client.resume());
     client.on('end', () => {
       server.end();
       this.#observation.clientEnded();
