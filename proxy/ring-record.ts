@@ -125,16 +125,17 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   const answerAt = aligned(requestAt + requestBytes.length, answerBytes);
   view.setUint32(at + 84, requestAt - at, true);
   view.setUint32(at + 88, answerAt - at, true);
-  copyInto(bytes, requestBytes, requestAt);
-  copyInto(bytes, answerBytes, answerAt);
+  copyBetween(requestBytes, bytes, requestAt);
+  copyBetween(answerBytes, bytes, answerAt);
 }
 
-/** From here on `fill` is faster, which copies as if nobody shared the memory: nobody looks there yet. */
+/** From here on `fill` is faster, which copies as if nobody shared the memory. */
 const LONG_BYTES = 4096;
 
-function copyInto(shared: Buffer, bytes: Uint8Array, at: number): void {
-  if (bytes.length < LONG_BYTES) shared.set(bytes, at);
-  else shared.fill(bytes, at, at + bytes.length);
+/** Copies into or out of shared memory that the other thread does not touch now. */
+export function copyBetween(from: Uint8Array, to: Buffer, at = 0): void {
+  if (from.length < LONG_BYTES) to.set(from, at);
+  else to.fill(from, at, at + from.length);
 }
 
 function markCount({ pace }: CapturedCall): number {

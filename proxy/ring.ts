@@ -8,7 +8,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import type { Exchange } from '../contracts/exchange.ts';
-import { type CapturedCall, decodeExchange, encodeCall, sizeOf } from './ring-record.ts';
+import { type CapturedCall, copyBetween, decodeExchange, encodeCall, sizeOf } from './ring-record.ts';
 
 /** 16 MiB: some 4,000 exchanges of 1 KB in, 2 KB out. */
 export const DEFAULT_RING_BYTES = 16 * 1024 * 1024;
@@ -24,8 +24,10 @@ const GAP = -1;
 /** Why an exchange is not in the ring: no room, recording was given up under pressure, or sampling left it out. */
 export type LeftOut = keyof typeof LEFT_OUT;
 
-/** Exchanges up to this size are read into the same memory, one after another: getting new memory costs more than the copy. */
+/** What exchanges are read into at first, one after another: getting new memory for each costs more than the copy. */
 const COPY_BYTES = 64 * 1024;
+/** Two whole bodies as far as they are copied by default; larger exchanges get memory of their own. */
+const MAX_COPY_BYTES = 640 * 1024;
 
 /** How often a reader looks while exchanges come, and for how long after the last one. */
 const POLL_MS = 4;
@@ -86,7 +88,7 @@ export class RingReader {
   readonly #bytes: Buffer;
   readonly #view: DataView;
   #tail: number;
-  readonly #copy = Buffer.alloc(COPY_BYTES);
+  #copy = Buffer.allocUnsafeSlow(COPY_BYTES);
   #busyAt = Number.NEGATIVE_INFINITY;
   /** Since it last waited. */
   #hasRead = false;
@@ -113,8 +115,9 @@ export class RingReader {
     this.#hasRead = true;
     // A copy: the writer may overwrite the place as soon as the tail has moved.
     const bytes = this.#bytes.subarray(index, index + size);
-    if (size <= COPY_BYTES) this.#copy.set(bytes);
-    const record = size <= COPY_BYTES ? this.#copy.subarray(0, size) : Buffer.allocUnsafeSlow(size).fill(bytes);
+    if (size > this.#copy.length && size <= MAX_COPY_BYTES) this.#copy = Buffer.allocUnsafeSlow(MAX_COPY_BYTES);
+    const record = size <= this.#copy.length ? this.#copy.subarray(0, size) : Buffer.allocUnsafeSlow(size);
+    copyBetween(bytes, record);
     this.#tail = (this.#tail + size) | 0;
     Atomics.store(this.#control, TAIL, this.#tail);
     return decodeExchange(record);
