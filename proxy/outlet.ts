@@ -26,9 +26,7 @@ export class Outlet {
     this.#drained = drained;
     // Of a TLS socket the connection underneath takes no plain bytes.
     this.#isDirect = inside !== null && !(socket instanceof TLSSocket);
-    socket.on('drain', () => {
-      if (!this.#isBlocked) drained();
-    });
+    socket.on('drain', drained);
   }
 
   /** Bytes that the system has not taken yet. */
@@ -85,7 +83,6 @@ export class Outlet {
     const wasBlocked = this.#isBlocked;
     this.#underway = 0;
     this.#isBlocked = false;
-    if (this.#socket.destroyed) return;
     if (status !== 0) this.#socket.destroy(errorOf(status));
     else if (wasBlocked && !this.#socket.writableNeedDrain) this.#drained();
   }
