@@ -1,131 +1,183 @@
 /**
  * What a proxy adds to the time of a call at a load it can bear: an open loop at half the rate at which Driftline with capture on is
  * saturated, the same rate for everybody, the latency counted from when each request was due (`load/open-loop.ts`).
+ *
+ * Rounds are short and many, peer by peer, each second one in the opposite order: who is compared stands next to each other, each as often
+ * before the other as after it, and what the machine does meanwhile meets both.
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { busyBetween, LOAD_CORE, openPlacing, type Placing, PROXY_CORE, readCores } from './cores.ts';
 import { type Figure, figureOf, type Report } from './figure.ts';
 import { answerBody, PATH, requestBodies, requestBody } from './load/bodies.ts';
-import { type OpenLoop, openLoop } from './load/open-loop.ts';
+import { type OpenLoop, openLoop, openLoopProgram } from './load/open-loop.ts';
 import { wrk, wrkScript } from './load/wrk.ts';
 import { dataPath, startDriftline } from './proxies/in-node.ts';
 import type { Peer } from './proxies/peer.ts';
 import { envoy, haproxy, missingFor, nginx, startModel, versionsOf } from './proxies/programs.ts';
 
-const ROUNDS = 11;
-const ROUND_S = 4;
+const ROUNDS = 50;
+const ROUND_S = 0.6;
 const CONNECTIONS = 64;
 
-/** Takes some seven minutes. */
+const DIRECT = 'model';
+const OFF = 'Driftline, capture off';
+const FULL = 'Driftline, ring full';
+const ON = 'Driftline, capture on';
+const SHARED = 'Driftline, capture on, one core for all';
+const EVERYTHING = 'Driftline, everything on';
+
+/** A peer, and what its analysis has to catch up with before the next one's turn. */
+interface Entrant extends Peer {
+  caughtUp?(): Promise<unknown>;
+}
+
+/** One round of one peer. */
+interface Measured extends OpenLoop {
+  readonly proxyCoreBusy: number;
+  readonly loadCoreBusy: number;
+}
+
+/** Takes some eight minutes. @throws Error where the tools or the cores for it are missing; a peer that is missing is left out, with a notice. */
 export async function benchLatency(options: { rounds?: number; seconds?: number } = {}): Promise<Report> {
   const { rounds = ROUNDS, seconds = ROUND_S } = options;
+  const program = await openLoopProgram();
+  const placing = await openPlacing();
   const folder = mkdtempSync(join(tmpdir(), 'driftline-bench-'));
   const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
   try {
-    const model = await startModel(folder, answerBody());
-    closers.push(model.stop);
-    const peers: Peer[] = [model];
-    for (const kind of [nginx, haproxy, envoy, dataPath('off'), dataPath('on'), dataPath('unread')]) {
-      const missing = await missingFor(kind);
-      if (missing !== null) {
-        process.stderr.write(`bench: ${missing}\n`);
-        continue;
-      }
-      const peer = await kind.start(model.url, folder);
-      closers.push(peer.stop);
-      peers.push(peer);
-    }
-    const whole = await startDriftline(model.url, folder);
-    closers.push(() => whole.stop());
-    peers.push(whole);
-
+    const peers = await startPeers(folder, closers);
+    await place(peers, placing);
     const script = wrkScript(folder, 'load', requestBodies());
-    const on = peers.find(({ name }) => name === 'Driftline, capture on')!;
-    for (const peer of peers) await wrk(`${peer.url}${PATH}`, script, { connections: CONNECTIONS, seconds: 2 });
-    await whole.caughtUp();
-    const saturated = await besideSpinner(() => wrk(`${on.url}${PATH}`, script, { connections: CONNECTIONS, seconds: 3 }));
-    const perSecond = Math.floor(saturated.perSecond / 2);
-    const measured = new Map<string, OpenLoop[]>(peers.map(({ name }) => [name, []]));
+    const closedLoop = (peer: Peer, length: number) => wrk(`${peer.url}${PATH}`, script, { connections: CONNECTIONS, seconds: length });
+    for (const peer of peers) await closedLoop(peer, 2);
+    await Promise.all(peers.map((peer) => peer.caughtUp?.()));
+    const perSecond = Math.floor((await closedLoop(peers.find(({ name }) => name === ON)!, 3)).perSecond / 2);
+
+    const bodies = join(folder, 'bodies');
+    writeFileSync(bodies, `${requestBodies().join('\n')}\n`);
+    const load = { bodies, perSecond, seconds, connections: CONNECTIONS, under: placing.loadMaker };
+    const measured = new Map<string, Measured[]>(peers.map(({ name }) => [name, []]));
     for (let round = 0; round < rounds; round++) {
-      for (const peer of peers) {
-        measured.get(peer.name)!.push(await openLoop(`${peer.url}${PATH}`, { perSecond, seconds, connections: CONNECTIONS }));
-        if (peer === whole) await whole.caughtUp();
+      for (const peer of round % 2 === 0 ? peers : peers.toReversed()) {
+        const before = readCores();
+        const one = await openLoop(program, `${peer.url}${PATH}`, load);
+        const after = readCores();
+        const [proxyCoreBusy, loadCoreBusy] = [busyBetween(before, after, PROXY_CORE), busyBetween(before, after, LOAD_CORE)];
+        measured.get(peer.name)!.push({ ...one, proxyCoreBusy, loadCoreBusy });
+        await peer.caughtUp?.();
       }
+      if ((round + 1) % 5 === 0)
+        process.stderr.write(`bench: latency, ${round + 1} of ${rounds} rounds at ${perSecond} requests a second\n`);
     }
-    return {
-      name: 'latency',
-      about:
-        `An open loop of ${perSecond} requests a second, half of what Driftline with capture on can bear here on the cores that the load maker leaves, over ${CONNECTIONS} connections; a POST of ${requestBody(0).length} bytes, an ` +
-        `answer of ${answerBody().length}; rounds of ${seconds} s turn by turn. Added: less the same quantile of direct calls in the same round. The load maker spins on one of the cores.`,
-      figures: figuresOf(measured),
-      versions: await versionsOf(),
-    };
+    return { name: 'latency', about: aboutOf(perSecond, seconds, placing), figures: figuresOf(measured), versions: await versionsOf() };
   } finally {
     for (const close of closers.toReversed()) await close();
   }
 }
 
-function figuresOf(measured: ReadonlyMap<string, readonly OpenLoop[]>): Figure[] {
-  const direct = measured.get('model')!;
-  const figures = [
-    figureOf(
-      'direct: p50',
-      'ms',
-      direct.map((round) => round.p50Ms),
-    ),
-    figureOf(
-      'direct: p99',
-      'ms',
-      direct.map((round) => round.p99Ms),
-    ),
-  ];
-  const added = (name: string, quantile: 'p50Ms' | 'p99Ms') =>
-    measured.get(name)!.map((round, index) => round[quantile] - direct[index]![quantile]);
-  for (const name of measured.keys()) {
-    if (name === 'model') continue;
-    figures.push(figureOf(`${name}: added p50`, 'ms', added(name, 'p50Ms')), figureOf(`${name}: added p99`, 'ms', added(name, 'p99Ms')));
+/** In the order of their turns: those that are compared are neighbours. */
+async function startPeers(folder: string, closers: (() => unknown)[]): Promise<Entrant[]> {
+  const model = await startModel(folder, answerBody());
+  closers.push(model.stop);
+  const whole = await startDriftline(model.url, folder);
+  closers.push(whole.stop);
+  const peers: Entrant[] = [model];
+  const shared = { ...dataPath('on'), name: SHARED };
+  for (const kind of [haproxy, envoy, shared, dataPath('on'), nginx, null, dataPath('off'), dataPath('unread')]) {
+    if (kind === null) {
+      peers.push(whole);
+      continue;
+    }
+    const missing = await missingFor(kind);
+    if (missing !== null) {
+      process.stderr.write(`bench: ${missing}\n`);
+      continue;
+    }
+    const peer = await kind.start(model.url, folder);
+    closers.push(peer.stop);
+    peers.push({ ...peer, name: kind.name });
   }
-  if (!measured.has('nginx')) return figures;
-  const nginxAdded = added('nginx', 'p99Ms');
-  for (const name of ['Driftline, capture on', 'Driftline, everything on']) {
-    const ours = added(name, 'p99Ms');
-    // A ratio of differences that may be near nothing: the ratio of medians is steadier, but has no rounds to take an interval from.
-    figures.push(
-      figureOf(
-        `${name}: added p99 against nginx’s`,
-        'ratio',
-        ours.map((value, round) => value / nginxAdded[round]!),
-        2,
-      ),
-      figureOf(
-        `${name}: added p99 above nginx’s`,
-        'ms',
-        ours.map((value, round) => value - nginxAdded[round]!),
-        1,
-      ),
-    );
-  }
-  const p99 = (name: string) => measured.get(name)!.map((round) => round.p99Ms);
-  const off = p99('Driftline, capture off');
-  figures.push(
-    figureOf(
-      'ring full, p99, against capture off',
-      'ratio',
-      p99('Driftline, ring full').map((value, round) => value / off[round]!),
-      1.1,
-    ),
-  );
-  return figures;
+  return peers;
 }
 
-/** The load maker of the open loop keeps a core busy; what can be borne is what the others give. */
-async function besideSpinner<T>(work: () => Promise<T>): Promise<T> {
-  const spinner = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
-  try {
-    return await work();
-  } finally {
-    spinner.kill('SIGKILL');
+async function place(peers: readonly Peer[], placing: Placing): Promise<void> {
+  await placing.bench(LOAD_CORE);
+  for (const { name, pid } of peers) {
+    await placing.server(pid, name === DIRECT ? LOAD_CORE : PROXY_CORE);
+    if (name === SHARED) continue;
+    for (const thread of ['analysis', 'main']) await placing.aside(pid, thread);
   }
+}
+
+function aboutOf(perSecond: number, seconds: number, { realTime }: Placing): string {
+  const priority = realTime
+    ? 'All that answers a call, and the load maker, has real-time priority, so that other work on the machine waits for it.'
+    : 'The bench may not give real-time priority here: other work on the machine is measured too.';
+  return (
+    `An open loop of ${perSecond} requests a second, half of what Driftline with capture on bears in the same arrangement, over ${CONNECTIONS} connections; a POST of ${requestBody(0).length} bytes, an ` +
+    `answer of ${answerBody().length}; rounds of ${seconds} s peer by peer, each second one in the opposite order. The proxy under test has one core, the load maker and the model server the other. ${priority} ` +
+    'Driftline’s threads that answer no call (main, analysis) run on either core when nobody there wants it, as they do where there are cores to spare; in `one core for all` they stand on the proxy’s core with ' +
+    'the priority of the thread that answers. Added: less the same quantile of direct calls in the same round. Lateness is the load maker’s own: from when a request was due to when it noticed. ' +
+    'The figure to reach, at most twice what nginx adds, is judged as a difference that is at most 0, as what nginx adds may be next to nothing.'
+  );
+}
+
+function figuresOf(measured: ReadonlyMap<string, readonly Measured[]>): Figure[] {
+  const figures: Figure[] = [];
+  const row = (figure: string, unit: string, values: readonly number[], atMost?: number) =>
+    figures.push(figureOf(figure, unit, values, atMost));
+  const each = (name: string, value: (round: Measured) => number) => measured.get(name)!.map(value);
+  const direct = measured.get(DIRECT)!;
+  const added = (name: string, quantile: 'p50Ms' | 'p99Ms') =>
+    measured.get(name)!.map((round, index) => round[quantile] - direct[index]![quantile]);
+  row(
+    'direct: p50',
+    'ms',
+    each(DIRECT, ({ p50Ms }) => p50Ms),
+  );
+  row(
+    'direct: p99',
+    'ms',
+    each(DIRECT, ({ p99Ms }) => p99Ms),
+  );
+  for (const name of measured.keys()) {
+    if (name === DIRECT) continue;
+    row(`${name}: added p50`, 'ms', added(name, 'p50Ms'));
+    row(`${name}: added p99`, 'ms', added(name, 'p99Ms'));
+    const busy = each(name, ({ proxyCoreBusy }) => proxyCoreBusy);
+    row(`${name}: the proxy’s core busy`, 'share', busy);
+  }
+  const all = [...measured.values()].flat();
+  const lateness = all.map(({ lateP99Ms }) => lateP99Ms);
+  const busy = all.map(({ loadCoreBusy }) => loadCoreBusy);
+  row('the load maker’s lateness, p99', 'ms', lateness);
+  row('the load maker’s core busy', 'share', busy);
+  if (measured.has('nginx')) {
+    const byNginx = added('nginx', 'p99Ms');
+    for (const name of [ON, SHARED, EVERYTHING]) {
+      const ours = added(name, 'p99Ms');
+      row(
+        `${name}: added p99 less twice nginx’s`,
+        'ms',
+        ours.map((value, round) => value - 2 * byNginx[round]!),
+        0,
+      );
+      row(
+        `${name}: added p99 less nginx’s`,
+        'ms',
+        ours.map((value, round) => value - byNginx[round]!),
+        1,
+      );
+    }
+  }
+  const off = measured.get(OFF)!;
+  row(
+    'ring full, p99, against capture off',
+    'ratio',
+    measured.get(FULL)!.map(({ p99Ms }, round) => p99Ms / off[round]!.p99Ms),
+    1.1,
+  );
+  return figures;
 }

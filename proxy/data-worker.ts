@@ -7,7 +7,7 @@ import type { Order, Reply, ThreadData } from './data-thread.ts';
 import type { Address } from './server.ts';
 
 /** Of V8's young generation, which by default grows to 48 MB in each thread: little of a call lives longer than the call. */
-const YOUNG_MB = 6;
+const YOUNG_MB = 12;
 
 /** Nobody carries a context from callback to callback here, and doing so costs each of them. */
 const EXEC_ARGV = ['--no-async-context-frame'];

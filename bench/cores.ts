@@ -1,0 +1,76 @@
+/**
+ * Gives what is measured cores and priorities, so that the scheduler's choices and other work on the machine are not what is measured. Linux.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { isInstalled, runTool } from '../test/support/child.ts';
+
+/** The proxy under test runs on the one, the load maker and the model server on the other. */
+export const PROXY_CORE = 0;
+export const LOAD_CORE = 1;
+
+const PRIORITY = { load: 6, server: 5 };
+
+/** How processes are placed on this machine. */
+export interface Placing {
+  /** Whether threads may have real-time priority: only root, or who has CAP_SYS_NICE, gives it. */
+  readonly realTime: boolean;
+  /** What to put before a load maker's name. */
+  readonly loadMaker: readonly string[];
+  /** All threads of a process on one core, all with the same real-time priority. */
+  server(pid: number, core: number): Promise<void>;
+  /** Takes a thread off its core and its priority: it runs where and when nobody else wants to. */
+  aside(pid: number, thread: string): Promise<void>;
+  /** This process, and what it starts from now on. */
+  bench(core: number): Promise<void>;
+}
+
+/** @throws Error when taskset or chrt is missing, or the machine has only one core. */
+export async function openPlacing(): Promise<Placing> {
+  for (const tool of ['taskset', 'chrt']) if (!(await isInstalled(tool))) throw new Error(`${tool} is not installed (Debian’s util-linux)`);
+  if (readCores().length <= LOAD_CORE)
+    throw new Error('latency needs two cores: one for the proxy, one for the load maker and the model server');
+  const realTime = await runTool('chrt', ['-r', String(PRIORITY.load), 'true']).then(
+    () => true,
+    () => false,
+  );
+  const onCore = (core: string, what: readonly string[]) => runTool('taskset', ['-c', '-p', ...what.slice(0, -1), core, what.at(-1)!]);
+  return {
+    realTime,
+    loadMaker: ['taskset', '-c', String(LOAD_CORE), ...(realTime ? ['chrt', '-r', String(PRIORITY.load)] : [])],
+    async server(pid, core) {
+      await onCore(String(core), ['-a', String(pid)]);
+      if (realTime) await runTool('chrt', ['-a', '-r', '-p', String(PRIORITY.server), String(pid)]);
+    },
+    async aside(pid, thread) {
+      for (const task of readdirSync(`/proc/${pid}/task`)) {
+        if (readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim() !== thread) continue;
+        await onCore(`${PROXY_CORE},${LOAD_CORE}`, [task]);
+        if (realTime) await runTool('chrt', ['-o', '-p', '0', task]);
+      }
+    },
+    async bench(core) {
+      await onCore(String(core), ['-a', String(process.pid)]);
+    },
+  };
+}
+
+/** Clock ticks of a core since the machine began. */
+interface Ticks {
+  readonly busy: number;
+  readonly all: number;
+}
+
+/** Of each core. */
+export function readCores(): Ticks[] {
+  return [...readFileSync('/proc/stat', 'utf8').matchAll(/^cpu\d+ (.+)$/gm)].map(([, line = '']) => {
+    // user nice system idle iowait irq softirq steal; what follows is counted in user already.
+    const ticks = line.split(' ').slice(0, 8).map(Number);
+    const all = ticks.reduce((sum, one) => sum + one, 0);
+    return { all, busy: all - ticks[3]! - ticks[4]! };
+  });
+}
+
+/** The share of the time between two readings in which a core worked. */
+export function busyBetween(before: readonly Ticks[], after: readonly Ticks[], core: number): number {
+  return (after[core]!.busy - before[core]!.busy) / (after[core]!.all - before[core]!.all);
+}
