@@ -8,7 +8,7 @@ import { isInstalled, runTool } from '../test/support/child.ts';
 export const PROXY_CORE = 0;
 export const LOAD_CORE = 1;
 
-const PRIORITY = { load: 6, server: 5 };
+const PRIORITY = { loadMaker: 6, server: 5, aside: 4 };
 
 /** How processes are placed on this machine. */
 export interface Placing {
@@ -18,7 +18,7 @@ export interface Placing {
   readonly loadMaker: readonly string[];
   /** All threads of a process on one core, all with the same real-time priority. */
   server(pid: number, core: number): Promise<void>;
-  /** Takes a thread off its core and its priority: it runs where and when nobody else wants to. */
+  /** Lets a thread run on either core, and behind whoever answers calls there. */
   aside(pid: number, thread: string): Promise<void>;
   /** This process, and what it starts from now on. */
   bench(core: number): Promise<void>;
@@ -29,14 +29,14 @@ export async function openPlacing(): Promise<Placing> {
   for (const tool of ['taskset', 'chrt']) if (!(await isInstalled(tool))) throw new Error(`${tool} is not installed (Debian’s util-linux)`);
   if (readCores().length <= LOAD_CORE)
     throw new Error('latency needs two cores: one for the proxy, one for the load maker and the model server');
-  const realTime = await runTool('chrt', ['-r', String(PRIORITY.load), 'true']).then(
+  const realTime = await runTool('chrt', ['-r', String(PRIORITY.loadMaker), 'true']).then(
     () => true,
     () => false,
   );
   const onCore = (core: string, what: readonly string[]) => runTool('taskset', ['-c', '-p', ...what.slice(0, -1), core, what.at(-1)!]);
   return {
     realTime,
-    loadMaker: ['taskset', '-c', String(LOAD_CORE), ...(realTime ? ['chrt', '-r', String(PRIORITY.load)] : [])],
+    loadMaker: ['taskset', '-c', String(LOAD_CORE), ...(realTime ? ['chrt', '-r', String(PRIORITY.loadMaker)] : [])],
     async server(pid, core) {
       await onCore(String(core), ['-a', String(pid)]);
       if (realTime) await runTool('chrt', ['-a', '-r', '-p', String(PRIORITY.server), String(pid)]);
@@ -45,7 +45,7 @@ export async function openPlacing(): Promise<Placing> {
       for (const task of readdirSync(`/proc/${pid}/task`)) {
         if (readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim() !== thread) continue;
         await onCore(`${PROXY_CORE},${LOAD_CORE}`, [task]);
-        if (realTime) await runTool('chrt', ['-o', '-p', '0', task]);
+        if (realTime) await runTool('chrt', ['-r', '-p', String(PRIORITY.aside), task]);
       }
     },
     async bench(core) {

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* Requests due in this part of the time are not counted: connections open, caches fill. */
-#define WARM_UP 0.2
+#define WARM_UP 0.25
 /* How long is waited for the last answers. */
 #define LAST_ANSWERS_NS 30000000000LL
 #define ROOM 65536
