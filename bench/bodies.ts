@@ -14,14 +14,14 @@ import { cpuBetween, cpuOf, memoryOf, type Peer } from './proxies/peer.ts';
 import { nginx, startModel, versionsOf } from './proxies/programs.ts';
 import { startLargeModel } from './proxies/stand-ins.ts';
 
-const ROUNDS = 60;
+const ROUNDS = 40;
 const ROUND_S = 1;
 const CONNECTIONS = 8;
 const BYTES = 1_000_000;
 const IDLE = 1_000;
 const IDLE_ROUNDS = 5;
 
-/** Takes some four minutes. Rounds are short and many, each second one in the opposite order; nginx stands next to whom it is compared with. */
+/** Takes some three minutes. Rounds are short and many, each second one in the opposite order; nginx stands next to whom it is compared with. */
 export async function benchBodies(options: { rounds?: number; seconds?: number } = {}): Promise<Report> {
   const { rounds = ROUNDS, seconds = ROUND_S } = options;
   const folder = mkdtempSync(join(tmpdir(), 'driftline-bench-'));

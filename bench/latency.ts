@@ -3,7 +3,7 @@
  * saturated, the same rate for everybody, the latency counted from when each request was due (`load/open-loop.ts`).
  *
  * Rounds are short and many, peer by peer, each second one in the opposite order: who is compared stands next to each other, each as often
- * before the other as after it, and what the machine does meanwhile meets both.
+ * before the other as after it, and what the machine does meanwhile meets both. Who is there for comparison only has fewer turns.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,8 +17,10 @@ import { dataPath, startDriftline } from './proxies/in-node.ts';
 import type { Peer } from './proxies/peer.ts';
 import { envoy, haproxy, missingFor, nginx, startModel, versionsOf } from './proxies/programs.ts';
 
-const ROUNDS = 50;
-const ROUND_S = 0.6;
+const ROUNDS = 150;
+const ROUND_S = 0.3;
+/** Peers that nothing is judged by have a turn in one of so many rounds. */
+const SELDOM = 5;
 const CONNECTIONS = 64;
 
 const DIRECT = 'model';
@@ -27,17 +29,23 @@ const FULL = 'Driftline, ring full';
 const ON = 'Driftline, capture on';
 const SHARED = 'Driftline, capture on, one core for all';
 const EVERYTHING = 'Driftline, everything on';
+/** Who has a turn in each round; the last two have a second one in the opposite order. */
+const OFTEN = [DIRECT, ON, 'nginx', OFF, FULL];
 
 /** A peer, and what its analysis has to catch up with before the next one's turn. */
 interface Entrant extends Peer {
   caughtUp?(): Promise<unknown>;
 }
 
-/** One round of one peer. */
+/** One turn of one peer. */
 interface Measured extends OpenLoop {
+  readonly name: string;
   readonly proxyCoreBusy: number;
   readonly loadCoreBusy: number;
 }
+
+/** The turns of a round, in their order. */
+type Round = readonly Measured[];
 
 /** Takes some eight minutes. @throws Error where the tools or the cores for it are missing; a peer that is missing is left out, with a notice. */
 export async function benchLatency(options: { rounds?: number; seconds?: number } = {}): Promise<Report> {
@@ -58,17 +66,21 @@ export async function benchLatency(options: { rounds?: number; seconds?: number 
     const bodies = join(folder, 'bodies');
     writeFileSync(bodies, `${requestBodies().join('\n')}\n`);
     const load = { bodies, perSecond, seconds, connections: CONNECTIONS, under: placing.loadMaker };
-    const measured = new Map<string, Measured[]>(peers.map(({ name }) => [name, []]));
+    const measured: Round[] = [];
     for (let round = 0; round < rounds; round++) {
-      for (const peer of round % 2 === 0 ? peers : peers.toReversed()) {
+      const turns = peers.filter(({ name }) => round % SELDOM === 0 || OFTEN.includes(name));
+      const pair = turns.filter(({ name }) => name === OFF || name === FULL);
+      const results: Measured[] = [];
+      for (const peer of [...(round % 2 === 0 ? turns : turns.toReversed()), ...(round % 2 === 0 ? pair.toReversed() : pair)]) {
         const before = readCores();
         const one = await openLoop(program, `${peer.url}${PATH}`, load);
         const after = readCores();
         const [proxyCoreBusy, loadCoreBusy] = [busyBetween(before, after, PROXY_CORE), busyBetween(before, after, LOAD_CORE)];
-        measured.get(peer.name)!.push({ ...one, proxyCoreBusy, loadCoreBusy });
+        results.push({ ...one, name: peer.name, proxyCoreBusy, loadCoreBusy });
         await peer.caughtUp?.();
       }
-      if ((round + 1) % 5 === 0)
+      measured.push(results);
+      if ((round + 1) % 10 === 0)
         process.stderr.write(`bench: latency, ${round + 1} of ${rounds} rounds at ${perSecond} requests a second\n`);
     }
     return { name: 'latency', about: aboutOf(perSecond, seconds, placing), figures: figuresOf(measured), versions: await versionsOf() };
@@ -85,7 +97,7 @@ async function startPeers(folder: string, closers: (() => unknown)[]): Promise<E
   closers.push(whole.stop);
   const peers: Entrant[] = [model];
   const shared = { ...dataPath('on'), name: SHARED };
-  for (const kind of [haproxy, envoy, shared, dataPath('on'), nginx, null, dataPath('off'), dataPath('unread')]) {
+  for (const kind of [haproxy, envoy, null, shared, nginx, dataPath('on'), dataPath('off'), dataPath('unread')]) {
     if (kind === null) {
       peers.push(whole);
       continue;
@@ -124,14 +136,25 @@ function aboutOf(perSecond: number, seconds: number, { realTime }: Placing): str
   );
 }
 
-function figuresOf(measured: ReadonlyMap<string, readonly Measured[]>): Figure[] {
+function figuresOf(measured: readonly Round[]): Figure[] {
   const figures: Figure[] = [];
-  const row = (figure: string, unit: string, values: readonly number[], atMost?: number) =>
-    figures.push(figureOf(figure, unit, values, atMost));
-  const each = (name: string, value: (round: Measured) => number) => measured.get(name)!.map(value);
-  const direct = measured.get(DIRECT)!;
-  const added = (name: string, quantile: 'p50Ms' | 'p99Ms') =>
-    measured.get(name)!.map((round, index) => round[quantile] - direct[index]![quantile]);
+  const row = (figure: string, unit: string, values: readonly number[], atMost?: number) => {
+    if (values.length > 0) figures.push(figureOf(figure, unit, values, atMost));
+  };
+  const turns = measured.flat();
+  const each = (name: string, value: (turn: Measured) => number) => turns.filter((turn) => turn.name === name).map(value);
+  /** What two peers have of a round, for each of their turns in it. */
+  const paired = (name: string, other: string, value: (turn: Measured, other: Measured, direct: Measured) => number) =>
+    measured.flatMap((round) => {
+      const direct = round.find((turn) => turn.name === DIRECT)!;
+      const others = round.filter((turn) => turn.name === other);
+      return round
+        .filter((turn) => turn.name === name)
+        .flatMap((turn, index) => {
+          const beside = others[Math.min(index, others.length - 1)];
+          return beside === undefined ? [] : [value(turn, beside, direct)];
+        });
+    });
   row(
     'direct: p50',
     'ms',
@@ -142,41 +165,48 @@ function figuresOf(measured: ReadonlyMap<string, readonly Measured[]>): Figure[]
     'ms',
     each(DIRECT, ({ p99Ms }) => p99Ms),
   );
-  for (const name of measured.keys()) {
+  for (const name of new Set(turns.map((turn) => turn.name))) {
     if (name === DIRECT) continue;
-    row(`${name}: added p50`, 'ms', added(name, 'p50Ms'));
-    row(`${name}: added p99`, 'ms', added(name, 'p99Ms'));
-    const busy = each(name, ({ proxyCoreBusy }) => proxyCoreBusy);
-    row(`${name}: the proxy’s core busy`, 'share', busy);
+    row(
+      `${name}: added p50`,
+      'ms',
+      paired(name, DIRECT, (turn, direct) => turn.p50Ms - direct.p50Ms),
+    );
+    row(
+      `${name}: added p99`,
+      'ms',
+      paired(name, DIRECT, (turn, direct) => turn.p99Ms - direct.p99Ms),
+    );
+    row(
+      `${name}: the proxy’s core busy`,
+      'share',
+      each(name, ({ proxyCoreBusy }) => proxyCoreBusy),
+    );
   }
-  const all = [...measured.values()].flat();
-  const lateness = all.map(({ lateP99Ms }) => lateP99Ms);
-  const busy = all.map(({ loadCoreBusy }) => loadCoreBusy);
-  row('the load maker’s lateness, p99', 'ms', lateness);
-  row('the load maker’s core busy', 'share', busy);
-  if (measured.has('nginx')) {
-    const byNginx = added('nginx', 'p99Ms');
-    for (const name of [ON, SHARED, EVERYTHING]) {
-      const ours = added(name, 'p99Ms');
-      row(
-        `${name}: added p99 less twice nginx’s`,
-        'ms',
-        ours.map((value, round) => value - 2 * byNginx[round]!),
-        0,
-      );
-      row(
-        `${name}: added p99 less nginx’s`,
-        'ms',
-        ours.map((value, round) => value - byNginx[round]!),
-        1,
-      );
-    }
+  row(
+    'the load maker’s lateness, p99',
+    'ms',
+    turns.map(({ lateP99Ms }) => lateP99Ms),
+  );
+  row(
+    'the load maker’s core busy',
+    'share',
+    turns.map(({ loadCoreBusy }) => loadCoreBusy),
+  );
+  for (const name of [ON, SHARED, EVERYTHING]) {
+    const twice = paired(name, 'nginx', (turn, nginx, direct) => turn.p99Ms - direct.p99Ms - 2 * (nginx.p99Ms - direct.p99Ms));
+    row(`${name}: added p99 less twice nginx’s`, 'ms', twice, 0);
+    row(
+      `${name}: added p99 less nginx’s`,
+      'ms',
+      paired(name, 'nginx', (turn, nginx) => turn.p99Ms - nginx.p99Ms),
+      1,
+    );
   }
-  const off = measured.get(OFF)!;
   row(
     'ring full, p99, against capture off',
     'ratio',
-    measured.get(FULL)!.map(({ p99Ms }, round) => p99Ms / off[round]!.p99Ms),
+    paired(FULL, OFF, (turn, off) => turn.p99Ms / off.p99Ms),
     1.1,
   );
   return figures;

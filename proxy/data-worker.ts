@@ -6,7 +6,10 @@ import { ConfigError } from '../contracts/errors.ts';
 import type { Order, Reply, ThreadData } from './data-thread.ts';
 import type { Address } from './server.ts';
 
-/** Of V8's young generation, which by default grows to 48 MB in each thread: little of a call lives longer than the call. */
+/**
+ * Of V8’s young generation, which by default grows to 48 MB in each thread. Little of a call lives longer than the call, so that a collection takes as
+ * long however much is let go: half of it would stop the thread twice as often, and calls wait for that.
+ */
 const YOUNG_MB = 12;
 
 /** Nobody carries a context from callback to callback here, and doing so costs each of them. */
