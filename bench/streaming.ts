@@ -2,8 +2,9 @@
  * One streaming detector's cost, measured in a process of its own: `node bench/streaming.ts TYPE OPTIONS STREAM`.
  *
  * Alone, because code that has seen several detectors is compiled for all of them. STREAM is `bits` (a rate of 0.2) or `numbers` (uniform):
- * 30,000 values, each time to a fresh detector, again and again until a run is long enough to be measured. TYPE may be `running-mean`, which
- * is no detector but what most of them do besides: a yardstick of the machine and the moment, and of what the loop itself costs.
+ * 30,000 values, each time to a fresh detector, again and again until a run is long enough to be measured. They come in stretches, as to the line:
+ * a loop over all of them runs for so long that the compiler swaps code inside it, and that is measured as well. TYPE may be `running-mean`,
+ * which is no detector but what most of them do besides: a yardstick of the machine and the moment, and of what the loop itself costs.
  * Prints {updateNs, snapshotUs} as JSON, one number a run: nanoseconds of CPU per update, and microseconds to snapshot through JSON and restore.
  */
 import type { Level, StreamingDetector } from '../contracts/detector.ts';
@@ -18,6 +19,8 @@ const WARM_NS = 250e6;
 const RUNS = 5;
 const RUN_NS = 40e6;
 const VALUES = 30_000;
+/** Values at once. */
+const STRETCH = 100;
 const SNAPSHOTS = 200;
 
 /** What takes values, one by one. */
@@ -38,6 +41,7 @@ const [type = '', given = '{}', stream] = process.argv.slice(2);
 // As the analysis line has them: cells, of which some may be text or missing, and so no list of numbers alone.
 const values: Cell[] = Array.from(uniforms(VALUES, 7), (number) => (stream === 'bits' ? Number(number < 0.2) : number));
 values.push(null);
+const stretches = Array.from({ length: VALUES / STRETCH }, (_, k) => values.slice(k * STRETCH, (k + 1) * STRETCH));
 let sink = 0;
 /** Held, so that its state is in memory as on the line, and not in registers. */
 let held: Fed | null = null;
@@ -64,9 +68,7 @@ async function updates(create: () => Fed): Promise<number[]> {
   const stream = () => {
     const fed = create();
     held = fed;
-    let drifts = 0;
-    for (let k = 0; k < VALUES; k++) if (fed.update(values[k] as number) === 'drift') drifts++;
-    sink += drifts;
+    for (const stretch of stretches) sink += drifts(fed, stretch);
   };
   const streams = async (count: number): Promise<number> => {
     const before = process.cpuUsage();
@@ -81,6 +83,12 @@ async function updates(create: () => Fed): Promise<number[]> {
   const runs: number[] = [];
   for (let run = 0; run < RUNS; run++) runs.push((await streams(count)) / count / VALUES);
   return runs;
+}
+
+function drifts(fed: Fed, stretch: readonly Cell[]): number {
+  let drifts = 0;
+  for (let k = 0; k < stretch.length; k++) if (fed.update(stretch[k] as number) === 'drift') drifts++;
+  return drifts;
 }
 
 function print(costs: { readonly [name: string]: readonly number[] }): void {
