@@ -14,6 +14,7 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
+import { FRACTION } from './fraction.ts';
 import { SnapshotReader, snapshotOf } from './snapshot.ts';
 
 const options = {
@@ -36,8 +37,10 @@ const options = {
 
 type DdmOptions = OptionsOf<typeof options>;
 
-/** How far apart two squares must be before their roots need not be taken. */
-const NEARLY = 1 + 1e-6;
+/** By how much the count may grow until the rates are bounded anew. */
+const GROWTH = 1 + 1 / 32;
+/** How far from a bound a rate is surely on its side of it, whatever was rounded. */
+const SURELY = 1e-9;
 
 const fresh = (observedBefore = 0) => ({
   level: 'warming-up' as Level,
@@ -62,129 +65,172 @@ class Ddm implements StreamingDetector {
   readonly #warningThreshold: number;
   readonly #driftThreshold: number;
   readonly #minErrors: number;
-  #state = fresh();
-  /** While p + s is above the one and below the other, neither level nor minimum changes. */
-  #floor = Infinity;
-  /** NaN, which nothing is below, where every observation is to be judged. */
-  #ceiling = Number.NaN;
+  #level: Level = 'warming-up';
+  #observedBefore = 0;
+  #count = FRACTION;
+  #errors = 0;
+  #rate = FRACTION;
+  #lowestSum = Infinity;
+  #lowestRate = Infinity;
+  #lowestDeviation = Infinity;
+  #lowestAt = 0;
+  #warningFrom = 0;
+  /** Up to this count neither level nor minimum changes while the rate is above the one and below the other. NaN, which nothing is, where they may. */
+  #until = FRACTION;
+  #lowRate = Number.NaN;
+  #highRate = Number.NaN;
 
   constructor(chosen: DdmOptions, state?: Json) {
     this.#warmStart = chosen.warmStart;
     this.#warningThreshold = chosen.warningThreshold;
     this.#driftThreshold = chosen.driftThreshold;
     this.#minErrors = chosen.semantics === 'river' ? 0 : chosen.minErrors;
+    this.#state = fresh();
     if (state === undefined) return;
     const from = new SnapshotReader('ddm', state);
     this.#state = from.into(fresh(), COUNTS);
     // Derived from rate and count, and there for readers.
     from.number('deviation');
-    this.#settle();
   }
 
   /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
-    const state = this.#state;
-    const count = state.count + 1;
-    const part = 1 / count;
+    const error = value & 1;
+    const count = this.#count + 1;
     // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
-    const rate = state.rate + part * (value - state.rate);
-    // Most observations lie clearly between the two: squares tell, without a root.
-    const square = rate * (1 - rate) * part;
-    const below = this.#ceiling - rate;
-    const above = this.#floor - rate;
-    if (
-      below > 0 &&
-      square * NEARLY < below * below &&
-      (above < 0 || square > above * above * NEARLY) &&
-      // True of 0 and 1 only, and of an infinity, which is not below.
-      value * value === value
-    ) {
-      state.count = count;
-      state.rate = rate;
-      return state.level;
+    const rate = this.#rate + (1 / count) * (error - this.#rate);
+    // The last is true of 0 and 1 only.
+    if (rate > this.#lowRate && rate < this.#highRate && count <= this.#until && error === value) {
+      this.#count = count;
+      this.#rate = rate;
+      return this.#warningFrom > 0 ? 'warning' : 'stable';
     }
     return this.#observe(value);
   }
 
   get level(): Level {
-    return this.#state.level;
+    return this.#level;
   }
 
   get observed(): number {
-    return this.#state.observedBefore + this.#state.count;
+    return this.#observedBefore + this.#count;
   }
 
   get statistic(): number | null {
-    const { lowestSum, rate, count } = this.#state;
-    return lowestSum === Infinity ? null : rate + deviationOf(rate, count);
+    return this.#lowestSum === Infinity ? null : this.#rate + deviationOf(this.#rate, this.#count);
   }
 
   get threshold(): number | null {
-    return this.#state.lowestSum === Infinity ? null : this.#limit(this.#driftThreshold);
+    return this.#lowestSum === Infinity ? null : this.#limit(this.#driftThreshold);
   }
 
   get changedFor(): number | null {
-    const { level, count, warningFrom, lowestAt } = this.#state;
-    if (level !== 'drift') return null;
+    if (this.#level !== 'drift') return null;
     // The paper's estimate: the new concept began with the warning. A jump past the warning is dated from the minimum.
-    return Math.max(1, warningFrom > 0 ? count - warningFrom + 1 : count - lowestAt);
+    return Math.max(1, this.#warningFrom > 0 ? this.#count - this.#warningFrom + 1 : this.#count - this.#lowestAt);
   }
 
   snapshot(): Json {
-    return { ...snapshotOf('ddm', this.#state), deviation: deviationOf(this.#state.rate, this.#state.count) };
+    return { ...snapshotOf('ddm', this.#state), deviation: deviationOf(this.#rate, this.#count) };
+  }
+
+  get #state(): ReturnType<typeof fresh> {
+    return {
+      level: this.#level,
+      observedBefore: this.#observedBefore,
+      count: this.#count,
+      errors: this.#errors,
+      rate: this.#rate,
+      lowestSum: this.#lowestSum,
+      lowestRate: this.#lowestRate,
+      lowestDeviation: this.#lowestDeviation,
+      lowestAt: this.#lowestAt,
+      warningFrom: this.#warningFrom,
+    };
+  }
+
+  set #state(state: ReturnType<typeof fresh>) {
+    this.#level = state.level;
+    this.#observedBefore = state.observedBefore;
+    this.#count = state.count;
+    this.#errors = state.errors;
+    this.#rate = state.rate;
+    this.#lowestSum = state.lowestSum;
+    this.#lowestRate = state.lowestRate;
+    this.#lowestDeviation = state.lowestDeviation;
+    this.#lowestAt = state.lowestAt;
+    this.#warningFrom = state.warningFrom;
+    this.#settle();
   }
 
   /** In the order of operations that decides near ties. */
   #observe(value: number): Level {
-    if (this.#state.level === 'drift') this.#reset();
-    const state = this.#state;
-    if (!Number.isFinite(value)) return state.level;
+    if (this.#level === 'drift') this.#state = fresh(this.observed);
+    if (!Number.isFinite(value)) return this.#level;
     const error = value === 0 ? 0 : 1;
-    const count = ++state.count;
-    const rate = state.rate + (1 / count) * (error - state.rate);
-    state.rate = rate;
-    if (state.lowestSum === Infinity) {
-      state.errors += error;
-      if (count <= this.#warmStart || state.errors < this.#minErrors) return state.level;
+    const count = this.#count + 1;
+    const rate = this.#rate + (1 / count) * (error - this.#rate);
+    this.#count = count;
+    this.#rate = rate;
+    if (this.#lowestSum === Infinity) {
+      this.#errors += error;
+      if (count <= this.#warmStart || this.#errors < this.#minErrors) return this.#level;
     }
+    const before = this.#level;
     const deviation = deviationOf(rate, count);
     const sum = rate + deviation;
-    if (sum <= state.lowestSum) {
-      state.lowestSum = sum;
-      state.lowestRate = rate;
-      state.lowestDeviation = deviation;
-      state.lowestAt = count;
+    const isLowest = sum <= this.#lowestSum;
+    if (isLowest) {
+      this.#lowestSum = sum;
+      this.#lowestRate = rate;
+      this.#lowestDeviation = deviation;
+      this.#lowestAt = count;
     }
     if (sum > this.#limit(this.#driftThreshold)) {
-      state.level = 'drift';
+      this.#level = 'drift';
     } else if (sum <= this.#limit(this.#warningThreshold)) {
-      state.warningFrom = 0;
-      state.level = 'stable';
+      this.#warningFrom = 0;
+      this.#level = 'stable';
     } else {
-      if (state.level !== 'warning') state.warningFrom = count;
-      state.level = 'warning';
+      if (this.#level !== 'warning') this.#warningFrom = count;
+      this.#level = 'warning';
     }
-    this.#settle();
-    return state.level;
+    if (isLowest || this.#level !== before || count > this.#until) this.#settle();
+    return this.#level;
   }
 
-  /** Sets between what p + s may move without a change. */
+  /**
+   * Sets between what the rate may move without a change.
+   *
+   * As the count grows the deviation shrinks: a sum that is below its limit today remains so, and one that is above it at the last count was so at
+   * all before.
+   */
   #settle(): void {
-    const { level, lowestSum } = this.#state;
     const drift = this.#limit(this.#driftThreshold);
     const warning = Math.min(this.#limit(this.#warningThreshold), drift);
-    this.#floor = level === 'warning' ? warning : lowestSum;
-    this.#ceiling = level === 'warning' ? drift : level === 'stable' ? warning : Number.NaN;
+    const isWarning = this.#level === 'warning';
+    const least = isWarning ? Math.max(warning, this.#lowestSum) : this.#lowestSum;
+    const most = isWarning ? drift : this.#level === 'stable' ? warning : Number.NaN;
+    this.#until = Math.ceil(this.#count * GROWTH);
+    this.#lowRate = rateOf(least, this.#until) * (1 + SURELY);
+    this.#highRate = rateOf(most, this.#count) * (1 - SURELY);
   }
 
   #limit(deviations: number): number {
-    return this.#state.lowestRate + deviations * this.#state.lowestDeviation;
+    return this.#lowestRate + deviations * this.#lowestDeviation;
   }
+}
 
-  #reset(): void {
-    this.#state = fresh(this.observed);
-    this.#settle();
-  }
+/**
+ * The rate whose sum with its deviation over `count` observations is `sum`, for a sum in [0, 1); NaN for others.
+ *
+ * Lower rates have lower sums, and higher ones higher: it is the smaller root of (sum − rate)² · count = rate · (1 − rate); between both roots the
+ * deviation reaches beyond `sum`, and from the larger one on the rate does so alone.
+ */
+function rateOf(sum: number, count: number): number {
+  if (!(sum < 1)) return Number.NaN;
+  const twice = 2 * sum * count;
+  return (sum * twice) / (twice + 1 + Math.sqrt(1 + 2 * twice * (1 - sum)));
 }
 
 /** Standard deviation of a rate of `count` observations. */

@@ -15,6 +15,7 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
+import { FRACTION } from './fraction.ts';
 import { SnapshotReader, snapshotOf } from './snapshot.ts';
 
 const options = {
@@ -61,7 +62,17 @@ class Eddm implements StreamingDetector {
   readonly #warmStart: number = 0;
   readonly #alpha: number = 0;
   readonly #beta: number = 0;
-  #state = fresh();
+  #level: Level = 'warming-up';
+  #observedBefore = 0;
+  #count = FRACTION;
+  #errors = FRACTION;
+  #lastErrorAt = FRACTION;
+  #meanDistance = FRACTION;
+  #squares = FRACTION;
+  #best = FRACTION;
+  #bestAt = FRACTION;
+  #reach = FRACTION;
+  #warningFrom = 0;
   /** Whether the next observation is another stream's first. */
   #over = false;
 
@@ -69,93 +80,116 @@ class Eddm implements StreamingDetector {
     this.#warmStart = chosen.warmStart;
     this.#alpha = chosen.alpha;
     this.#beta = chosen.beta;
-    if (state === undefined) return;
-    this.#state = new SnapshotReader('eddm', state).into(fresh(), COUNTS);
-    this.#over = this.#state.level === 'drift';
+    this.#state = state === undefined ? fresh() : new SnapshotReader('eddm', state).into(fresh(), COUNTS);
   }
 
   /** Anything but 0 counts as 1; what is not finite is no observation. */
   update(value: number): Level {
-    if (this.#over) this.#reset();
-    const state = this.#state;
-    if (value === 0) {
-      state.count++;
-      return state.level;
-    }
-    if (!Number.isFinite(value)) return state.level;
-    const count = ++state.count;
-    const errors = ++state.errors;
-    const distance = count - state.lastErrorAt;
-    state.lastErrorAt = count;
-    const before = state.meanDistance;
-    // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
-    const mean = before + (1 / errors) * (distance - before);
-    state.meanDistance = mean;
-    state.squares += (distance - before) * (distance - mean);
-    return count > this.#warmStart ? this.#judge(mean) : state.level;
+    if (this.#over) this.#state = fresh(this.observed);
+    if (value !== 0) return this.#observe(value);
+    this.#count++;
+    return this.#level;
   }
 
   get level(): Level {
-    return this.#state.level;
+    return this.#level;
   }
 
   get observed(): number {
-    return this.#state.observedBefore + this.#state.count;
+    return this.#observedBefore + this.#count;
   }
 
   get statistic(): number | null {
-    const { reach, best } = this.#state;
-    return reach < 0 ? null : 1 - reach / best;
+    return this.#reach < 0 ? null : 1 - this.#reach / this.#best;
   }
 
   get threshold(): number | null {
-    return this.#state.reach < 0 ? null : 1 - this.#beta;
+    return this.#reach < 0 ? null : 1 - this.#beta;
   }
 
   get changedFor(): number | null {
-    const { level, count, warningFrom, bestAt } = this.#state;
-    if (level !== 'drift') return null;
+    if (this.#level !== 'drift') return null;
     // The paper's estimate: the new concept began with the warning. A fall past the warning is dated from the best distance.
-    return Math.max(1, warningFrom > 0 ? count - warningFrom + 1 : count - bestAt);
+    return Math.max(1, this.#warningFrom > 0 ? this.#count - this.#warningFrom + 1 : this.#count - this.#bestAt);
   }
 
   snapshot(): Json {
     return snapshotOf('eddm', this.#state);
   }
 
-  #judge(mean: number): Level {
-    const state = this.#state;
-    const { count, errors } = state;
-    const reach = errors > 1 ? mean + 2 * Math.sqrt(state.squares / (errors - 1)) : mean;
-    const judged = errors > this.#warmStart;
-    if (reach > state.best) {
-      state.best = reach;
-      state.bestAt = count;
-      if (judged) {
-        state.reach = reach;
-        if (state.level === 'warming-up') state.level = 'stable';
-      }
-      return state.level;
-    }
-    if (!judged) return state.level;
-    state.reach = reach;
-    const ratio = reach / state.best;
-    if (ratio < this.#beta) {
-      state.level = 'drift';
-      this.#over = true;
-    } else if (ratio < this.#alpha) {
-      if (state.level !== 'warning') state.warningFrom = count;
-      state.level = 'warning';
-    } else {
-      state.warningFrom = 0;
-      state.level = 'stable';
-    }
-    return state.level;
+  get #state(): ReturnType<typeof fresh> {
+    return {
+      level: this.#level,
+      observedBefore: this.#observedBefore,
+      count: this.#count,
+      errors: this.#errors,
+      lastErrorAt: this.#lastErrorAt,
+      meanDistance: this.#meanDistance,
+      squares: this.#squares,
+      best: this.#best,
+      bestAt: this.#bestAt,
+      reach: this.#reach,
+      warningFrom: this.#warningFrom,
+    };
   }
 
-  #reset(): void {
-    this.#state = fresh(this.observed);
-    this.#over = false;
+  set #state(state: ReturnType<typeof fresh>) {
+    this.#level = state.level;
+    this.#observedBefore = state.observedBefore;
+    this.#count = state.count;
+    this.#errors = state.errors;
+    this.#lastErrorAt = state.lastErrorAt;
+    this.#meanDistance = state.meanDistance;
+    this.#squares = state.squares;
+    this.#best = state.best;
+    this.#bestAt = state.bestAt;
+    this.#reach = state.reach;
+    this.#warningFrom = state.warningFrom;
+    this.#over = state.level === 'drift';
+  }
+
+  /** Not 0. */
+  #observe(value: number): Level {
+    if (!Number.isFinite(value)) return this.#level;
+    const count = this.#count + 1;
+    const errors = this.#errors + 1;
+    const distance = count - this.#lastErrorAt;
+    const before = this.#meanDistance;
+    // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
+    const mean = before + (1 / errors) * (distance - before);
+    this.#count = count;
+    this.#errors = errors;
+    this.#lastErrorAt = count;
+    this.#meanDistance = mean;
+    this.#squares += (distance - before) * (distance - mean);
+    if (count > this.#warmStart) this.#judge();
+    return this.#level;
+  }
+
+  #judge(): void {
+    const errors = this.#errors;
+    const mean = this.#meanDistance;
+    const reach = errors > 1 ? mean + 2 * Math.sqrt(this.#squares / (errors - 1)) : mean;
+    const isJudged = errors > this.#warmStart;
+    if (isJudged) this.#reach = reach;
+    if (reach > this.#best) {
+      this.#best = reach;
+      this.#bestAt = this.#count;
+      if (isJudged && this.#level === 'warming-up') this.#level = 'stable';
+      return;
+    }
+    if (!isJudged) return;
+    const ratio = reach / this.#best;
+    if (ratio < this.#beta) {
+      this.#level = 'drift';
+      this.#over = true;
+    } else if (ratio < this.#alpha) {
+      if (this.#level !== 'warning') this.#warningFrom = this.#count;
+      this.#level = 'warning';
+    } else if (this.#level !== 'stable') {
+      this.#warningFrom = 0;
+      this.#level = 'stable';
+    }
   }
 }
 

@@ -19,6 +19,7 @@
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
+import { FRACTION } from './fraction.ts';
 import { SnapshotReader, snapshotOf } from './snapshot.ts';
 import { UnitScale, unitScaleOptions } from './unit-scale.ts';
 
@@ -35,6 +36,8 @@ type PageHinkleyOptions = OptionsOf<typeof options>;
 
 /** What a standard deviation becomes where values are scaled: four of them, in which most values lie, become 1. */
 const SCALED_DEVIATION = 1 / 4;
+/** What of the threshold a sum may be off without a look at its rounding. */
+const SURELY = 1 - 2 ** -20;
 
 const fresh = (observedBefore = 0) => ({
   level: 'warming-up' as Level,
@@ -61,8 +64,17 @@ class PageHinkley implements StreamingDetector {
   readonly #riseLimit: number = 0;
   readonly #fallLimit: number = 0;
   readonly #scale: UnitScale;
-  #state = fresh();
-  /** How far the sums may stand off while the level is stable and remains so; else NaN, which nothing is below. */
+  #level: Level = 'warming-up';
+  #observedBefore = 0;
+  #count = FRACTION;
+  #mean = FRACTION;
+  #rise = FRACTION;
+  #lowestRise = Infinity;
+  #lowestAt = FRACTION;
+  #fall = FRACTION;
+  #highestFall = FRACTION;
+  #highestAt = FRACTION;
+  /** While the level is stable, and remains so: up to where the rise may go, and down to where the fall may. Else NaN, which nothing passes. */
   #stableRise = Number.NaN;
   #stableFall = Number.NaN;
 
@@ -74,101 +86,140 @@ class PageHinkley implements StreamingDetector {
     this.#riseLimit = chosen.mode === 'down' ? Infinity : chosen.threshold;
     this.#fallLimit = chosen.mode === 'up' ? Infinity : chosen.threshold;
     this.#scale = new UnitScale(chosen, SCALED_DEVIATION);
+    this.#state = fresh();
     if (state === undefined) return;
     const from = new SnapshotReader('page-hinkley', state);
     this.#state = from.into(fresh(), COUNTS);
     this.#scale.restore(from);
-    this.#settle();
   }
 
   update(value: number): Level {
-    return this.#take(this.#scale.place(value), this.#stableRise, this.#stableFall) ? 'stable' : this.#observe(value);
+    const scale = this.#scale;
+    const placed = (value - scale.mean) * scale.factor;
+    const count = this.#count + 1;
+    // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
+    const mean = this.#mean + (1 / count) * (placed - this.#mean);
+    const difference = placed - mean;
+    const rise = this.#alpha * this.#rise + difference - this.#delta;
+    const fall = this.#alpha * this.#fall + difference + this.#delta;
+    if (!(Math.abs(placed) <= scale.most && rise <= this.#stableRise && fall >= this.#stableFall)) return this.#observe(value);
+    this.#count = count;
+    this.#mean = mean;
+    this.#rise = rise;
+    this.#fall = fall;
+    if (rise < this.#lowestRise) this.#sink();
+    if (fall > this.#highestFall) this.#climb();
+    return 'stable';
   }
 
   get level(): Level {
-    return this.#state.level;
+    return this.#level;
   }
 
   get observed(): number {
-    return this.#state.observedBefore + this.#state.count;
+    return this.#observedBefore + this.#count;
   }
 
   get statistic(): number | null {
-    return this.#state.level === 'warming-up' ? null : Math.max(this.#risen(), this.#fallen());
+    return this.#level === 'warming-up' ? null : Math.max(this.#risen(), this.#fallen());
   }
 
   get threshold(): number | null {
-    return this.#state.level === 'warming-up' ? null : this.#threshold;
+    return this.#level === 'warming-up' ? null : this.#threshold;
   }
 
   get changedFor(): number | null {
-    const { level, count, lowestAt, highestAt } = this.#state;
+    if (this.#level !== 'drift') return null;
     // The sum turned where the mean did.
-    return level === 'drift' ? Math.max(1, count - (this.#risen() > this.#fallen() ? lowestAt : highestAt)) : null;
+    return Math.max(1, this.#count - (this.#risen() > this.#fallen() ? this.#lowestAt : this.#highestAt));
   }
 
   snapshot(): Json {
     return { ...snapshotOf('page-hinkley', this.#state), ...this.#scale.snapshot() };
   }
 
+  get #state(): ReturnType<typeof fresh> {
+    return {
+      level: this.#level,
+      observedBefore: this.#observedBefore,
+      count: this.#count,
+      mean: this.#mean,
+      rise: this.#rise,
+      lowestRise: this.#lowestRise,
+      lowestAt: this.#lowestAt,
+      fall: this.#fall,
+      highestFall: this.#highestFall,
+      highestAt: this.#highestAt,
+    };
+  }
+
+  set #state(state: ReturnType<typeof fresh>) {
+    this.#level = state.level;
+    this.#observedBefore = state.observedBefore;
+    this.#count = state.count;
+    this.#mean = state.mean;
+    this.#rise = state.rise;
+    this.#lowestRise = state.lowestRise;
+    this.#lowestAt = state.lowestAt;
+    this.#fall = state.fall;
+    this.#highestFall = state.highestFall;
+    this.#highestAt = state.highestAt;
+    this.#settle();
+  }
+
   #risen(): number {
-    return this.#riseLimit === Infinity ? 0 : this.#state.rise - this.#state.lowestRise;
+    return this.#riseLimit === Infinity ? 0 : this.#rise - this.#lowestRise;
   }
 
   #fallen(): number {
-    return this.#fallLimit === Infinity ? 0 : this.#state.highestFall - this.#state.fall;
-  }
-
-  /** Takes a value in, unless it is NaN or a sum would stand further off than that. */
-  #take(value: number, mostRise: number, mostFall: number): boolean {
-    const state = this.#state;
-    const count = state.count + 1;
-    // Times the rounded reciprocal, as river does: a division rounds differently and can move a near tie.
-    const mean = state.mean + (1 / count) * (value - state.mean);
-    const difference = value - mean;
-    const rise = this.#alpha * state.rise + difference - this.#delta;
-    const fall = this.#alpha * state.fall + difference + this.#delta;
-    if (!(rise - state.lowestRise <= mostRise && state.highestFall - fall <= mostFall)) return false;
-    state.count = count;
-    state.mean = mean;
-    state.rise = rise;
-    state.fall = fall;
-    if (rise < state.lowestRise) {
-      state.lowestRise = rise;
-      state.lowestAt = count;
-    }
-    if (fall > state.highestFall) {
-      state.highestFall = fall;
-      state.highestAt = count;
-    }
-    return true;
+    return this.#fallLimit === Infinity ? 0 : this.#highestFall - this.#fall;
   }
 
   /** What changes the level, or may. */
   #observe(value: number): Level {
-    if (this.#state.level === 'drift') this.#reset();
-    const taken = this.#scale.take(value);
-    if (Number.isNaN(taken)) return this.#learned(value);
-    this.#take(taken, Infinity, Infinity);
-    const state = this.#state;
-    if (state.count < this.#minInstances) return state.level;
-    state.level = Math.max(this.#risen(), this.#fallen()) > this.#threshold ? 'drift' : 'stable';
+    if (this.#level === 'drift') this.#reset();
+    const placed = this.#scale.take(value);
+    if (Number.isNaN(placed)) return this.#learned(value);
+    const count = this.#count + 1;
+    const mean = this.#mean + (1 / count) * (placed - this.#mean);
+    const difference = placed - mean;
+    this.#count = count;
+    this.#mean = mean;
+    this.#rise = this.#alpha * this.#rise + difference - this.#delta;
+    this.#fall = this.#alpha * this.#fall + difference + this.#delta;
+    if (this.#rise < this.#lowestRise) this.#sink();
+    if (this.#fall > this.#highestFall) this.#climb();
+    if (count >= this.#minInstances) this.#level = Math.max(this.#risen(), this.#fallen()) > this.#threshold ? 'drift' : 'stable';
     this.#settle();
-    return state.level;
+    return this.#level;
+  }
+
+  /** The rise is at its lowest. */
+  #sink(): void {
+    this.#lowestRise = this.#rise;
+    this.#lowestAt = this.#count;
+    this.#stableRise = farthest(this.#rise, this.#riseLimit);
+  }
+
+  /** The fall is at its highest. */
+  #climb(): void {
+    this.#highestFall = this.#fall;
+    this.#highestAt = this.#count;
+    this.#stableFall = farthest(this.#fall, -this.#fallLimit);
   }
 
   #settle(): void {
-    const isStable = this.#state.level === 'stable';
-    this.#stableRise = isStable ? this.#riseLimit : Number.NaN;
-    this.#stableFall = isStable ? this.#fallLimit : Number.NaN;
+    const isStable = this.#level === 'stable';
+    this.#stableRise = isStable ? farthest(this.#lowestRise, this.#riseLimit) : Number.NaN;
+    this.#stableFall = isStable ? farthest(this.#highestFall, -this.#fallLimit) : Number.NaN;
   }
 
   /** Counts a value that the scale was learned from. */
   #learned(value: number): Level {
     if (!Number.isFinite(value)) return this.level;
     if (this.#scale.unfit) this.#begin();
-    this.#state.observedBefore++;
-    return this.#state.level;
+    this.#observedBefore++;
+    return this.#level;
   }
 
   #reset(): void {
@@ -178,8 +229,16 @@ class PageHinkley implements StreamingDetector {
 
   #begin(): void {
     this.#state = fresh(this.observed);
-    this.#settle();
   }
+}
+
+/**
+ * A place whose distance from another is within the limit as it is reckoned, and hardly less. So are the distances of all places between:
+ * rounding never turns around which of two is the larger. NaN where rounding leaves none.
+ */
+function farthest(from: number, limit: number): number {
+  const place = from + SURELY * limit;
+  return Math.abs(place - from) <= Math.abs(limit) ? place : Number.NaN;
 }
 
 /** A lasting rise or fall of a stream's mean. */

@@ -6,7 +6,7 @@ import type { Level } from '../contracts/detector.ts';
 import { SnapshotError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
 
-/** What a detector remembers, in plain fields. One object a detector: reading a field of it costs no more than a field of the detector. */
+/** What a detector remembers, in plain fields: one object a detector, or where nanoseconds count one that it makes of its own fields. */
 export type State<S> = { [field in keyof S]: Level | number | boolean };
 
 const LEVELS: readonly Level[] = ['warming-up', 'stable', 'warning', 'drift'];

@@ -40,10 +40,10 @@ export class UnitScale {
   #bits = true;
   /** After a NaN from `take`: whether what was taken since the reset was unfit, and must be forgotten. */
   unfit = false;
-  /** A value is taken as (value − mean) · factor where that is within ±most, and looked at more closely where it is not. Set by `#settle`. */
-  #mean = Number.NaN;
-  #factor = Number.NaN;
-  #most = Number.NaN;
+  /** A value is taken as (value − mean) · factor where that is within ±most, and by `take` where it is not. For reading; set by `#settle`. */
+  mean = Number.NaN;
+  factor = Number.NaN;
+  most = Number.NaN;
 
   /** `unit`: what one standard deviation becomes, a power of two, which rounds nothing. */
   constructor(options: { readonly warmUp: number; readonly semantics: 'safe' | 'river' }, unit: number) {
@@ -60,8 +60,8 @@ export class UnitScale {
 
   /** The same of most values, and without learning; NaN where `take` must decide. */
   place(value: number): number {
-    const placed = (value - this.#mean) * this.#factor;
-    return Math.abs(placed) <= this.#most ? placed : Number.NaN;
+    const placed = (value - this.mean) * this.factor;
+    return Math.abs(placed) <= this.most ? placed : Number.NaN;
   }
 
   /** Learns and decides anew. */
@@ -110,8 +110,8 @@ export class UnitScale {
     const scale = this.#scale;
     const isScaled = scale !== null && !this.#bits && scale.known && scale.reciprocal > 0;
     const isAsIs = scale === null || (this.#bits && scale.known);
-    this.#mean = isScaled ? scale.mean : 0;
-    this.#factor = isScaled ? scale.reciprocal * this.#unit : 1;
-    this.#most = isScaled ? REACH * this.#unit : isAsIs ? LARGEST : NONE;
+    this.mean = isScaled ? scale.mean : 0;
+    this.factor = isScaled ? scale.reciprocal * this.#unit : 1;
+    this.most = isScaled ? REACH * this.#unit : isAsIs ? LARGEST : NONE;
   }
 }

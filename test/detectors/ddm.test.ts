@@ -101,3 +101,59 @@ t.test('healthy streams alarm far less than under river’s semantics', (t) => {
   t.ok(safe <= 4 && river >= 20, `${safe} of 40 healthy streams alarm, ${river} under river’s semantics`);
   t.end();
 });
+
+t.test('the short way answers as the long one does, at any rate and with any thresholds', (t) => {
+  for (const [index, share] of [0, 0.001, 0.02, 0.2, 0.5, 0.8, 0.97, 1].entries()) {
+    for (const [warningThreshold, driftThreshold] of [
+      [2, 3],
+      [0.5, 0.8],
+      [3, 2],
+      [1e-3, 4],
+    ] as const) {
+      const options = { semantics: 'river', warmStart: 10, warningThreshold, driftThreshold };
+      const detector = create(options);
+      const levels = new Map<Level, number>();
+      let state = { count: 0, rate: 0, lowest: Infinity, limit: (_: number): number => Infinity };
+      let last: Level = 'warming-up';
+      // Luck, and then none at once: a new minimum and a jump off it.
+      const fits = Array.from({ length: 40 }, (_, k) => [
+        ...bits(share, 5 * k, k),
+        ...new Array<number>(20).fill(0),
+        ...new Array<number>(12).fill(1),
+      ]);
+      for (const error of [...bits(share, 6000, index + 1), ...bits(Math.min(1, share * 1.5), 2000, index + 9), ...fits.flat()]) {
+        if (last === 'drift') {
+          state = { count: 0, rate: 0, lowest: Infinity, limit: () => Infinity };
+          last = 'warming-up';
+        }
+        state.count++;
+        state.rate += (1 / state.count) * (error - state.rate);
+        if (state.count > 10) {
+          const { rate } = state;
+          const spread = (rate * (1 - rate)) / state.count;
+          const deviation = spread > 0 ? Math.sqrt(spread) : 0;
+          if (rate + deviation <= state.lowest) {
+            state.lowest = rate + deviation;
+            state.limit = (deviations) => rate + deviations * deviation;
+          }
+          const isAbove = (deviations: number) => rate + deviation > state.limit(deviations);
+          last = isAbove(driftThreshold) ? 'drift' : isAbove(warningThreshold) ? 'warning' : 'stable';
+        }
+        levels.set(last, (levels.get(last) ?? 0) + 1);
+        if (detector.update(error) !== last) {
+          t.fail(`${JSON.stringify({ ...options, share, at: state.count })}: ${detector.level}, not ${last}`);
+          return t.end();
+        }
+      }
+      t.ok(detector.observed === 8000 + fits.flat().length, JSON.stringify([share, ...levels]));
+    }
+  }
+  t.end();
+});
+
+t.test('a value between 0 and 1 is an error like others', (t) => {
+  const [wrong, half] = [create(), create()];
+  for (const value of bits(0.3, 2000, 3)) t.equal(half.update(value * 0.5), wrong.update(value)) || t.end();
+  t.same(half.snapshot(), wrong.snapshot());
+  t.end();
+});

@@ -89,3 +89,44 @@ t.test('zeros and ones before the first other value do not count, unless they we
   t.equal(stateOf(bits(0.5, 60, 1)).count, 61);
   t.end();
 });
+
+t.test('the short way answers as the long one does, whatever the size of the sums', (t) => {
+  for (const mode of ['both', 'up', 'down'] as const) {
+    for (const [size, threshold] of [
+      [1, 50],
+      [1, 5],
+      [1e6, 50],
+      [1e12, 3e13],
+      [1e-9, 1e-8],
+    ] as const) {
+      const delta = size * 0.005;
+      const detector = create({ semantics: 'river', mode, threshold, delta });
+      let state = { count: 0, mean: 0, rise: 0, lowest: Infinity, fall: 0, highest: -1 };
+      let last = 'warming-up';
+      let drifts = 0;
+      for (const value of normals(20_000, 5)) {
+        if (last === 'drift') {
+          state = { count: 0, mean: 0, rise: 0, lowest: Infinity, fall: 0, highest: -1 };
+          last = 'warming-up';
+        }
+        const placed = Math.round(value * 8) * size;
+        state.count++;
+        state.mean += (1 / state.count) * (placed - state.mean);
+        state.rise = 0.9999 * state.rise + (placed - state.mean) - delta;
+        state.fall = 0.9999 * state.fall + (placed - state.mean) + delta;
+        state.lowest = Math.min(state.lowest, state.rise);
+        state.highest = Math.max(state.highest, state.fall);
+        const isRisen = mode !== 'down' && state.rise - state.lowest > threshold;
+        const isFallen = mode !== 'up' && state.highest - state.fall > threshold;
+        if (state.count >= 30) last = isRisen || isFallen ? 'drift' : 'stable';
+        if (last === 'drift') drifts++;
+        if (detector.update(placed) !== last) {
+          t.fail(`${mode}, ${size}, ${threshold}: ${detector.level} at ${state.count}, not ${last}`);
+          return t.end();
+        }
+      }
+      t.ok(detector.observed === 20_000, `${mode}, ${size}, ${threshold}: ${drifts} drifts`);
+    }
+  }
+  t.end();
+});
