@@ -9,8 +9,11 @@ const MOST_SIGNALS = 2 * MOST_LEARNED_COLUMNS;
 
 const MOST_THINNING = 30;
 
-/** A record's cells by signal. */
-export type SignalCells = readonly (readonly [signal: string, cells: readonly Cell[]])[];
+/** A record's cells by signal, in two lists of one order. Records of the same columns mostly share the list of signals itself. */
+export interface SignalCells {
+  readonly signals: readonly string[];
+  readonly cells: readonly (readonly Cell[])[];
+}
 
 /** Cells by signal, all of equal length. */
 export type SignalColumns = ReadonlyMap<string, readonly Cell[]>;
@@ -42,6 +45,9 @@ export class KeptRows implements Kept {
   #times: number[] = [];
   #thinning = 0;
   #seen = 0;
+  /** The signals of the last row and where their cells go; null for one too many. */
+  #signals: readonly string[] | null = null;
+  #places: readonly (Cell[] | null)[] = [];
 
   constructor({ rows = Number.POSITIVE_INFINITY, cells = Number.POSITIVE_INFINITY }: KeptLimit) {
     this.#mostRows = rows;
@@ -71,27 +77,37 @@ export class KeptRows implements Kept {
   }
 
   /** @param index the row inside the record, whose number among all rows is `number` */
-  add(number: number, at: number, signals: SignalCells, index: number): void {
+  add(number: number, at: number, { signals, cells }: SignalCells, index: number): void {
     this.#seen++;
-    const stays = staysAt(number, this.#thinning);
+    if (signals !== this.#signals) this.#arrange(signals);
+    if (!staysAt(number, this.#thinning)) return;
+    const places = this.#places;
     let filled = 0;
-    for (const [signal, cells] of signals) {
-      let column = this.#columns.get(signal);
-      if (column === undefined) {
-        if (this.#columns.size >= MOST_SIGNALS) continue;
-        // A column that appears later was missing until now.
-        column = new Array<Cell>(this.#numbers.length).fill(null);
-        this.#columns.set(signal, column);
-      }
-      if (stays) column.push(cells[index] ?? null);
+    for (let k = 0; k < places.length; k++) {
+      const column = places[k]!;
+      if (column === null) continue;
+      column.push(cells[k]![index] ?? null);
       filled++;
     }
-    if (!stays) return;
     this.#numbers.push(number);
     this.#times.push(at);
     if (filled < this.#columns.size)
       for (const column of this.#columns.values()) if (column.length < this.#numbers.length) column.push(null);
     if (this.#isTooMuch()) this.#halve();
+  }
+
+  /** Finds the signals' columns, which the rows that follow mostly share. */
+  #arrange(signals: readonly string[]): void {
+    this.#signals = signals;
+    this.#places = signals.map((signal) => {
+      const known = this.#columns.get(signal);
+      if (known !== undefined) return known;
+      if (this.#columns.size >= MOST_SIGNALS) return null;
+      // A column that appears later was missing until now.
+      const column = new Array<Cell>(this.#numbers.length).fill(null);
+      this.#columns.set(signal, column);
+      return column;
+    });
   }
 
   #isTooMuch(): boolean {
@@ -106,6 +122,7 @@ export class KeptRows implements Kept {
     const stays = this.#numbers.map((number) => staysAt(number, thinning));
     const only = <T>(list: readonly T[]) => list.filter((_, place) => stays[place]);
     for (const [signal, column] of this.#columns) this.#columns.set(signal, only(column));
+    this.#signals = null;
     this.#times = only(this.#times);
     this.#numbers = only(this.#numbers);
   }

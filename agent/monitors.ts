@@ -40,6 +40,9 @@ export class Monitors {
   readonly #levels: () => Calibration | null;
   readonly #part: 'data' | 'model';
   #streaming = new Map<string, StreamingMonitor[]>();
+  /** The signals of the last record and their monitors, which the next record mostly shares. */
+  #arranged: readonly string[] | null = null;
+  #monitors: readonly (readonly StreamingMonitor[] | null)[] = [];
   /** Those of its signals that are derived from columns. */
   #derived: readonly string[] = [];
   /** Whether any of its signals has a value with each row. */
@@ -111,6 +114,7 @@ export class Monitors {
       const monitor = running.get(keyOf(watch)) ?? this.#begin(watch, stored);
       this.#streaming.set(watch.signal, [...(this.#streaming.get(watch.signal) ?? []), monitor]);
     }
+    this.#arranged = null;
     const signals = [...this.#streaming.keys()];
     this.#derived = signals.filter((signal) => this.#watched.quality.has(signal));
     this.#watchesRows = signals.some((signal) => !/^(request|feedback)\./.test(signal));
@@ -142,11 +146,18 @@ export class Monitors {
     if (typeof timing?.tokensPerSecond === 'number') this.#ofCall('request.tokensPerSecond', timing.tokensPerSecond, byCall, findings);
     if (!this.#watchesRows) return findings;
     const place = new RowPlace(record, byCall.observedRows);
-    for (const [signal, cells] of signals) this.#ofRows(signal, cells, place, findings);
+    if (signals.signals !== this.#arranged) {
+      this.#arranged = signals.signals;
+      this.#monitors = signals.signals.map((signal) => this.#streaming.get(signal) ?? null);
+    }
+    for (let k = 0; k < this.#monitors.length; k++) {
+      const monitors = this.#monitors[k]!;
+      if (monitors !== null) this.#ofRows(monitors, signals.signals[k]!, signals.cells[k]!, place, findings);
+    }
     if (this.#derived.length === 0) return findings;
-    const columns = new Map(signals);
+    const columns = new Map(signals.signals.map((signal, k) => [signal, signals.cells[k]!]));
     const derived = this.#watched.derived(this.#derived, (signal) => columns.get(signal) ?? null, record.rows);
-    for (const [signal, cells] of derived) this.#ofRows(signal, cells, place, findings);
+    for (const [signal, cells] of derived) this.#ofRows(this.#streaming.get(signal) ?? [], signal, cells, place, findings);
     return findings;
   }
 
@@ -162,7 +173,8 @@ export class Monitors {
   feedback(signal: string, value: number | null, place: Place, record: DriftlineRecord, row: number): Finding[] {
     const findings = this.value(signal, value, place);
     if (this.#streaming.get(signal)?.some(({ watch }) => watch.slice !== null) !== true) return findings;
-    const columns = new Map([...cellsBySignal(record)].map(([name, cells]) => [name, [cells[row] ?? null]]));
+    const { signals, cells } = cellsBySignal(record);
+    const columns = new Map(signals.map((name, k) => [name, [cells[k]![row] ?? null]]));
     const { rows } = this.#watched.slices.cut((name) => columns.get(name) ?? null, 1);
     // How far back an observation of a slice lies is not kept: its change has no row.
     for (const slice of rows.keys()) findings.push(...this.value(signal, value, { ...place, back: () => null }, slice));
@@ -220,9 +232,7 @@ export class Monitors {
     if (monitors !== undefined) this.#observe(monitors, signal, value, place, findings);
   }
 
-  #ofRows(signal: string, cells: readonly Cell[], place: RowPlace, findings: Finding[]): void {
-    const monitors = this.#streaming.get(signal);
-    if (monitors === undefined) return;
+  #ofRows(monitors: readonly StreamingMonitor[], signal: string, cells: readonly Cell[], place: RowPlace, findings: Finding[]): void {
     for (place.row = 0; place.row < cells.length; place.row++)
       this.#observe(monitors, signal, numberOf(cells[place.row]!), place, findings);
   }

@@ -10,10 +10,10 @@
 import type { RowRange } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import type { WindowPolicy } from '../contracts/policy.ts';
-import type { Cell, DriftlineRecord } from '../contracts/record.ts';
+import type { DriftlineRecord } from '../contracts/record.ts';
 import { duration } from '../policies/figures.ts';
 import { KeptRows, type SignalCells, type SignalColumns } from './kept-rows.ts';
-import { signalName } from './signal-names.ts';
+import { signalNames } from './signal-names.ts';
 
 /** Cells of a window that are kept, of the rows and of their control each: some 50 MB. */
 export const MOST_WINDOW_CELLS = 2_000_000;
@@ -270,9 +270,9 @@ export function timeOf({ at, latencyMs }: Pick<DriftlineRecord, 'at' | 'latencyM
 }
 
 /** The record's columns as signals. */
-export function cellsBySignal(record: DriftlineRecord): [string, readonly Cell[]][] {
-  const signals: [string, readonly Cell[]][] = [];
-  for (const name of Object.keys(record.inputs)) signals.push([signalName('inputs', name), record.inputs[name]!]);
-  for (const name of Object.keys(record.outputs)) signals.push([signalName('outputs', name), record.outputs[name]!]);
-  return signals;
+export function cellsBySignal({ inputs, outputs }: DriftlineRecord): SignalCells {
+  return {
+    signals: signalNames(Object.keys(inputs), Object.keys(outputs)),
+    cells: [...Object.values(inputs), ...Object.values(outputs)],
+  };
 }

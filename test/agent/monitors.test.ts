@@ -2,6 +2,7 @@
 import t from 'tap';
 import { Monitors } from '../../agent/monitors.ts';
 import { Reference } from '../../agent/reference.ts';
+import { guessColumn } from '../../agent/signals.ts';
 import { Windows } from '../../agent/windows.ts';
 import type { DetectorDefinition } from '../../contracts/detector.ts';
 import type { Finding } from '../../contracts/finding.ts';
@@ -119,3 +120,29 @@ for (const definition of detectors) {
     t.end();
   });
 }
+
+t.test('monitors that are resolved in the midst of a stream see what comes from then on', (t) => {
+  const policy = policyOf(`  model: {name: m}
+  traffic: {protocol: kserve-v1, upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  monitors: [{name: m, features: "*", detectors: {numeric: {type: adwin}}}]
+`);
+  const reference = new Reference(policy, []);
+  let known = ['x'];
+  const column = (name: string) => ({ ...guessColumn(name, [1, 2]) });
+  Object.defineProperty(reference, 'guessed', { get: () => ({ inputs: known.map(column), outputs: [] }) });
+  const monitors = new Monitors({ policy, reference, log: () => {}, skipped: () => {}, levels: () => null, part: 'data' });
+  const record = { at: 0, latencyMs: 1, rows: 1, firstRow: 0, inputs: { x: [1], y: [2] }, outputs: {} } as unknown as DriftlineRecord;
+  const observed = () => monitors.take().map(({ shown }) => shown);
+  const feed = () => monitors.record(record, { at: 0, observedRows: 0, back: () => null });
+  monitors.resolve(new Map());
+  feed();
+  t.match(observed(), [{ name: 'inputs.x', observed: 1 }]);
+  known = ['x', 'y'];
+  monitors.resolve(new Map());
+  feed();
+  t.match(observed(), [
+    { name: 'inputs.x', observed: 2 },
+    { name: 'inputs.y', observed: 1 },
+  ]);
+  t.end();
+});
