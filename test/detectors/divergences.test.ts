@@ -84,6 +84,18 @@ t.test('evidently’s bins fall back to deciles where the range is no number', (
   t.end();
 });
 
+t.test('what is no number has no bin, and a side without numbers no answer', (t) => {
+  const two = Array.from({ length: 40 }, (_, k) => k % 2);
+  const window = two.map((value, k) => (k < 10 ? 1 : value));
+  const plain = preparePsi(two).test(window)!;
+  t.equal(plain.n, 40);
+  t.same(preparePsi(two).test([...window, Number.NaN, 'text', 'text']), plain);
+  t.equal(preparePsi(two).test([Number.NaN, 'text']), null);
+  t.equal(preparePsi([Number.NaN], { minExpected: 0 }).test(window), null);
+  t.match(preparePsi([7], { minExpected: 0 }).test([7, 7, 8]), { n: 3, referenceN: 1, pValue: 1 });
+  t.end();
+});
+
 t.test('p-values of windows without a change come as often as they say', (t) => {
   let state = 9;
   const uniform = () => {
