@@ -134,6 +134,7 @@ t.test('rows are encoded on the reference’s scale, with a place for what is mi
   for (const [k, value] of expected.entries()) t.ok(Math.abs(value - data[k]!) < 1e-9, `place ${k}: ${data[k]}`);
   const many = new RowEncoder(Array.from({ length: 1_000 }, (_, k) => [`c${k}`]));
   t.equal(many.owners.length, 12);
+  t.same([...new RowEncoder([[1, 'a']]).owners], [0, 0, 1, 1, 1], 'one row is enough');
   t.end();
 });
 
