@@ -43,9 +43,10 @@ const REFERENCE_ROWS = 10_000;
 const YOUNG_VALUES = 25_000;
 const many = (count: number, next: () => number) => Array.from({ length: count }, next);
 
-/** A process by itself: the reference is a stretch of it. */
-function processOf(name: string, begin: (random: Random) => () => number): Law {
-  return { name, blockRows: null, reference: (random) => many(REFERENCE_ROWS, begin(random)), fresh: begin };
+/** A process by itself: the reference is a stretch of it, a year where blocks are stated. */
+function processOf(name: string, begin: (random: Random) => () => number, blockRows: number | null = null): Law {
+  const rows = blockRows === null ? REFERENCE_ROWS : YEAR_ROWS;
+  return { name, blockRows, reference: (random) => many(rows, begin(random)), fresh: begin };
 }
 
 const BITS: readonly Law[] = [
@@ -66,6 +67,18 @@ const NUMBERS: readonly Law[] = [
     let value = random.normal();
     return () => (value = 0.6 * value + 0.8 * random.normal());
   }),
+  processOf(
+    'normal values about a new level each day',
+    (random) => {
+      let row = 0;
+      let level = 0;
+      return () => {
+        if (row++ % DAY_ROWS === 0) level = random.normal();
+        return level + random.normal();
+      };
+    },
+    DAY_ROWS,
+  ),
 ];
 
 /** Blocks of a day, drawn anew with other seeds than the calibration's. */

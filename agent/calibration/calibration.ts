@@ -78,6 +78,10 @@ export interface LevelOption {
   /** From where most alarms are to where fewest are; on a logarithmic scale. */
   readonly loosest: number;
   readonly strictest: number;
+  /** The strictest where values depend on each other, which makes a confidence no probability any more; absent = the same. */
+  readonly beyond?: number;
+  /** A threshold with which alarms fall off exponentially: the detector's mean is that of all its values, and none has learned it badly for good. */
+  readonly exponential?: true;
   /** An option that the level must not pass on the loose side. */
   readonly warning: string | null;
   /** Values replayed for each level tried, where that takes longer than usual. */
@@ -90,14 +94,14 @@ export interface LevelOption {
 
 /** By type. Ranges end where a detector says nothing any more. */
 const LEVEL_OPTIONS: { readonly [type: string]: LevelOption } = {
-  adwin: { option: 'delta', loosest: 0.3, strictest: 1e-12, warning: null },
+  adwin: { option: 'delta', loosest: 0.3, strictest: 1e-12, beyond: 1e-300, warning: null },
   // Its statistic is a whole number of sample values, and neighbours have p-values this far apart.
   kswin: { option: 'alpha', loosest: 0.05, strictest: 1e-16, warning: null, replayedValues: 200_000, step: 3 },
   'hddm-a': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   'hddm-w': { option: 'driftConfidence', loosest: 0.05, strictest: 1e-15, warning: 'warningConfidence' },
   ddm: { option: 'driftThreshold', loosest: 2, strictest: 50, warning: 'warningThreshold' },
   eddm: { option: 'beta', loosest: 0.95, strictest: 0.05, warning: 'alpha' },
-  'page-hinkley': { option: 'threshold', loosest: 1, strictest: 1e7, warning: null },
+  'page-hinkley': { option: 'threshold', loosest: 1, strictest: 1e7, exponential: true, warning: null },
   cusum: { option: 'threshold', loosest: 2, strictest: 1e5, warning: null },
   variance: { option: 'threshold', loosest: 2, strictest: 1e5, warning: null },
   'e-detector': { option: 'alpha', loosest: 0.1, strictest: 1e-15, warning: null, guaranteedOver: () => 1 },
@@ -146,7 +150,7 @@ const MONTH_MS = 30 * 86_400_000;
 export function calibrationFingerprint({ policy, columns, cells, slices, sketched = [] }: Omit<CalibrationTask, 'rowsPerMs'>): string {
   const { falseAlarms, window, minSamples, monitors, traffic } = policy;
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([3, falseAlarms, window, minSamples, monitors, policy.slices, traffic.expectedRows, columns]));
+  hash.update(JSON.stringify([4, falseAlarms, window, minSamples, monitors, policy.slices, traffic.expectedRows, columns]));
   // Their rows follow from the columns, but for the tables that these are of.
   hash.update(JSON.stringify(slices.map(({ slice, rows }) => [slice, [...rows].map(([signal, of]) => [signal, of.length])])));
   const share = watchedShare(traffic.sampling);

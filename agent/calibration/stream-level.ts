@@ -3,8 +3,9 @@
  *
  * The strictest and the loosest level span a logarithmic scale, along which alarms become rarer. Where the budget is rarer than what the
  * replays can show, the level is continued from where alarms can still be counted: the logarithm of the rate falls about in a line against
- * the logarithm of a confidence or a threshold. Against the threshold itself it does so only where a detector knows what is normal. One that
- * learns it from its first values is now and then wrong about it by more than it allows for, and then alarms at any threshold, only later.
+ * the logarithm of a confidence or a threshold. Against the threshold itself it does so only where a detector knows what is normal, or learns it
+ * from all its values. One that learns it from its first values is now and then wrong about it by more than it allows for, and then alarms at any
+ * threshold, only later.
  *
  * Many alarm more, or less, the longer they run: those that learned badly soon, and what is left are those that learned well; those with long
  * memories late. So alarms are counted among young detectors and among all, and the higher rate counts.
@@ -91,25 +92,26 @@ export function levelFor(
   const allowed = (stream.blockRows === 1 ? SAFETY.independent : SAFETY.dependent) * perValue * values;
   // No slope is taken from more than this, and looser levels cost the most time.
   const most = 20 * Math.max(allowed, COUNTABLE, stream.blockRows === 1 ? 0 : (COUNTABLE * values) / stream.values.length);
-  const scale: Scale = {
-    step: Math.log(option.step ?? 1) / Math.abs(Math.log(option.strictest / loosest)),
-    most,
-    levelAt: (place) => loosest * (option.strictest / loosest) ** place,
-    placeOf: (level) => Math.log(level / loosest) / Math.log(option.strictest / loosest),
-    driftsAt: (place) => {
-      const over = { [option.option]: scale.levelAt(place) };
-      const drifts = known.get(place) ?? streamShare(watch, over, stream, new Random(seed), most).drifts;
-      known.set(place, drifts);
-      return drifts;
-    },
+  const driftsAt = (level: number) => {
+    const drifts = known.get(level) ?? streamShare(watch, { [option.option]: level }, stream, new Random(seed), most).drifts;
+    known.set(level, drifts);
+    return drifts;
   };
-  if (scale.driftsAt(1) > allowed) return null;
-  const counted = levelWhere(scale, Math.max(allowed, COUNTABLE), allowed, PLACES);
+  const strictest = [option.strictest, option.beyond ?? option.strictest].find((level) => driftsAt(level) <= allowed);
+  if (strictest === undefined) return null;
+  const scale: Scale = {
+    step: Math.log(option.step ?? 1) / Math.abs(Math.log(strictest / loosest)),
+    most,
+    levelAt: (place) => loosest * (strictest / loosest) ** place,
+    placeOf: (level) => Math.log(level / loosest) / Math.log(strictest / loosest),
+    driftsAt: (place) => driftsAt(scale.levelAt(place)),
+  };
+  const isThreshold = strictest > loosest;
+  const straight = isThreshold ? { of: scale.levelAt, placeOf: scale.placeOf } : PLACES;
+  const counted = levelWhere(scale, Math.max(allowed, COUNTABLE), allowed, option.exponential === true ? straight : PLACES);
   if (stream.blockRows === 1 || counted === null) return counted;
   // Blocks bring back the stretches there were: an alarm that one stretch of the reference raises comes again whenever it is drawn. A
   // detector that remembers less than a block sees nothing else, so what counts is also how often it alarms in the reference itself.
-  const isThreshold = option.strictest > loosest;
-  const straight = isThreshold ? { of: scale.levelAt, placeOf: scale.placeOf } : PLACES;
   const seen = levelWhere(scale, Math.max(allowed, (COUNTABLE * values) / stream.values.length), allowed, straight);
   if (seen === null) return null;
   return seen.value > counted.value === isThreshold ? seen : counted;
