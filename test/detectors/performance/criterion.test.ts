@@ -24,7 +24,7 @@ for (const [criterion, brute] of [
       fc.property(values, fc.nat(), (drawn, seed) => {
         const ascending = Float64Array.from(drawn).sort();
         const order = [...new Random(seed).shuffle(Int32Array.from(drawn, (_, place) => place))];
-        const costs = new SplitCosts(criterion, 64);
+        const costs = new SplitCosts(criterion, drawn.length);
         // Twice, since room is reused: what the first left behind must not show.
         for (const ranks of [order.toReversed(), order]) costs.compute(ascending, Int32Array.from(ranks), drawn.length);
         const byFeature = order.map((rank) => ascending[rank]!);
