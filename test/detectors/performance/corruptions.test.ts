@@ -52,6 +52,13 @@ t.test('outliers: noise of one to five standard deviations is added', (t) => {
   t.end();
 });
 
+t.test('outliers are as far out as a column is wide: a constant stays what it is', (t) => {
+  const constant: Table = { rows: 50, columns: [{ kind: 'number', name: 'same', values: new Float64Array(50).fill(7) }] };
+  const damaged = corrupt(constant, { kind: 'outliers', columns: [0], fraction: 1 }, new Random(1));
+  t.same(cells(damaged.columns[0]!), cells(constant.columns[0]!));
+  t.end();
+});
+
 t.test('scaling: the rows hit are ten, a hundred or a thousand times as large, all alike', (t) => {
   const factors = new Set<number>();
   for (let seed = 0; seed < 20; seed++) {
