@@ -41,7 +41,7 @@ export const notes: { readonly [type: string]: Note } = {
   },
   adwin: {
     goodAt: 'a change of the mean of anything, in either direction, and when it began; few false alarms by default',
-    badAt: 'a daily cycle, which is a change of the mean every few hours: use a windowed test with blocks of a day; changes of spread',
+    badAt: 'a daily cycle, which is a change of the mean every few hours unless a budget sets its level, with blocks of a day; changes of spread',
     needs: '100 values to learn the scale, none for zeros and ones',
     cost: '32 ns at `clock: 32`, about 1 KB',
   },
@@ -195,7 +195,8 @@ Three more questions:
 
 - **Do rows depend on each other** (a clock, a market, one user after the other)? Then take windowed tests, keep the reference in its order and
   state \`falseAlarms\`: levels then come from replays in blocks, and \`check\` says which blocks. Plain p-values alarm in every other healthy
-  window of such data. Give a window whole days or weeks. A streaming detector follows the daily cycle and gets no level, or a blunt one.
+  window of such data. Give a window whole days or weeks. Of the streaming detectors \`adwin\` and \`cusum\` find a shift of one standard deviation there, the others
+  larger ones or none.
 - **How many columns?** A budget is divided among them by itself: the windowed tests of a monitor share one level (Benjamini–Hochberg), streaming
   detectors get a part each. Beyond some dozens of columns windowed tests see more at the same budget.
 - **How soon must it be?** A windowed test answers when its window is full: choose the window by how long you may wait, and by what \`check\` says

@@ -32,6 +32,15 @@ t.test('at every value D and p are those of the two-sample test on the newest va
   t.end();
 });
 
+t.test('values that are all the same are at distance 0, which is a distance', (t) => {
+  const detector = create();
+  for (let k = 0; k < 99; k++) detector.update(3);
+  t.same([detector.statistic, detector.threshold], [null, null]);
+  t.equal(detector.update(3), 'stable');
+  t.equal(detector.statistic, 0);
+  t.end();
+});
+
 t.test('the threshold is the smallest D whose p is at most alpha, and above 0.1', (t) => {
   const thresholdOf = (given: { readonly [option: string]: unknown }) => {
     const detector = create(given);
