@@ -11,6 +11,13 @@ t.test('a rise from nothing has the probability of ranks: C(n, k) / C(n + m, k)'
   t.match(result.note, /3\.0 % of rows \(reference 0\.0 %\)/);
 });
 
+t.test('a rise is told from the reference’s share', async (t) => {
+  const result = shareRise.prepare({}, bits(20, 200)).test(bits(30, 100))!;
+  t.equal(result.statistic, 0.3);
+  t.ok(Math.abs(result.effect - 0.2) < 1e-15);
+  t.match(result.note, /30\.0 % of rows \(reference 10\.0 %\)/);
+});
+
 t.test('a share that falls is no finding, whatever its size', async (t) => {
   const result = shareRise.prepare({}, bits(150, 200)).test(bits(0, 100))!;
   t.equal(result.pValue, 1);

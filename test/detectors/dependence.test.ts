@@ -44,6 +44,12 @@ t.test('a slow change that hides in the noise from row to row is found between w
   t.match(findDependence([values], 1_000), { dependent: true, test: 'kruskal-wallis' });
 });
 
+t.test('a slow change is not explained by short blocks, though the reference has not even five windows', async (t) => {
+  const random = new Random(3);
+  const values = Float64Array.from({ length: 10_000 }, (_, row) => random.normal() + 0.1 * Math.sin(row / 1_500));
+  for (const windowRows of [4_000, 8_000]) t.match(findDependence([values], windowRows), { dependent: true, blockRows: null });
+});
+
 t.test('where no block keeps the dependence there is none', async (t) => {
   const random = new Random(3);
   const trend = Float64Array.from({ length: 2_000 }, (_, row) => row / 200 + random.normal());
