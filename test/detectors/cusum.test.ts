@@ -43,3 +43,14 @@ t.test('healthy streams give no alarm: normal, uniform and skewed ones', (t) => 
   }
   t.end();
 });
+
+t.test('there is nothing to compare while it learns, and the threshold from then on', (t) => {
+  const detector = create({ warmUp: 10, threshold: 7 });
+  for (let k = 0; k < 10; k++) {
+    t.same([detector.statistic, detector.threshold], [null, null]);
+    detector.update(k % 2);
+  }
+  detector.update(0.5);
+  t.same([detector.statistic, detector.threshold], [0, 7]);
+  t.end();
+});
