@@ -41,7 +41,8 @@ export const notes: { readonly [type: string]: Note } = {
   },
   adwin: {
     goodAt: 'a change of the mean of anything, in either direction, and when it began; few false alarms by default',
-    badAt: 'a daily cycle, which is a change of the mean every few hours unless a budget sets its level, with blocks of a day; changes of spread',
+    badAt:
+      'a daily cycle, which is a change of the mean every few hours unless a budget sets its level, with blocks of a day; changes of spread',
     needs: '100 values to learn the scale, none for zeros and ones',
     cost: '32 ns at `clock: 32`, about 1 KB',
   },

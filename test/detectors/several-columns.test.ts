@@ -45,6 +45,7 @@ t.test('without a change neither sees one more often than it says', (t) => {
       domainTest(window, reference, { ...SMALL, trees: 5, seed: run })!.pValue,
     ];
   });
+  t.ok(runs.flat().every((pValue) => pValue > 0 && pValue <= 1));
   for (const side of [0, 1]) {
     const alarms = runs.filter((run) => run[side]! <= 0.1).length;
     // Of 60 at 0.1: six, and four standard deviations more.
