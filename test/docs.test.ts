@@ -57,6 +57,6 @@ t.test('a table shows shares found with the rows until then, bold from four in f
   });
   const injected = [change(0.2, 40), change(0.3, 60), change(1, null)];
   const falseAlarms = { count: 1, of: 100, share: 0.01, low: 0.0018, high: 0.054 };
-  const text = qualityTables([{ ...one!, detector: 'x', watched: 'errors', stream: 'elec2', injected, falseAlarms }]);
+  const text = qualityTables([{ ...one!, detector: 'x', watched: 'errors', stream: 'elec2', runs: 10, injected, falseAlarms }]);
   t.match(text, '| `x` | 10 | 1 % (0.18 % to 5.4 %) | **80 %**, 40 | 70 %, 60 | – |');
 });
