@@ -32,12 +32,14 @@ export function extractColumns(tensors: readonly Tensor[], schema: readonly Colu
 
 /** The header fields that the columns name, each as one scalar for the whole call: null where the field is missing, a number where the column is one. */
 export function headerTensors(headers: readonly Header[], schema: readonly Column[]): Tensor[] {
-  return schema.flatMap(({ tensor, type }) => {
-    if (tensor?.startsWith(HEADER) !== true) return [];
+  const tensors: Tensor[] = [];
+  for (const { tensor, type } of schema) {
+    if (tensor?.startsWith(HEADER) !== true) continue;
     const value = fieldValue(headers, tensor.slice(HEADER.length));
     const isNumber = (type === 'number' || type === 'integer') && value !== null && /^-?\d+(?:\.\d+)?$/.test(value);
-    return [{ name: tensor, datatype: null, shape: [], data: [isNumber ? Number(value) : value] }];
-  });
+    tensors.push({ name: tensor, datatype: null, shape: [], data: [isNumber ? Number(value) : value] });
+  }
+  return tensors;
 }
 
 /** Numbers stay numbers; what JSON cannot carry (non-finite, beyond 2^53) becomes text. */

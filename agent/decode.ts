@@ -67,7 +67,6 @@ export class Decoder {
     const inputs = columnsOf(request, exchange.requestHeaders, inputSchema);
     // Half an answer that ends in an error is no prediction.
     const outputs = columnsOf(failure === null ? response : null, exchange.responseHeaders, outputSchema);
-    const encoded = fieldValue(exchange.responseHeaders, 'content-encoding') !== null;
     const record: Draft = {
       id: exchange.id,
       requestId: request?.requestId ?? null,
@@ -89,7 +88,11 @@ export class Decoder {
       outputs: outputs.columns,
     };
     const { timing, request: asked, response: answered } = exchange;
-    if (timing !== undefined) record.timing = timingOf(timing, exchange.latencyMs, response?.flow ?? null, encoded);
+    if (timing !== undefined) {
+      const flow = response?.flow ?? null;
+      const encoded = flow !== null && fieldValue(exchange.responseHeaders, 'content-encoding') !== null;
+      record.timing = timingOf(timing, exchange.latencyMs, flow, encoded);
+    }
     if (asked.fingerprint !== undefined) record.unreadRequest = unread(asked.totalBytes, asked.fingerprint);
     if (answered.fingerprint !== undefined) record.unreadResponse = unread(answered.totalBytes, answered.fingerprint);
     return record;

@@ -23,12 +23,13 @@ export interface Needed {
   readonly fromRow: number;
 }
 
+const ALL: Kept = { samplingProbability: 1, keptFor: 'sampled' };
 const HELD: Kept = { samplingProbability: 0, keptFor: null };
 
 /** Whether a record stays, and how likely one like it does. */
 export function keepingOf(record: Pick<DriftlineRecord, 'id' | 'violations' | 'outcome' | 'status' | 'reason'>, sampling: Sampling): Kept {
   const { rate, keepAlways } = sampling;
-  if (rate >= 1) return { samplingProbability: 1, keptFor: 'sampled' };
+  if (rate >= 1) return ALL;
   if (record.violations.length > 0 && keepAlways.includes('schema_violation')) return always('schema_violation');
   if (isUpstreamError(record) && keepAlways.includes('upstream_error')) return always('upstream_error');
   return isSampled(record.id, rate) ? { samplingProbability: rate, keptFor: 'sampled' } : HELD;

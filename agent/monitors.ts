@@ -183,7 +183,9 @@ export class Monitors {
 
   /** Rows that came, to those that watch for their coming. */
   came(record: DriftlineRecord, now: number): Finding[] {
-    return this.#traffic.flatMap((monitor) => monitor.record(record, now));
+    const findings: Finding[] = [];
+    for (const monitor of this.#traffic) findings.push(...monitor.record(record, now));
+    return findings;
   }
 
   /** Lets time pass. */

@@ -70,7 +70,8 @@ export class ServedVersions {
     own.calls++;
     own.weight += 1 / REMEMBERED_CALLS;
     this.#served.set(version, own);
-    const ended = [...this.#served.values()].filter((one) => this.#isSilent(one));
+    const ended: Served[] = [];
+    for (const one of this.#served.values()) if (this.#isSilent(one)) ended.push(one);
     if (this.#served.size - ended.length > MOST_LIVE) {
       const others = [...this.#served.values()].filter((one) => one !== own && !ended.includes(one));
       ended.push(others.reduce((least, one) => (one.weight < least.weight ? one : least)));

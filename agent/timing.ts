@@ -17,7 +17,10 @@ export function timingOf(timing: AnswerTiming, latencyMs: number, flow: Flow | n
   const first = isStream && !encoded ? timeOf(timing, flow.firstTextEnd) : null;
   const last = isStream && !encoded ? timeOf(timing, flow.lastTextEnd) : null;
   return {
-    ...{ firstByteMs, lastByteMs, reads, longestGapMs },
+    firstByteMs,
+    lastByteMs,
+    reads,
+    longestGapMs,
     events: flow?.events ?? null,
     firstTokenMs: first,
     tokensPerSecond:
