@@ -28,7 +28,7 @@ import type { Batch } from './store/commit.ts';
 import { emptyBatch } from './store/commit.ts';
 import type { StoreReader } from './store/read.ts';
 import { seldom } from './seldom.ts';
-import { storedOf } from './store/stored-record.ts';
+import { RecordTexts, unwritten } from './store/stored-record.ts';
 import type { Place } from './streaming-monitor.ts';
 import { WindowJudge } from './window-judge.ts';
 import { cellsBySignal, timeOf } from './windows.ts';
@@ -86,6 +86,7 @@ export class Analysis {
   #observedRows: number;
   #closedWindows: number;
   #batch: Batch = emptyBatch();
+  readonly #texts = new RecordTexts();
   #touched = false;
   /** Calls passed that are no predictions: worth a commit at the next tick, not one each. */
   #passed = false;
@@ -191,7 +192,7 @@ export class Analysis {
     const signals = cellsBySignal(record);
     this.#observedRows += record.rows;
     this.#accounting.recorded(record);
-    const stored = storedOf(record, this.#options.isWritten ?? true);
+    const stored = (this.#options.isWritten ?? true) ? this.#texts.store(record) : unwritten(record);
     this.#batch.records.push(stored);
 
     if (this.#references.learn(epoch.version, record, signals)) {
@@ -279,6 +280,7 @@ export class Analysis {
 
   committed(): void {
     this.#batch = emptyBatch();
+    this.#texts.clear();
     this.#touched = false;
     this.#join.committed();
     this.#judge.committed();

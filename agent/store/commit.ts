@@ -97,7 +97,7 @@ export class Committer {
 
   constructor(db: DatabaseSync) {
     this.#db = db;
-    const values = (rows: number) => new Array(rows).fill('(?, ?, ?, ?, ?, ?, ?)').join(', ');
+    const values = (rows: number) => new Array(rows).fill('(?, ?, ?, ?, ?, CAST(? AS TEXT), ?)').join(', ');
     const insertRecords = (rows: number) => `INSERT INTO records (id, request_id, at, first_row, rows, body, kept) VALUES ${values(rows)}`;
     this.#insertRecord = db.prepare(insertRecords(1));
     this.#insertRecords = db.prepare(insertRecords(ROWS_AT_ONCE));

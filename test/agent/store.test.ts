@@ -6,7 +6,7 @@ import { Committer, emptyBatch } from '../../agent/store/commit.ts';
 import { lockState, openState } from '../../agent/store/open.ts';
 import { StoredEventLog } from '../../agent/store/outbox.ts';
 import { StoreReader } from '../../agent/store/read.ts';
-import { storedOf } from '../../agent/store/stored-record.ts';
+import { RecordTexts } from '../../agent/store/stored-record.ts';
 import type { Event } from '../../contracts/event.ts';
 import type { Feedback } from '../../contracts/record.ts';
 import { aRecord } from '../exporters/synthetic-events.ts';
@@ -112,7 +112,8 @@ t.test('retention leaves held records to the batch that counts them; the newest 
   const committer = new Committer(db);
   const reader = new StoreReader(db);
   const batch = emptyBatch();
-  const record = (n: number, kept: boolean) => storedOf({ ...aRecord(n, n), keptFor: kept ? ('sampled' as const) : null });
+  const texts = new RecordTexts();
+  const record = (n: number, kept: boolean) => texts.store({ ...aRecord(n, n), keptFor: kept ? ('sampled' as const) : null });
   for (let n = 0; n < 6; n++) batch.records.push(record(n, n % 2 === 0));
   committer.commit(batch);
   committer.expire(3, 100);
