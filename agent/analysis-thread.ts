@@ -16,6 +16,8 @@ import { StoreReader } from './store/read.ts';
 
 /** A record waits at most so long before it is on disk. */
 const COMMIT_MS = 100;
+/** Where exchanges keep coming, so long they gather: waking costs as much as analysing one, and finds the processor's caches cold. */
+const GATHER_MS = 20;
 const TICK_MS = 1_000;
 /** Exchanges taken of each ring in one go, so that messages are not kept waiting. */
 const AT_ONCE = 256;
@@ -38,6 +40,8 @@ port.on('message', (message: ToAnalysis) => {
   wake?.();
 });
 let wake: (() => void) | null = null;
+/** Whether anything was taken since the last pause. */
+let isBusy = false;
 const waits = new Map<RingReader, Promise<void>>();
 
 let policy = start.policy;
@@ -58,6 +62,7 @@ for (let closing = false; !closing; ) {
       analysis.observe(exchange);
     }
   }
+  if (taken > 0) isBusy = true;
   const done: { token: number; error: string | null }[] = [];
   for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
     if (message.kind === 'close') {
@@ -136,19 +141,25 @@ async function commit(): Promise<void> {
   }
 }
 
-/** Until there is an exchange or a message, or a commit or a tick is due. */
+/** Until there is an exchange or a message, or a commit or a tick is due; where exchanges came, until more have gathered. */
 async function pause(): Promise<void> {
   const message = new Promise<void>((resolve) => {
     wake = resolve;
   });
-  // A wait that a message cut short goes on; a second one beside it would only confuse the writer.
-  for (const ring of rings) {
-    if (!waits.has(ring))
-      waits.set(
-        ring,
-        ring.waitForMore(COMMIT_MS).finally(() => waits.delete(ring)),
-      );
+  if (isBusy) {
+    isBusy = false;
+    const dueMs = lastCommit + COMMIT_MS - Date.now();
+    await Promise.race([message, sleep(Math.max(0, Math.min(GATHER_MS, dueMs)))]);
+  } else {
+    // A wait that a message cut short goes on; a second one beside it would only confuse the writer.
+    for (const ring of rings) {
+      if (!waits.has(ring))
+        waits.set(
+          ring,
+          ring.waitForMore(COMMIT_MS).finally(() => waits.delete(ring)),
+        );
+    }
+    await Promise.race([message, ...waits.values()]);
   }
-  await Promise.race([message, ...waits.values()]);
   wake = null;
 }
