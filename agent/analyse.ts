@@ -17,7 +17,8 @@ import { type Calibrate, Levels } from './calibration/levels.ts';
 import { type EndedWindow, type Epoch, Epochs, versionOf } from './epochs.ts';
 import { EventClock } from './event-clock.ts';
 import { FeedbackJoin } from './feedback.ts';
-import { isFeedbackWatched, keepingOf, keptForFeedback, needed } from './keeping.ts';
+import { HeldRecords } from './held-records.ts';
+import { isFeedbackWatched, keepingOf } from './keeping.ts';
 import { placeOfCall, placeOfFeedback, type Surroundings } from './places.ts';
 import { type ReferenceFiles, References, shownFiles } from './reference.ts';
 import { SchemaBlocks } from './schema-blocks.ts';
@@ -30,6 +31,7 @@ import type { StoreReader } from './store/read.ts';
 import { seldom } from './seldom.ts';
 import { RecordTexts, unwritten } from './store/stored-record.ts';
 import type { Place } from './streaming-monitor.ts';
+import { feedbackEvent, windowEvent } from './told-events.ts';
 import { WindowJudge } from './window-judge.ts';
 import { cellsBySignal, timeOf } from './windows.ts';
 
@@ -52,9 +54,6 @@ export interface AnalysisOptions {
 type Growing = DecodedRecord & {
   -readonly [Field in 'firstRow' | 'violations' | 'samplingProbability' | 'keptFor']: DriftlineRecord[Field];
 } & { countedFor?: Version };
-
-/** Held records that are let go with one commit at most. */
-const LET_GO_AT_ONCE = 2_000;
 
 /** Where the rows stand, kept in the store. */
 interface Progress {
@@ -82,6 +81,7 @@ export class Analysis {
   /** Whether it matters when a record came, and not only after which. */
   readonly #isTimed: boolean;
   readonly #accounting: Accounting;
+  readonly #held: HeldRecords;
   readonly #tellFault: (line: string) => void;
   #observedRows: number;
   #closedWindows: number;
@@ -90,8 +90,6 @@ export class Analysis {
   #touched = false;
   /** Calls passed that are no predictions: worth a commit at the next tick, not one each. */
   #passed = false;
-  /** Whether held records are due to be looked through. */
-  #mayLetGo = false;
 
   /** Continues from what the store holds. @throws ConfigError when a file that the policy names cannot be used. */
   constructor(options: AnalysisOptions) {
@@ -111,6 +109,7 @@ export class Analysis {
       now: options.now,
     });
     this.#accounting = new Accounting(reader.state('accounting'));
+    this.#held = new HeldRecords({ policy, reader, accounting: this.#accounting, now: options.now });
     // Written by this class under the same keys; a foreign format was set aside when the store was opened.
     const progress = reader.state('progress') as unknown as Progress | undefined;
     this.#observedRows = progress?.observedRows ?? 0;
@@ -215,7 +214,7 @@ export class Analysis {
     this.#touched = true;
     const { fate, joined, record } = this.#join.join(feedback);
     if (fate === 'early') this.#batch.early.push(feedback);
-    if (record !== null) this.#promote(record);
+    if (record !== null) this.#held.keep(record, this.#batch);
     this.#tellFeedback(feedback, fate, joined?.error ?? null);
     if (joined === null || record === null) return fate;
     this.#batch.joined.push(joined);
@@ -239,7 +238,7 @@ export class Analysis {
   tick(): void {
     this.#heedClock();
     const now = this.#options.now();
-    this.#mayLetGo = true;
+    this.#held.tick();
     for (const ended of this.#isTimed ? this.#epochs.advance(now - SETTLING_MS) : []) this.#closeWindow(ended);
     if (this.#passed) this.#touched = true;
     this.#passed = false;
@@ -262,7 +261,7 @@ export class Analysis {
    */
   take(leftOut: { readonly [reason: string]: number } = {}): Batch | null {
     if (this.#accounting.leftOut(leftOut)) this.#touched = true;
-    this.#letGo();
+    if (this.#held.letGo(this.#batch, () => this.#epochs.neededFromRow)) this.#touched = true;
     if (!this.#touched) return null;
     const { state, monitors, endedMonitors } = this.#batch;
     const { rows, ended } = this.#epochs.take();
@@ -312,11 +311,7 @@ export class Analysis {
   #tellJudgements(findings: readonly Finding[], place: string, version: Version): void {
     const { policy } = this.#options;
     this.#batch.windows.push(...findings);
-    for (const finding of findings) {
-      const slice = finding.slice === null ? '' : `:${finding.slice}`;
-      const id = `${policy.name}:${finding.monitor}:${finding.signal}${slice}:${finding.detector}:${place}`;
-      this.#batch.events.push({ kind: 'window', id, at: finding.at, finding, model: policy.model.name, modelVersion: version });
-    }
+    for (const finding of findings) this.#batch.events.push(windowEvent(finding, policy, place, version));
   }
 
   /** @param epoch whose reference the levels come from; null before the first call, when there may be a file */
@@ -378,32 +373,8 @@ export class Analysis {
     this.feedback(early);
   }
 
-  /** Feedback came for a record that was held. */
-  #promote(record: DriftlineRecord): void {
-    const { promoted } = this.#batch;
-    if (record.keptFor !== null || promoted.has(record.id)) return;
-    const kept = keptForFeedback(record);
-    promoted.set(record.id, kept);
-    this.#accounting.promoted();
-    this.#batch.events.push({ kind: 'inference', id: kept.id, at: kept.at, record: kept });
-  }
-
-  /** Held records that nothing needs any more, but those that this very batch keeps. Called last, right before the batch is committed. */
-  #letGo(): void {
-    // What a failed commit has not removed is still in the store.
-    if (!this.#mayLetGo || this.#batch.letGo.length > 0) return;
-    const { policy, reader, now } = this.#options;
-    const due = reader.letGo(needed(policy, now(), this.#epochs.neededFromRow), LET_GO_AT_ONCE);
-    const places = due.filter(({ id }) => !this.#batch.promoted.has(id)).map(({ seq }) => seq);
-    this.#batch.letGo.push(...places);
-    this.#accounting.letGo(places.length);
-    if (places.length > 0) this.#touched = true;
-    this.#mayLetGo = due.length === LET_GO_AT_ONCE && places.length > 0;
-  }
-
   #tellFeedback(feedback: Feedback, fate: FeedbackFate, error: boolean | null): void {
     this.#accounting.feedback(fate);
-    const id = `${feedback.id}:${feedback.row ?? ''}:${feedback.kind}:${feedback.receivedAt}:${fate}`;
-    this.#batch.events.push({ kind: 'feedback', id, at: feedback.receivedAt, feedback, fate, error });
+    this.#batch.events.push(feedbackEvent(feedback, fate, error));
   }
 }
