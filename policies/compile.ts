@@ -4,32 +4,19 @@
 import path from 'node:path';
 import type {
   ActionPolicy,
-  BreakerOptions,
   Column,
   DetectorChoice,
-  Endpoint,
   FalseAlarms,
   Guard,
   MonitorPolicy,
   Policy,
   QualityChoice,
   Seasonality,
-  TlsFiles,
-  TrafficLimits,
-  Upstream,
   WindowPolicy,
 } from '../contracts/policy.ts';
-import { upstreamAddress } from './addresses.ts';
-import type {
-  ActionDocument,
-  ColumnDocument,
-  DetectorDocument,
-  LimitsDocument,
-  MonitorDocument,
-  PolicyDocument,
-  QualityDocument,
-} from './document.ts';
-import { parseDuration, parseSize, parseSpan } from './durations.ts';
+import { traffic } from './compile-traffic.ts';
+import type { ActionDocument, ColumnDocument, DetectorDocument, MonitorDocument, PolicyDocument, QualityDocument } from './document.ts';
+import { parseDuration, parseSpan } from './durations.ts';
 import { at } from './mistakes.ts';
 
 /** What the policy is called by, and where its relative paths start. */
@@ -47,7 +34,6 @@ const NO_LIMIT = 1_000_000;
 /** Compiles a document without mistakes. */
 export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, folder, written }: Origin): Policy {
   const locate = (relative: string) => path.resolve(folder, relative);
-  const { fallback } = spec.traffic.upstreams;
   return {
     name: metadata.name,
     hash,
@@ -56,20 +42,7 @@ export function compilePolicy({ metadata, spec }: PolicyDocument, { hash, file, 
     labels: { ...metadata.labels },
     owner: { team: spec.owner.team ?? null, contact: spec.owner.contact ?? null },
     model: { name: spec.model.name, version: spec.model.version.split('|'), prediction: spec.model.prediction ?? null },
-    traffic: {
-      mode: spec.traffic.mode,
-      protocol: spec.traffic.protocol,
-      upstreams: upstreams(spec.traffic.upstreams, locate),
-      ...(spec.traffic.tls === undefined ? {} : { tls: dataPortFiles(spec.traffic.tls, locate) }),
-      fallback: fallback?.onnx === undefined ? null : { onnx: locate(fallback.onnx), provider: fallback.provider ?? 'cpu' },
-      maxBodyBytes: parseSize(spec.traffic.sampling.maxBodyBytes),
-      sampling: { rate: spec.traffic.sampling.rate, keepAlways: [...spec.traffic.sampling.keepAlways] },
-      parser: spec.traffic.parser,
-      retry: spec.traffic.retry,
-      limits: limits(spec.traffic.limits),
-      breaker: breaker(spec.traffic.breaker),
-      expectedRows: expectedRows(spec.traffic.expectedRows),
-    },
+    traffic: traffic(spec.traffic, locate),
     schema: {
       inputs: spec.schema.inputs.map(column),
       outputs: spec.schema.outputs.map(column),
@@ -143,68 +116,6 @@ function seasonality(document: PolicyDocument['spec']['seasonality']): Seasonali
 function falseAlarms(document: PolicyDocument['spec']['falseAlarms']): FalseAlarms | null {
   if (document === undefined) return null;
   return { atMost: document.atMost, per: parseSpan(document.per), blockRows: document.blocks ?? null };
-}
-
-function expectedRows(document: PolicyDocument['spec']['traffic']['expectedRows']): { count: number; perMs: number } | null {
-  return document === undefined ? null : { count: document.count, perMs: parseDuration(document.per) };
-}
-
-function limits(document: LimitsDocument): TrafficLimits {
-  return {
-    maxClients: document.connections,
-    maxClientsPerAddress: document.connectionsPerAddress,
-    headTimeoutMs: parseDuration(document.headTimeout),
-    stallTimeoutMs: parseDuration(document.stallTimeout),
-    keepAliveMs: parseDuration(document.keepAlive),
-    minBytesPerSecond: document.bytesPerSecond,
-    rateGraceMs: parseDuration(document.rateGrace),
-    maxRequestBytes: document.requestBody === undefined ? Number.POSITIVE_INFINITY : parseSize(document.requestBody),
-    maxUpstreamConnections: document.upstreamConnections,
-    maxQueuedCalls: document.queuedCalls,
-    maxQueuedBytes: parseSize(document.queuedBytes),
-    queueTimeoutMs: parseDuration(document.queueTimeout),
-    connectTimeoutMs: parseDuration(document.connectTimeout),
-    upstreamIdleMs: parseDuration(document.upstreamKeepAlive),
-  };
-}
-
-function breaker({ enabled, failures, share, ofLast, openFor }: PolicyDocument['spec']['traffic']['breaker']): BreakerOptions | null {
-  return enabled ? { failures, share, ofLast, openMs: parseDuration(openFor) } : null;
-}
-
-/** `primary` first where there is one, the others as written: the first gets the traffic. */
-function upstreams(documents: PolicyDocument['spec']['traffic']['upstreams'], locate: (relative: string) => string): Upstream[] {
-  const found: Upstream[] = [];
-  for (const [name, { url, grpcUrl, tls, timeout, version }] of Object.entries(documents)) {
-    if (name === 'fallback') continue;
-    const upstream = { name, ...endpoint(url ?? ''), timeoutMs: parseDuration(timeout ?? '30s'), version: version ?? null };
-    found.push({
-      ...upstream,
-      ...(grpcUrl === undefined ? {} : { grpc: endpoint(grpcUrl) }),
-      ...(tls === undefined ? {} : { tls: { ...tlsFiles(tls, locate), serverName: tls.serverName ?? null } }),
-    });
-  }
-  return found.sort((a, b) => Number(b.name === 'primary') - Number(a.name === 'primary'));
-}
-
-/** @throws Error when it is none; the checks have found that before. */
-function endpoint(url: string): Endpoint {
-  const address = upstreamAddress(url);
-  if (typeof address === 'string') throw new Error(`${url} ${address}`);
-  return address;
-}
-
-function dataPortFiles(document: NonNullable<PolicyDocument['spec']['traffic']['tls']>, locate: (relative: string) => string): TlsFiles {
-  const { cert, key, clientCa } = document;
-  return tlsFiles({ cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) }, locate);
-}
-
-function tlsFiles(
-  names: { readonly ca?: string; readonly cert?: string; readonly key?: string },
-  locate: (relative: string) => string,
-): TlsFiles {
-  const file = (name: string | undefined) => (name === undefined ? null : locate(name));
-  return { ca: file(names.ca), cert: file(names.cert), key: file(names.key) };
 }
 
 function column(document: ColumnDocument): Column {
