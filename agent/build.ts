@@ -13,7 +13,7 @@ import type { Policy } from '../contracts/policy.ts';
 import { openExporters } from '../exporters/catalogue.ts';
 import { Delivery, systemTimer } from '../exporters/delivery.ts';
 import { Dispatcher } from '../policies/dispatch.ts';
-import { openAlerts, readAlertsState } from '../policies/evaluate.ts';
+import { openAlerts, readAlertsState } from '../policies/alerts-state.ts';
 import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
 import type { Proxy as DataPath } from '../proxy/proxy.ts';

@@ -2,7 +2,8 @@ import t from 'tap';
 import type { Alert } from '../../contracts/alert.ts';
 import type { Finding } from '../../contracts/finding.ts';
 import type { Policy, Span } from '../../contracts/policy.ts';
-import { type AlertsState, evaluate, type Moment, noAlerts, openAlerts, readAlertsState, withClockSet } from '../../policies/evaluate.ts';
+import { type AlertsState, noAlerts, openAlerts, readAlertsState, withClockSet } from '../../policies/alerts-state.ts';
+import { evaluate, type Moment } from '../../policies/evaluate.ts';
 import { findingWith, monitorWith, policyWith } from '../support/alerting.ts';
 
 const MINUTE = 60_000;
