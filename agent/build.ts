@@ -16,11 +16,11 @@ import { Dispatcher } from '../policies/dispatch.ts';
 import { openAlerts, readAlertsState } from '../policies/alerts-state.ts';
 import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
-import type { Proxy as DataPath } from '../proxy/proxy.ts';
 import { openProxy } from '../proxy/proxy.ts';
 import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
 import { Certificates } from './certificates.ts';
+import { KeptRoute } from './kept-route.ts';
 import { mappingOf } from './mapping.ts';
 import { memoryShare } from './memory-limit.ts';
 import { neverReloaded, reloadPolicy } from './reload.ts';
@@ -134,15 +134,9 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   const reader = new StoreReader(db);
   const settledAtStart = settledCalls(reader);
   const events = new StoredEventLog(db);
-  const keepRoute = db.prepare("INSERT OR REPLACE INTO state VALUES ('route', ?)");
-  const route = async (to: string) => {
-    const changed = await proxy.setRoute(to);
-    keepRoute.run(JSON.stringify(to));
-    log(`route: ${changed.before} → ${changed.after}`);
-    return changed;
-  };
-  // A rollback outlives a restart: only a person or an action moves the route.
-  await restoreRoute(reader, proxy, log);
+  const kept = new KeptRoute(db, proxy, log);
+  const route = (to: string) => kept.set(to);
+  await kept.restore(reader);
 
   const dispatcher = new Dispatcher({
     outbox: new StoredOutbox(db),
@@ -302,17 +296,6 @@ async function startFallback(policy: Policy, log: (line: string) => void): Promi
 
 function addressOf(scorer: ScorerProcess | null): { host: string; port: number } | null {
   return scorer === null ? null : { host: '127.0.0.1', port: scorer.port };
-}
-
-async function restoreRoute(reader: StoreReader, proxy: DataPath, log: (line: string) => void): Promise<void> {
-  const kept = reader.state('route');
-  if (typeof kept !== 'string' || kept === proxy.route()) return;
-  try {
-    await proxy.setRoute(kept);
-    log(`route: ${kept}, as before the restart`);
-  } catch {
-    log(`route: ${kept} is no longer in the policy; ${proxy.route()} serves`);
-  }
 }
 
 /** `{ failedBy: { reset: 2 } }` → `{ 'failedBy.reset': 2 }`. */
