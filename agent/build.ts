@@ -31,7 +31,7 @@ import { readStatus, settledCalls } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
 import { Shedding } from './shedding.ts';
 import { returnMemory } from './return-memory.ts';
-import { StoredEventLog, StoredOutbox } from './store/outbox.ts';
+import { StoredEventLog, StoredOutbox, StoredRoute } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
 import { UpstreamProbe } from './upstream-probe.ts';
 import { VERSION } from './version.ts';
@@ -134,9 +134,9 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   const reader = new StoreReader(db);
   const settledAtStart = settledCalls(reader);
   const events = new StoredEventLog(db);
-  const kept = new KeptRoute(db, proxy, log);
+  const kept = new KeptRoute(new StoredRoute(db), proxy, log);
   const route = (to: string) => kept.set(to);
-  await kept.restore(reader);
+  await kept.restore();
 
   const dispatcher = new Dispatcher({
     outbox: new StoredOutbox(db),

@@ -1,34 +1,33 @@
 /**
  * Where calls go, remembered: only a person or an action moves the route, so a rollback outlives a restart.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Proxy as DataPath } from '../proxy/proxy.ts';
-import type { StoreReader } from './store/read.ts';
+import type { StoredRoute } from './store/outbox.ts';
 
 /** Moves the data path's route, keeps it in the store and says so. */
 export class KeptRoute {
   readonly #proxy: Pick<DataPath, 'route' | 'setRoute'>;
-  readonly #keep: StatementSync;
+  readonly #stored: StoredRoute;
   readonly #log: (line: string) => void;
 
-  constructor(db: DatabaseSync, proxy: Pick<DataPath, 'route' | 'setRoute'>, log: (line: string) => void) {
+  constructor(stored: StoredRoute, proxy: Pick<DataPath, 'route' | 'setRoute'>, log: (line: string) => void) {
     this.#proxy = proxy;
-    this.#keep = db.prepare("INSERT OR REPLACE INTO state VALUES ('route', ?)");
+    this.#stored = stored;
     this.#log = log;
   }
 
   /** @throws ConfigError `unknown-route`; nothing has changed then. */
   async set(to: string): Promise<{ readonly before: string; readonly after: string }> {
     const changed = await this.#proxy.setRoute(to);
-    this.#keep.run(JSON.stringify(to));
+    this.#stored.set(to);
     this.#log(`route: ${changed.before} → ${changed.after}`);
     return changed;
   }
 
   /** Goes on as before the restart, if the policy still has that upstream. */
-  async restore(reader: StoreReader): Promise<void> {
-    const kept = reader.state('route');
-    if (typeof kept !== 'string' || kept === this.#proxy.route()) return;
+  async restore(): Promise<void> {
+    const kept = this.#stored.get();
+    if (kept === null || kept === this.#proxy.route()) return;
     try {
       await this.#proxy.setRoute(kept);
       this.#log(`route: ${kept}, as before the restart`);

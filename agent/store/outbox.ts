@@ -1,5 +1,5 @@
 /**
- * What the main thread owns in the store: the outcome of queued decisions, and how far each exporter has come.
+ * What the main thread owns in the store: the outcome of queued decisions, how far each exporter has come, and the route.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Decision } from '../../contracts/alert.ts';
@@ -34,6 +34,27 @@ export class StoredOutbox {
     const at = decision.finishedAt ?? decision.decidedAt;
     const event: Event = { kind: 'action', id: `${decision.id}:${decision.state}`, at, decision };
     this.#log.run(event.kind, at, event.id, JSON.stringify(event));
+  }
+}
+
+/** Where calls go, as it was last chosen. */
+export class StoredRoute {
+  readonly #read: StatementSync;
+  readonly #write: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#read = db.prepare("SELECT value FROM state WHERE key = 'route'");
+    this.#write = db.prepare("INSERT OR REPLACE INTO state VALUES ('route', ?)");
+  }
+
+  /** An upstream's name, or `fallback`; null when nobody has chosen so far. */
+  get(): string | null {
+    const row = this.#read.get();
+    return row === undefined ? null : (JSON.parse(String(row.value)) as string);
+  }
+
+  set(to: string): void {
+    this.#write.run(JSON.stringify(to));
   }
 }
 
