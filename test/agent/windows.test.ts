@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type ClosedWindow, Windows, type WindowsOptions } from '../../agent/windows.ts';
 import type { WindowPolicy } from '../../contracts/policy.ts';
-import type { DriftlineRecord } from '../../contracts/record.ts';
+import type { Cell, DriftlineRecord } from '../../contracts/record.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -219,4 +219,24 @@ t.test('what the control serves between two windows of the others belongs to the
   t.equal(closed.length, 1);
   t.same(closed[0]!.columns.get('inputs.x'), [1, 4, 5, 7]);
   t.same(closed[0]!.control!.get('inputs.x'), [2, 3, 6], 'not what it served before there was anything to compare');
+});
+
+t.test('a column is empty in the rows that lack it, whichever columns come by turns, later, or on the other side', async (t) => {
+  const windows = windowsOf({ rows: 6 });
+  const sides: [inputs: { [name: string]: Cell[] }, outputs: { [name: string]: Cell[] }][] = [
+    [{ a: [1], b: [2] }, { p: [3] }],
+    [{ a: [4], b: [5] }, { p: [6] }],
+    [{ b: [7], a: [8] }, {}],
+    [{ a: [9] }, { b: [10], p: [11] }],
+    [{ c: [12] }, {}],
+    [{ a: [13], b: [14] }, { p: [15] }],
+  ];
+  const [window] = sides.flatMap(([inputs, outputs], row) => windows.add({ ...recordOf(row, 1, row), inputs, outputs }));
+  t.same(Object.fromEntries(window!.columns), {
+    'inputs.a': [1, 4, 8, 9, null, 13],
+    'inputs.b': [2, 5, 7, null, null, 14],
+    'outputs.p': [3, 6, null, 11, null, 15],
+    'outputs.b': [null, null, null, 10, null, null],
+    'inputs.c': [null, null, null, null, 12, null],
+  });
 });
