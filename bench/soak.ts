@@ -41,7 +41,7 @@ export async function soak(options: { minutes: number; rate: number; say: (line:
   // Compiled, and with the flag of its launcher, as users run it: types stripped at run time would take memory in every thread.
   const main = join(await installPackage(folder), 'dist/agent/main.js');
   const args = [
-    '--max-semi-space-size=2',
+    '--max-semi-space-size=4',
     main,
     'run',
     '-c',

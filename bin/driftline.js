@@ -35,8 +35,8 @@ if (node === null) {
   process.exit(2);
 }
 
-// The young generation of the main thread, which by default grows to 48 MB.
-const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2'];
+// Of every thread's young generation, which by default grows to 48 MB; what a thread asks for itself (YOUNG_MB) does not count beside it.
+const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
 const child = spawn(node, [...flags, main, ...process.argv.slice(2)], {
   // Nothing is said over the channel. Its end tells the program that the launcher was killed.
   stdio: ['inherit', 'inherit', 'inherit', 'ipc'],

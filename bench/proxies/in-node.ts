@@ -49,7 +49,7 @@ export async function startDriftline(model: string, folder: string, policy?: str
   const main = join(await installPackage(folder), 'dist/agent/main.js');
   const what = policy === undefined ? ['--upstream', model] : ['-c', policy];
   const args = [
-    '--max-semi-space-size=2',
+    '--max-semi-space-size=4',
     main,
     'run',
     ...what,

@@ -160,19 +160,7 @@ function readTensor(text: string, from: number, { head, count, numbers }: Known,
   if (numbers !== null) {
     numbers.lastIndex = from;
     if (numbers.test(text)) {
-      let read: Scalar[] | null = null;
-      tensors.push({
-        name,
-        datatype,
-        shape,
-        get data() {
-          if (read === null) {
-            read = new Array<Scalar>(count);
-            readElements(text, from, read);
-          }
-          return read;
-        },
-      });
+      tensors.push(new UnreadTensor(head, count, text, from));
       return numbers.lastIndex;
     }
   }
@@ -180,4 +168,35 @@ function readTensor(text: string, from: number, { head, count, numbers }: Known,
   const end = readElements(text, from, data);
   tensors.push({ name, datatype, shape, data });
   return end;
+}
+
+/**
+ * A tensor whose data are read when somebody asks for them. A class, since for each object with a getter of its own the engine makes a hidden
+ * class, which keeps the whole text until the old generation is collected.
+ */
+class UnreadTensor implements Tensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly #count: number;
+  readonly #text: string;
+  readonly #from: number;
+  #data: Scalar[] | null = null;
+
+  constructor({ name, datatype, shape }: TensorHead, count: number, text: string, from: number) {
+    this.name = name;
+    this.datatype = datatype;
+    this.shape = shape;
+    this.#count = count;
+    this.#text = text;
+    this.#from = from;
+  }
+
+  get data(): readonly Scalar[] {
+    if (this.#data === null) {
+      this.#data = new Array<Scalar>(this.#count);
+      readElements(this.#text, this.#from, this.#data);
+    }
+    return this.#data;
+  }
 }

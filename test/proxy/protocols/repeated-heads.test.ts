@@ -17,7 +17,7 @@ function both(text: string) {
     try {
       const message = read();
       // What is read later is read now.
-      return { ...message, tensors: message.tensors.map((tensor) => ({ ...tensor })) };
+      return { ...message, tensors: message.tensors.map(({ name, datatype, shape, data }) => ({ name, datatype, shape, data })) };
     } catch (error) {
       if (error instanceof DecodeError) return { code: error.code, message: error.message };
       throw error;
@@ -120,7 +120,7 @@ t.test('a message with any character changed is read, or refused, as by the gene
 t.test('many numbers, which are read when they are asked for, are those that the general reader would read', (t) => {
   const list = ['-1', '0.5', ' 2e3 ', '123456789012345.5', ...new Array<string>(65).fill('7'), '0.30000000000000004'];
   const wide = heads.read(around(list.join(','), '[70]'))?.tensors[0];
-  t.ok(typeof Object.getOwnPropertyDescriptor(wide, 'data')?.get === 'function', 'they are read later');
+  t.notOk(Object.hasOwn(wide ?? {}, 'data'), 'they are read later');
   t.ok(isDeepStrictEqual(wide?.data, list.map(Number)));
   t.equal(wide?.data, wide?.data);
   const exact = around(['9007199254740993', ...list.slice(1)].join(','), '[70]');
