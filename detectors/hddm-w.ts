@@ -213,8 +213,10 @@ class HddmW implements StreamingDetector {
     const { level, weights, lowWeights, afterLowWeights, highWeights, afterHighWeights } = this.#state;
     const isStill = this.#standsStill(weights) && this.#standsStill(afterLowWeights) && this.#standsStill(afterHighWeights);
     const isSettled = isStill && level === 'stable';
-    this.#stableRise = isSettled ? boundOf(lowWeights + afterLowWeights, this.#warningTerm) : Number.NaN;
-    this.#stableFall = this.#twoSided ? boundOf(highWeights + afterHighWeights, this.#warningTerm) : Infinity;
+    // Drift may have the nearer bound: which confidence is the larger is the user's choice.
+    const term = Math.min(this.#warningTerm, this.#driftTerm);
+    this.#stableRise = isSettled ? boundOf(lowWeights + afterLowWeights, term) : Number.NaN;
+    this.#stableFall = this.#twoSided ? boundOf(highWeights + afterHighWeights, term) : Infinity;
   }
 
   #standsStill(weights: number): boolean {
