@@ -4,7 +4,8 @@
  * Bounds that are not written out come from the first half of the warm-up: 0 and 1 where nothing else was seen, else `REACH` standard
  * deviations about the mean. A mean that is not written out is estimated from the warm-up, by an interval that covers it with probability
  * 1 − `MISS`: from all of it where the bounds are 0 and 1 or written out, else from the second half, as values that set the bounds may not
- * be used again. Values outside the bounds count as lying on them.
+ * be used again. Values outside the bounds count as lying on them. Where the warm-up was all alike, the first value that differs sets the
+ * bounds (scale.ts) and, through them, how much the margin is.
  *
  * Cost: constant time and memory.
  */
@@ -56,6 +57,8 @@ export class BoundedReference {
   #mean: EmpiricalBernstein;
   #bits = true;
   #interval: MeanInterval | null = null;
+  /** Whether the warm-up was all alike: the first value that differs is yet to tell how much the margin is. */
+  #isBlind = false;
 
   constructor(chosen: OptionsOf<typeof boundedReferenceOptions>) {
     this.#chosen = chosen;
@@ -73,11 +76,15 @@ export class BoundedReference {
     return this.#interval;
   }
 
-  /** A finite value in [0, 1]; null where it was learned from. */
+  /** A finite value in [0, 1]; null where it was learned from. It may move the interval as well. */
   take(value: number): number | null {
-    if (this.#interval !== null) return this.place(value);
-    this.#learn(value);
-    return null;
+    if (this.#interval === null) {
+      this.#learn(value);
+      return null;
+    }
+    const place = this.place(value);
+    if (this.#isBlind) this.#settle();
+    return place;
   }
 
   /** The value in [0, 1]: 0 at the lower bound, 1 at the upper. */
@@ -137,6 +144,7 @@ export class BoundedReference {
     const centre = mean === undefined ? null : this.place(mean);
     const { lower, upper } = centre === null ? this.#mean.interval : { lower: centre, upper: centre };
     const slack = this.#slackOf(margin);
+    this.#isBlind = !this.#written && !this.#bits && this.#scale.reciprocal === 0;
     this.#interval = { lower: Math.max(0, lower - slack), upper: Math.min(1, upper + slack) };
   }
 

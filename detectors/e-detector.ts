@@ -46,6 +46,8 @@ class EDetector implements StreamingDetector {
   readonly #reference: BoundedReference;
   readonly #sides: readonly Side[];
 
+  /** What the sides bet against. */
+  #held: MeanInterval | null = null;
   #level: Level = 'warming-up';
   #observed = 0;
   #since = 0;
@@ -64,10 +66,8 @@ class EDetector implements StreamingDetector {
     if (!Number.isFinite(value)) return this.#level;
     this.#observed++;
     const place = this.#reference.take(value);
-    if (place === null) {
-      this.#hold();
-      return this.#level;
-    }
+    if (this.#reference.interval !== this.#held) this.#hold();
+    if (place === null) return this.#level;
     this.#since++;
     for (const side of this.#sides) side.bet(place);
     this.#level = this.#evidence() >= this.#threshold ? 'drift' : 'stable';
@@ -122,6 +122,7 @@ class EDetector implements StreamingDetector {
 
   #hold(): void {
     const { interval } = this.#reference;
+    this.#held = interval;
     if (interval !== null) for (const side of this.#sides) side.hold(interval);
   }
 

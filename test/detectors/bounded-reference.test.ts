@@ -39,6 +39,19 @@ t.test('a stream that turns out not to be of zeros and ones is placed by its sca
   t.end();
 });
 
+t.test('after a warm-up that was all alike the margin counts from the first value that differs on', (t) => {
+  const reference = create({ warmUp: 40, mean: 5, margin: 0.1 });
+  for (let k = 0; k < 60; k++) reference.take(5);
+  t.same(reference.interval, { lower: 0.5, upper: 0.5 }, 'no scale yet');
+  // Ten deviations of the scale that it sets; the margin is one of them, of the ten between the bounds.
+  t.equal(reference.take(6), 1);
+  const { lower, upper } = reference.interval!;
+  t.ok(Math.abs(lower - 0.4) < 1e-12 && Math.abs(upper - 0.6) < 1e-12, `${lower} to ${upper}`);
+  reference.forget();
+  t.equal(reference.interval, null);
+  t.end();
+});
+
 t.test('bounds are both given or neither, the lower one first', (t) => {
   t.doesNotThrow(() => checkBounds('x', { low: undefined, high: undefined }));
   t.doesNotThrow(() => checkBounds('x', { low: 1, high: 1.5 }));

@@ -37,7 +37,9 @@ const VARIANTS: readonly { readonly type: string; readonly given: { readonly [op
   { type: 'adwin', given: { keepWindow: true, clock: 3, delta: 0.2, warmUp: 12 } },
   { type: 'page-hinkley', given: { semantics: 'river', threshold: 3, mode: 'down' } },
   { type: 'e-detector', given: { mean: 0, low: -4, high: 5, mode: 'up', alpha: 0.001 } },
+  { type: 'e-detector', given: { mean: 2, margin: 0.2, warmUp: 20, alpha: 0.01 } },
   { type: 'confidence-sequence', given: { mean: 0, margin: 1, warmUp: 30, epoch: 100 } },
+  { type: 'confidence-sequence', given: { mean: 2, margin: 0.2, warmUp: 20, alpha: 0.2, epoch: 100 } },
   { type: 'kswin', given: { windowSize: 200, statSize: 6, alpha: 0.05, keepWindow: true } },
 ];
 const variants = [
@@ -73,7 +75,7 @@ const uncounted = (detector: Detector) =>
 /** Evenly spread numbers; fast-check's doubles are spread over their exponents, most of them next to nothing. */
 const part = (from: number, to: number) => fc.integer({ min: 0, max: 10_000 }).map((step) => from + (step / 10_000) * (to - from));
 
-/** Streams in segments of different rates or means, so that levels come and go. */
+/** Streams in segments of different rates or means, some of them constant, so that levels come and go. */
 function streams(definition: StreamingDefinition) {
   const value =
     definition.observes === 'binary'
@@ -81,10 +83,11 @@ function streams(definition: StreamingDefinition) {
       : (mean: number, noise: number) => mean + noise;
   const segment = fc
     .record({
-      mean: part(-4, 4),
+      mean: fc.oneof(part(-4, 4), fc.constant(2)),
+      spread: fc.constantFrom(0, 1),
       noises: fc.array(part(0, 1), { minLength: 20, maxLength: 150, size: 'max' }),
     })
-    .map(({ mean, noises }) => noises.map((noise) => value(mean, noise)));
+    .map(({ mean, spread, noises }) => noises.map((noise) => value(mean, spread * noise)));
   return fc.array(segment, { minLength: 1, maxLength: 6, size: 'max' }).map((segments) => segments.flat());
 }
 
@@ -120,6 +123,7 @@ for (const { definition, given, label } of variants) {
         for (const [index, value] of values.entries()) {
           const resumed = create(definition, throughJson(state), given);
           assert.equal(whole.update(value), resumed.update(value), `level at ${index}`);
+          if (index % 5 === 0) assert.deepEqual(seen(resumed), seen(whole));
           state = resumed.snapshot();
         }
         assert.deepEqual(state, whole.snapshot());
