@@ -3,7 +3,7 @@
  *
  * Values beyond `reach` standard deviations count as that far: one wild value is no change. Where the first values are all alike, the first
  * that differs sets the scale: it lies ten standard deviations away, as one such value in a hundred does. Differences
- * below 10⁻¹² of the mean are taken for rounding.
+ * below 10⁻¹² of the mean are taken for rounding. Values beyond ±1e140 count as ±1e140, before and after the scale is known.
  *
  * Source: Welford. Note on a Method for Calculating Corrected Sums of Squares and Products. Technometrics 4(3), 1962.
  * Cost: constant time and memory.
@@ -27,6 +27,9 @@ export class Scale {
   /** 0 while it is not known. */
   #deviation = 0;
   #reciprocal = 0;
+  /** Where values of ±`LARGEST` are placed, or ±`reach` where those are nearer. */
+  #least = 0;
+  #most = 0;
 
   /** `reach`: in standard deviations. */
   constructor(warmUp: number, reach: number) {
@@ -48,9 +51,14 @@ export class Scale {
     return this.#reciprocal;
   }
 
+  /** Up to how far from the mean on either side a value is placed where it lies; 0 while `reciprocal` is. */
+  get within(): number {
+    return Math.min(-this.#least, this.#most);
+  }
+
   /** Takes one more of the first values in. Not finite ones are the caller's to refuse. */
   learn(value: number): void {
-    const bounded = Math.min(Math.max(value, -LARGEST), LARGEST);
+    const bounded = boundedOf(value);
     const count = ++this.#learned;
     const difference = bounded - this.#mean;
     this.#mean += difference / count;
@@ -62,15 +70,14 @@ export class Scale {
 
   /** The value's distance from the mean in standard deviations, within ±`reach`. */
   place(value: number): number {
-    const difference = value - this.#mean;
     if (this.#deviation === 0) {
-      if (!(Math.abs(difference) > this.#noise())) return 0;
-      this.#setDeviation(Math.min(Math.abs(difference), LARGEST) / FIRST_DIFFERENCE);
+      const off = Math.abs(boundedOf(value) - this.#mean);
+      if (!(off > this.#noise())) return 0;
+      this.#setDeviation(Math.min(off, LARGEST) / FIRST_DIFFERENCE);
     }
-    const placed = difference * this.#reciprocal;
-    const reach = this.#reach;
-    if (placed > reach) return reach;
-    if (placed < -reach) return -reach;
+    const placed = (value - this.#mean) * this.#reciprocal;
+    if (placed > this.#most) return this.#most;
+    if (placed < this.#least) return this.#least;
     return placed;
   }
 
@@ -86,6 +93,8 @@ export class Scale {
     this.#squares = 0;
     this.#deviation = 0;
     this.#reciprocal = 0;
+    this.#least = 0;
+    this.#most = 0;
   }
 
   snapshot(): JsonObject {
@@ -110,9 +119,15 @@ export class Scale {
   #setDeviation(deviation: number): void {
     this.#deviation = deviation;
     this.#reciprocal = 1 / deviation;
+    this.#least = Math.max(-this.#reach, (-LARGEST - this.#mean) * this.#reciprocal);
+    this.#most = Math.min(this.#reach, (LARGEST - this.#mean) * this.#reciprocal);
   }
 
   #noise(): number {
     return Math.max(SMALLEST, ROUNDING * Math.abs(this.#mean));
   }
+}
+
+function boundedOf(value: number): number {
+  return Math.min(Math.max(value, -LARGEST), LARGEST);
 }

@@ -112,6 +112,6 @@ export class UnitScale {
     const isAsIs = scale === null || (this.#bits && scale.known);
     this.mean = isScaled ? scale.mean : 0;
     this.factor = isScaled ? scale.reciprocal * this.#unit : 1;
-    this.most = isScaled ? REACH * this.#unit : isAsIs ? LARGEST : NONE;
+    this.most = isScaled ? scale.within * this.#unit : isAsIs ? LARGEST : NONE;
   }
 }

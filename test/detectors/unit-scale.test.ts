@@ -48,6 +48,24 @@ t.test('under river’s semantics every value is taken as it is, but for those w
   t.end();
 });
 
+t.test('values beyond ±1e140 count as that, before the scale is known and after', (t) => {
+  const bounded = (value: number) => Math.min(Math.max(value, -1e140), 1e140);
+  for (const middle of [1e140, -1e140, 0.9e140, 0]) {
+    const values = normals(600, 7).map((noise) => middle + 1e139 * noise);
+    const [given, cut] = [create(100, 0.25), create(100, 0.25)];
+    // Now and then one far out.
+    for (const [k, value] of values.entries()) {
+      const one = k % 50 === 49 ? value * 1e100 : value;
+      t.same(given.take(one), cut.take(bounded(one)));
+      const placed = given.place(one);
+      t.ok(Number.isNaN(placed) || placed === given.place(bounded(one)), 'nor by the short way');
+    }
+  }
+  const alike = create(10, 0.5);
+  for (let k = 0; k < 30; k++) t.same(alike.take(1e200), k < 10 ? Number.NaN : 0, 'a constant stream is none that changes');
+  t.end();
+});
+
 t.test('what is not finite is no observation, at any time: nothing is learned from it', (t) => {
   const scale = create(2, 0.5);
   const plain = create(2, 0.5);
