@@ -74,6 +74,8 @@ class HddmW implements StreamingDetector {
   readonly #paperStart: boolean;
   readonly #driftTerm: number;
   readonly #warningTerm: number;
+  /** The smaller of both: which confidence is the larger is the user's choice. */
+  readonly #stableTerm: number;
   readonly #twoSided: boolean;
   #state = fresh();
   /** The weights come to a standstill after some hundred observations, and with them the bounds: that of the mean … */
@@ -96,6 +98,7 @@ class HddmW implements StreamingDetector {
     this.#paperStart = chosen.start === 'paper';
     this.#driftTerm = Math.log(1 / chosen.driftConfidence);
     this.#warningTerm = Math.log(1 / chosen.warningConfidence);
+    this.#stableTerm = Math.min(this.#driftTerm, this.#warningTerm);
     this.#twoSided = chosen.twoSidedTest;
     if (state !== undefined) this.#state = new SnapshotReader('hddm-w', state).into(fresh(), COUNTS);
   }
@@ -213,10 +216,8 @@ class HddmW implements StreamingDetector {
     const { level, weights, lowWeights, afterLowWeights, highWeights, afterHighWeights } = this.#state;
     const isStill = this.#standsStill(weights) && this.#standsStill(afterLowWeights) && this.#standsStill(afterHighWeights);
     const isSettled = isStill && level === 'stable';
-    // Drift may have the nearer bound: which confidence is the larger is the user's choice.
-    const term = Math.min(this.#warningTerm, this.#driftTerm);
-    this.#stableRise = isSettled ? boundOf(lowWeights + afterLowWeights, term) : Number.NaN;
-    this.#stableFall = this.#twoSided ? boundOf(highWeights + afterHighWeights, term) : Infinity;
+    this.#stableRise = isSettled ? boundOf(lowWeights + afterLowWeights, this.#stableTerm) : Number.NaN;
+    this.#stableFall = this.#twoSided ? boundOf(highWeights + afterHighWeights, this.#stableTerm) : Infinity;
   }
 
   #standsStill(weights: number): boolean {
