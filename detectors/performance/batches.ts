@@ -1,11 +1,12 @@
 /**
  * Makes the batches that a predictor learns from and is judged on: rows drawn, damaged, scored, and compared with their labels.
  *
- * Of ten batches one stays clean, five suffer one corruption (the kinds take turns), four a mixture of two to four in sequence.
+ * Rows that the model does not answer (with a probability that is not finite) count neither here nor live: what is estimated is how good its
+ * answers are. A batch without any answer counts as refused. Of ten batches one stays clean, five suffer one corruption (the kinds take turns), four a mixture of two to four in sequence.
  */
 import { ConfigError, ScorerError } from '../../contracts/errors.ts';
 import { type Corruption, type CorruptionKind, corrupt, drawCorruption, drawMixture, possibleKinds } from './corruptions.ts';
-import { batchFeatures } from './features.ts';
+import { answeredRows, batchFeatures } from './features.ts';
 import type { Random } from './random.ts';
 import { type Table, takeRows } from './table.ts';
 
@@ -24,7 +25,7 @@ export interface LabelledRows {
 /** One batch, after scoring. */
 export interface Batch {
   readonly features: Float64Array;
-  /** What the model really reached on it, in [0, 1]. */
+  /** What the model really reached on the rows that it answered, in [0, 1]. */
   readonly accuracy: number;
   /** Corruptions applied; none for a clean batch. */
   readonly kinds: readonly CorruptionKind[];
@@ -32,13 +33,14 @@ export interface Batch {
 
 export interface MadeBatches {
   readonly batches: Batch[];
-  /** Corrupted batches that the scorer refused. */
+  /** Corrupted batches that the scorer refused, or answered no row of. */
   readonly refused: number;
 }
 
 /**
  * @param rows places in the table that may be drawn; each batch takes `batchRows` of them (all, if there are fewer), without replacement
  * @throws ScorerError when the scorer refuses a clean batch
+ * @throws ConfigError when it answers no row of one
  */
 export async function makeBatches(
   labelled: LabelledRows,
@@ -62,8 +64,12 @@ export async function makeBatches(
     try {
       const probabilities = await scored(labelled, sent);
       const accuracy = accuracyOf(probabilities, labelled.classes, drawn, labelled.labels);
-      const features = batchFeatures(probabilities, labelled.classes);
-      batches.push({ features, accuracy, kinds: corruptions.map((corruption) => corruption.kind) });
+      if (accuracy === null && corruptions.length === 0) throw unanswered();
+      if (accuracy === null) refused++;
+      else {
+        const features = batchFeatures(probabilities, labelled.classes);
+        batches.push({ features, accuracy, kinds: corruptions.map((corruption) => corruption.kind) });
+      }
     } catch (error) {
       // Damaged rows may be more than a model can take; refused is an outcome of its own. Clean ones it must take.
       if (!(error instanceof ScorerError) || corruptions.length === 0) throw error;
@@ -82,28 +88,39 @@ export async function scored({ score, classes }: LabelledRows, table: Table): Pr
   throw new ConfigError('predictor-classes', `predictor: the labels have ${classes} classes, the model gives ${found} probabilities a row`);
 }
 
+/** That the model gives no probabilities where it must. */
+export function unanswered(): ConfigError {
+  return new ConfigError(
+    'predictor-unanswered',
+    'predictor: the model gives no finite probabilities for the labelled rows; give rows that it answers',
+  );
+}
+
+/** Rows that were answered, and those of them whose most probable class is the label's. */
+export interface Answers {
+  readonly right: number;
+  readonly answered: number;
+}
+
 /**
- * Share of rows whose most probable class is the label's. A row that is not finite counts as wrong; of equals the first class wins.
+ * Counts answers; of equal probabilities the first class wins.
  *
  * @param rows place of each scored row among the labels
  */
-export function accuracyOf(probabilities: Float64Array, classes: number, rows: Int32Array, labels: Int32Array): number {
+export function countAnswers(probabilities: Float64Array, classes: number, rows: Int32Array, labels: Int32Array): Answers {
+  const answered = answeredRows(probabilities, classes);
   let right = 0;
-  for (let place = 0; place < rows.length; place++) {
-    let best = -1;
-    let highest = Number.NEGATIVE_INFINITY;
-    for (let index = 0; index < classes; index++) {
-      const value = probabilities[place * classes + index]!;
-      if (!Number.isFinite(value)) {
-        best = -1;
-        break;
-      }
-      if (value > highest) {
-        highest = value;
-        best = index;
-      }
-    }
+  for (const place of answered) {
+    let best = 0;
+    for (let index = 1; index < classes; index++)
+      if (probabilities[place * classes + index]! > probabilities[place * classes + best]!) best = index;
     if (best === labels[rows[place]!]!) right++;
   }
-  return right / rows.length;
+  return { right, answered: answered.length };
+}
+
+/** Share of the answered rows whose most probable class is the label's; null where none was answered. */
+export function accuracyOf(probabilities: Float64Array, classes: number, rows: Int32Array, labels: Int32Array): number | null {
+  const { right, answered } = countAnswers(probabilities, classes, rows, labels);
+  return answered === 0 ? null : right / answered;
 }

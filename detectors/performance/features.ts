@@ -34,23 +34,34 @@ export function percentiles(ascending: Float64Array, ranks: readonly number[]): 
 }
 
 /**
- * Features of one batch. Rows with a value that is not finite are left out: the model gave no answer there.
+ * Places of the rows that the model answered: with finite values throughout.
+ *
+ * @param probabilities `[rows, classes]`, row-major
+ */
+export function answeredRows(probabilities: Float64Array, classes: number): Int32Array {
+  const rows = Math.floor(probabilities.length / classes);
+  const places = new Int32Array(rows);
+  let answered = 0;
+  for (let row = 0; row < rows; row++) {
+    let index = 0;
+    while (index < classes && Number.isFinite(probabilities[row * classes + index]!)) index++;
+    if (index === classes) places[answered++] = row;
+  }
+  return places.subarray(0, answered);
+}
+
+/**
+ * Features of one batch, from the rows that were answered.
  *
  * @param probabilities `[rows, classes]`, row-major
  * @returns `featureCount(classes)` numbers, class by class, percentiles ascending
  */
 export function batchFeatures(probabilities: Float64Array, classes: number): Float64Array {
   const features = new Float64Array(featureCount(classes));
-  const rows = Math.floor(probabilities.length / classes);
+  const rows = answeredRows(probabilities, classes);
   const firstClass = classes === 2 ? 1 : 0;
-  const values = new Float64Array(rows);
   for (let index = firstClass; index < classes; index++) {
-    let kept = 0;
-    for (let row = 0; row < rows; row++) {
-      const value = probabilities[row * classes + index]!;
-      if (Number.isFinite(value)) values[kept++] = value;
-    }
-    const ascending = values.subarray(0, kept).sort();
+    const ascending = Float64Array.from(rows, (row) => probabilities[row * classes + index]!).sort();
     features.set(percentiles(ascending, PERCENTILE_RANKS), (index - firstClass) * PERCENTILE_RANKS.length);
   }
   return features;

@@ -9,7 +9,7 @@
  */
 import { SnapshotError } from '../../contracts/errors.ts';
 import type { Estimate } from '../../contracts/finding.ts';
-import { batchFeatures, featureCount } from './features.ts';
+import { answeredRows, batchFeatures, featureCount } from './features.ts';
 import { type Forest, type PackedForest, unpackForest } from './forest.ts';
 import { type Calibration, halfWidth } from './interval.ts';
 
@@ -38,7 +38,7 @@ export interface PredictorModel {
     readonly rows: number;
     readonly batches: number;
     readonly batchRows: number;
-    /** Corrupted batches that the scorer refused, training and calibration together. */
+    /** Corrupted batches that the scorer refused, or answered no row of, training and calibration together. */
     readonly refused: number;
   };
   /** Errors on batches of rows that the forest never saw, freshly corrupted. */
@@ -93,7 +93,7 @@ class TrainedPredictor implements Predictor {
 
   estimate(probabilities: Float64Array): Estimate {
     const { metric, reference, calibration, classes } = this.model;
-    const rows = Math.floor(probabilities.length / classes.length);
+    const rows = answeredRows(probabilities, classes.length).length;
     // Nothing came: nothing is known, and the interval says so.
     if (rows === 0) return { metric, method: 'estimated', reference, value: reference, low: 0, high: 1 };
     const { mean, spread } = this.#forest.predict(batchFeatures(probabilities, classes.length));

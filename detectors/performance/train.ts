@@ -9,7 +9,7 @@
  * Deviations: one example is a batch of `batchRows` rows, not the whole set, since that is what is judged live; one forest learns all kinds.
  */
 import { ConfigError } from '../../contracts/errors.ts';
-import { accuracyOf, type Batch, type LabelledRows, makeBatches, type Score, scored } from './batches.ts';
+import { type Answers, type Batch, countAnswers, type LabelledRows, makeBatches, type Score, scored, unanswered } from './batches.ts';
 import { CORRUPTION_KINDS } from './corruptions.ts';
 import type { Forest } from './forest.ts';
 import { growForest } from './grow.ts';
@@ -49,7 +49,7 @@ export interface TrainOptions {
 }
 
 /**
- * @throws ConfigError for too few labelled rows, no columns, or probabilities that do not fit the classes
+ * @throws ConfigError for too few labelled rows, no columns, or probabilities that do not fit the classes or are none
  * @throws ScorerError when the model refuses rows that are not corrupted
  */
 export async function trainPredictor(options: TrainOptions): Promise<PredictorModel> {
@@ -64,8 +64,8 @@ export async function trainPredictor(options: TrainOptions): Promise<PredictorMo
   const quarter = (table.rows - half) >> 1;
   const parts = [shuffled.subarray(half, half + quarter), shuffled.subarray(half + quarter)];
   const trainingRows = shuffled.subarray(0, half);
-  const cleanTraining = await cleanAccuracy(labelled, trainingRows);
-  const cleanHoldout = await cleanAccuracy(labelled, shuffled.subarray(half));
+  const cleanTraining = await cleanAnswers(labelled, trainingRows);
+  const cleanHoldout = await cleanAnswers(labelled, shuffled.subarray(half));
 
   const perPart = Math.max(40, Math.ceil(batches / 4));
   let done = 0;
@@ -93,7 +93,7 @@ export async function trainPredictor(options: TrainOptions): Promise<PredictorMo
   }
   const spreads = training.batches.map((batch) => forest.predict(batch.features).spread);
   const spreadFloor = LEAST_SPREAD + median(spreads);
-  const reference = (cleanTraining * half + cleanHoldout * (table.rows - half)) / table.rows;
+  const reference = (cleanTraining.right + cleanHoldout.right) / (cleanTraining.answered + cleanHoldout.answered);
   const judged = calibration.map((part) => part.map((batch) => judge(batch, forest, leftOut, spreadFloor)));
   const all = judged.flat();
   const errors = all.map((batch) => Math.abs(batch.asShipped.mean - batch.accuracy));
@@ -120,7 +120,7 @@ export async function trainPredictor(options: TrainOptions): Promise<PredictorMo
       meanAbsoluteError: mean(errors),
       medianAbsoluteError: median(errors),
       constantMeanAbsoluteError: mean(all.map((batch) => Math.abs(reference - batch.accuracy))),
-      accuracyGap: cleanTraining - cleanHoldout,
+      accuracyGap: shareRight(cleanTraining) - shareRight(cleanHoldout),
     },
     calibration: {
       quantile: conformalQuantile(all.map((batch) => batch.score)),
@@ -191,15 +191,23 @@ function checkRows(table: Table): void {
   if (table.columns.length === 0) throw new ConfigError('predictor-columns', 'predictor: there is no input column to corrupt; name some');
 }
 
-async function cleanAccuracy(labelled: LabelledRows, rows: Int32Array): Promise<number> {
+async function cleanAnswers(labelled: LabelledRows, rows: Int32Array): Promise<Answers> {
   let right = 0;
+  let answered = 0;
   // A model's answer to everything at once may not fit the memory, and takes no less time.
   for (let from = 0; from < rows.length; from += 1000) {
     const some = rows.subarray(from, from + 1000);
     const probabilities = await scored(labelled, takeRows(labelled.table, some));
-    right += accuracyOf(probabilities, labelled.classes, some, labelled.labels) * some.length;
+    const answers = countAnswers(probabilities, labelled.classes, some, labelled.labels);
+    right += answers.right;
+    answered += answers.answered;
   }
-  return right / rows.length;
+  if (answered === 0) throw unanswered();
+  return { right, answered };
+}
+
+function shareRight({ right, answered }: Answers): number {
+  return right / answered;
 }
 
 /** The published number of trees with the least absolute error over five folds. A forest's first trees are the smaller forest. */

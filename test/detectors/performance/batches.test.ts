@@ -67,10 +67,40 @@ t.test('an error of the scorer that is a bug stays loud', async (t) => {
   );
 });
 
-t.test('accuracy counts the most probable class; equals go to the first, and no answer is wrong', (t) => {
+t.test('rows that the model does not answer count neither as right nor as wrong', async (t) => {
+  // Right in all that it answers.
+  const silent = async (table: Table) => {
+    const probabilities = await labelled.score(table);
+    for (let row = 0; row < table.rows; row++) if (!(Number(table.columns[0]!.values[row]) <= 100)) probabilities[2 * row] = Number.NaN;
+    return probabilities;
+  };
+  const { batches } = await makeBatches({ ...labelled, score: silent }, rows, 40, 50, new Random(1), () => {});
+  const missing = batches.filter(({ kinds }) => kinds.length === 1 && kinds[0] === 'missing');
+  t.ok(missing.length > 2);
+  for (const { accuracy } of missing) t.equal(accuracy, 1);
+});
+
+t.test('a damaged batch without any answer counts as refused, a clean one ends the training', async (t) => {
+  const nothing = (table: Table) => new Float64Array(2 * table.rows).fill(Number.NaN);
+  const isDamaged = (table: Table) => table.columns[0]!.values.some((value) => !(Number.isInteger(value) && (value as number) <= 100));
+  const score = async (table: Table) => (isDamaged(table) ? nothing(table) : labelled.score(table));
+  const { batches, refused } = await makeBatches({ ...labelled, score }, rows, 20, 50, new Random(1), () => {});
+  t.ok(refused > 10);
+  t.equal(batches.length + refused, 20);
+  t.ok(batches.every(({ accuracy }) => accuracy === 1));
+  const never = { ...labelled, score: async (table: Table) => nothing(table) };
+  await t.rejects(
+    makeBatches(never, rows, 5, 50, new Random(1), () => {}),
+    { name: 'ConfigError', code: 'predictor-unanswered' },
+  );
+});
+
+t.test('accuracy counts the most probable class of the answered rows; equals go to the first', (t) => {
   const labels = Int32Array.of(0, 1, 2);
   const probabilities = Float64Array.of(0.5, 0.5, 0, 0.1, 0.2, 0.7, Number.NaN, 0.1, 0.9);
-  t.equal(accuracyOf(probabilities, 3, Int32Array.of(0, 2, 2), labels), 2 / 3);
+  t.equal(accuracyOf(probabilities, 3, Int32Array.of(0, 2, 2), labels), 1);
+  t.equal(accuracyOf(probabilities, 3, Int32Array.of(0, 1, 2), labels), 1 / 2);
   t.equal(accuracyOf(probabilities.subarray(0, 3), 3, Int32Array.of(1), labels), 0);
+  t.equal(accuracyOf(probabilities.subarray(6), 3, Int32Array.of(2), labels), null);
   t.end();
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { batchFeatures, featureCount, PERCENTILE_RANKS, percentiles } from '../../../detectors/performance/features.ts';
+import { answeredRows, batchFeatures, featureCount, PERCENTILE_RANKS, percentiles } from '../../../detectors/performance/features.ts';
 import { readJson } from '../../support/golden-file.ts';
 
 interface Golden {
@@ -41,5 +41,8 @@ t.test('the order of the rows does not matter, nor do rows without an answer', (
   const plain = batchFeatures(Float64Array.of(0.9, 0.1, 0.2, 0.8, 0.6, 0.4), 2);
   const turned = batchFeatures(Float64Array.of(0.6, 0.4, Number.NaN, Number.NaN, 0.2, 0.8, 0.9, 0.1), 2);
   t.same(turned, plain);
+  const half = Float64Array.of(0.9, 0.1, Number.NaN, 0.7, 0.2, 0.8, 0.3, Infinity, 0.6, 0.4);
+  t.same(batchFeatures(half, 2), plain, 'a row with part of an answer is one without');
+  t.same([...answeredRows(half, 2)], [0, 2, 4]);
   t.end();
 });

@@ -101,8 +101,30 @@ t.test('the model states its hold-out error, and it agrees with rows kept from i
   t.equal(model.training.rows + model.holdout.rows, model.training.labelledRows);
   const { table, labels } = electricity[1];
   const rows = Int32Array.from(labels, (_, row) => row);
-  const clean = accuracyOf(await electricityScore(table), 2, rows, labels);
+  const clean = accuracyOf(await electricityScore(table), 2, rows, labels)!;
   t.ok(Math.abs(model.reference - clean) < 1e-12, 'the reference is the accuracy on all labelled rows');
+});
+
+t.test('a model that answers no rows with a missing value is judged by those that it answers', async (t) => {
+  const score = async (table: Table) => {
+    const probabilities = await electricityScore(table);
+    for (let row = 0; row < table.rows; row++)
+      if (table.columns.some(({ values }) => Number.isNaN(values[row]))) probabilities[2 * row + 1] = Number.NaN;
+    return probabilities;
+  };
+  const model = await trainPredictor(options({ score, batches: 100 }));
+  t.equal(model.reference, (await trained).reference);
+  const predictor = loadPredictor(model);
+  const { table } = electricity[2];
+  for (let from = 0; from < 3000; from += 500) {
+    const rows = Int32Array.from({ length: 500 }, (_, place) => from + place);
+    const answers = await score(takeRows(table, rows));
+    const estimate = predictor.estimate(answers);
+    t.ok(estimate.value > model.reference - 0.02, `${estimate.value} of healthy rows, reference ${model.reference}`);
+    const withSilence = new Float64Array(2 * answers.length).fill(Number.NaN);
+    withSilence.set(answers);
+    t.same(predictor.estimate(withSilence), estimate, 'more rows without an answer make it no surer');
+  }
 });
 
 t.test('same seed, same predictor; another seed, another', async (t) => {
