@@ -6,14 +6,14 @@
  * with the means' difference d.
  *
  * Source: Welford. Technometrics 4, 1962; Chan, Golub, LeVeque. Updating Formulae and a Pairwise Algorithm. Stanford STAN-CS-79-773, 1979.
- * Deviation: values beyond ±4·10³⁰⁷ count as that, so that differences stay finite.
+ * Deviation: values beyond ±10³⁰⁰ count as that, so that √M2 stays finite for any number of them.
  * Cost: constant time and memory.
  */
 import type { Json } from '../../contracts/json.ts';
 import { SnapshotReader } from '../snapshot.ts';
 
 const KIND = 'moments';
-const LARGEST = 4e307;
+const LARGEST = 1e300;
 
 /** Running moments. What is no finite number counts as missing. */
 export class Moments {

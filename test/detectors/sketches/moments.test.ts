@@ -37,6 +37,10 @@ t.test('values of 1e300 and of 1e-300 have a deviation of that size', (t) => {
   const extreme = of([Number.MAX_VALUE, -Number.MAX_VALUE, Number.MAX_VALUE]);
   t.ok(Number.isFinite(extreme.mean) && Number.isFinite(extreme.deviation));
   t.equal(extreme.max, Number.MAX_VALUE, 'the extremes stay as they came');
+  const many = of(Array.from({ length: 10_000 }, (_, k) => (k % 2 === 0 ? 1 : -1) * Number.MAX_VALUE));
+  for (let k = 0; k < 12; k++) many.merge(many);
+  t.ok(Math.abs(many.deviation / 1e300 - 1) < 1e-9 && Math.abs(many.mean) <= 1e290, `${many.mean}, ${many.deviation}`);
+  t.same(Moments.restore(JSON.parse(JSON.stringify(many.snapshot()))).snapshot(), many.snapshot(), 'and so does the snapshot');
   t.end();
 });
 
