@@ -15,9 +15,14 @@ import { SpaceSaving } from './space-saving.ts';
 
 const KIND = 'column-sketch';
 
-type Parts =
-  | { readonly kind: 'numbers'; readonly moments: Moments; readonly kll: Kll; readonly bins: ReferenceBins | null }
-  | { readonly kind: 'categories'; readonly categories: SpaceSaving };
+interface OfNumbers {
+  readonly kind: 'numbers';
+  readonly moments: Moments;
+  readonly kll: Kll;
+  readonly bins: ReferenceBins | null;
+}
+
+type Parts = OfNumbers | { readonly kind: 'categories'; readonly categories: SpaceSaving };
 
 /** A column in the making, or one that was read back. */
 export class ColumnSketch {
@@ -57,13 +62,13 @@ export class ColumnSketch {
     bins?.update(number);
   }
 
-  /** Takes the other's values as its own. @throws SnapshotError when it is of another kind, or counted in other bins */
+  /** Takes the other's values as its own. @throws SnapshotError when it is of another kind or size, or counted in other bins */
   merge(other: ColumnSketch): void {
     const [ours, theirs] = [this.#parts, other.#parts];
-    this.#missing += other.#missing;
     if (ours.kind === 'categories' && theirs.kind === 'categories') {
       ours.categories.merge(theirs.categories);
-    } else if (ours.kind === 'numbers' && theirs.kind === 'numbers' && (ours.bins === null) === (theirs.bins === null)) {
+      this.#missing += other.#missing;
+    } else if (ours.kind === 'numbers' && theirs.kind === 'numbers' && keptAlike(ours, theirs)) {
       // First what may refuse.
       if (ours.bins !== null && theirs.bins !== null) ours.bins.merge(theirs.bins);
       ours.moments.merge(theirs.moments);
@@ -116,4 +121,8 @@ export class ColumnSketch {
     if (counted !== null && counted !== parts.moments.count) read.refuse('bins');
     return new ColumnSketch(parts);
   }
+}
+
+function keptAlike(one: OfNumbers, other: OfNumbers): boolean {
+  return one.kll.k === other.kll.k && (one.bins === null) === (other.bins === null);
 }

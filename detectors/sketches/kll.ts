@@ -1,5 +1,5 @@
 /**
- * KLL: quantiles of a stream in bounded memory, mergeable in any order with the same guarantee.
+ * KLL: quantiles of a stream in bounded memory; those of one k are mergeable in any order with the same guarantee.
  *
  * Values pass through levels; one on level h stands for 2^h of them. A level that is full is sorted, and every second value of it, from a
  * coin's first or second on, goes up one level. Level capacities fall by 2/3 from k at the top, to 2 at the bottom.
@@ -10,6 +10,7 @@
  * Source: Karnin, Lang, Liberty. Optimal Quantile Approximation in Streams. FOCS 2016. Error: DataSketches, KLL `getNormalizedRankError`.
  * Cost: amortised constant time a value; about 3k numbers however many there were.
  */
+import { SnapshotError } from '../../contracts/errors.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { WeightedValues } from '../../contracts/sketch.ts';
 import { SnapshotReader } from '../snapshot.ts';
@@ -67,8 +68,13 @@ export class Kll {
     if (this.#held > this.#room) this.#compress();
   }
 
-  /** Takes the other's values as its own; the other stays as it is. */
+  /** Takes the other's values as its own; the other stays as it is. @throws SnapshotError when its k, and so its error, is another */
   merge(other: Kll): void {
+    if (other.#k !== this.#k)
+      throw new SnapshotError(
+        'other-sketch',
+        `${KIND}: values kept with k ${other.#k} do not add to those with ${this.#k}; keep both with one k`,
+      );
     while (this.#levels.length < other.#levels.length) this.#levels.push([]);
     for (const [level, values] of other.#levels.entries()) for (const value of values) this.#levels[level]!.push(value);
     this.#count += other.#count;

@@ -3,13 +3,14 @@
  *
  * Keeps at most `capacity` k counters. A category without one takes over the smallest counter, count and all, and remembers that count as its
  * possible error. So each count is over by at most its error, which is at most N/k of N values; what has no counter came at most as often as
- * the smallest counter says. Merging adds counts; a category that only one side knows may have come on the other as often as its smallest
+ * the smallest counter says. Merging adds counts of sketches with equal capacity; a category that only one side knows may have come on the other as often as its smallest
  * counter says.
  *
  * Source: Metwally, Agrawal, El Abbadi. Efficient Computation of Frequent and Top-k Elements. ICDT 2005; merging: Agarwal, Cormode, Huang,
  * Phillips, Wei, Yi. Mergeable Summaries. PODS 2012.
  * Cost: amortised constant time a value; memory by `capacity`.
  */
+import { SnapshotError } from '../../contracts/errors.ts';
 import type { Json } from '../../contracts/json.ts';
 import type { CountedCategories } from '../../contracts/sketch.ts';
 import { SnapshotReader } from '../snapshot.ts';
@@ -54,7 +55,7 @@ export class SpaceSaving {
     this.#count++;
     const known = this.#counters.get(name);
     if (known !== undefined) known.count++;
-    else if (this.#counters.size < this.#capacity) this.#counters.set(name, { count: 1, error: this.#exact ? 0 : this.#floor() });
+    else if (this.#counters.size < this.#capacity) this.#counters.set(name, { count: 1, error: 0 });
     else {
       const taken = this.#takeSmallest();
       this.#exact = false;
@@ -62,8 +63,11 @@ export class SpaceSaving {
     }
   }
 
-  /** Takes the other's values as its own; the other stays as it is. */
+  /** Takes the other's values as its own; the other stays as it is. @throws SnapshotError when its capacity is another */
   merge(other: SpaceSaving): void {
+    // Otherwise there might be room left where counts are no longer exact, and errors beyond N/k.
+    if (other.#capacity !== this.#capacity)
+      throw new SnapshotError('other-sketch', `${KIND}: ${other.#capacity} counters do not add to ${this.#capacity}; keep as many in both`);
     const [floor, otherFloor] = [this.#floor(), other.#floor()];
     const merged = new Map<string, Counter>();
     for (const [name, { count, error }] of this.#counters) {
@@ -110,7 +114,9 @@ export class SpaceSaving {
     sketch.#exact = read.flag('exact');
     // The reader has made sure that it is an object.
     const counters = (state as { readonly counters?: Json }).counters;
-    if (!Array.isArray(counters) || counters.length > sketch.#capacity) return read.refuse('counters');
+    const most = sketch.#capacity;
+    // Counts are exact until there is no room left.
+    if (!Array.isArray(counters) || counters.length > most || (!sketch.#exact && counters.length < most)) return read.refuse('counters');
     let sum = 0;
     for (const counter of counters) {
       const [name, count, error] = Array.isArray(counter) && counter.length === 3 ? counter : [];
