@@ -5,6 +5,9 @@
  */
 import { SnapshotError } from '../../contracts/errors.ts';
 
+/** Numbers that one input may have: nodes name them in 16 bits, with the sign for leaves. */
+export const MOST_FEATURES = 2 ** 15;
+
 /** A forest in JSON: little-endian arrays in base64. */
 export interface PackedForest {
   /** Numbers that one input has. */

@@ -11,7 +11,8 @@
 import { ConfigError } from '../../contracts/errors.ts';
 import { type Answers, type Batch, countAnswers, type LabelledRows, makeBatches, type Score, scored, unanswered } from './batches.ts';
 import { CORRUPTION_KINDS } from './corruptions.ts';
-import type { Forest } from './forest.ts';
+import { featureCount, PERCENTILE_RANKS } from './features.ts';
+import { type Forest, MOST_FEATURES } from './forest.ts';
 import { growForest } from './grow.ts';
 import { type Calibration, conformalQuantile, halfWidth, NOMINAL_COVERAGE } from './interval.ts';
 import { PREDICTOR_FORMAT, PREDICTOR_VERSION, type PredictorModel } from './predictor.ts';
@@ -49,12 +50,13 @@ export interface TrainOptions {
 }
 
 /**
- * @throws ConfigError for too few labelled rows, no columns, or probabilities that do not fit the classes or are none
+ * @throws ConfigError for too few labelled rows, too many classes, no columns, or probabilities that do not fit the classes or are none
  * @throws ScorerError when the model refuses rows that are not corrupted
  */
 export async function trainPredictor(options: TrainOptions): Promise<PredictorModel> {
   const { table, batches, batchRows, classes, seed } = options;
   checkRows(table);
+  checkClasses(classes.length);
   if (batches < LEAST_BATCHES)
     throw new ConfigError('predictor-batches', `predictor: ${batches} batches are too few; give ${LEAST_BATCHES} or more`);
   const random = new Random(seed);
@@ -189,6 +191,15 @@ function checkRows(table: Table): void {
     );
   }
   if (table.columns.length === 0) throw new ConfigError('predictor-columns', 'predictor: there is no input column to corrupt; name some');
+}
+
+function checkClasses(classes: number): void {
+  if (featureCount(classes) <= MOST_FEATURES) return;
+  const most = Math.floor(MOST_FEATURES / PERCENTILE_RANKS.length);
+  throw new ConfigError(
+    'predictor-classes',
+    `predictor: ${classes} classes are too many; at most ${most} can be told apart, so join rare ones`,
+  );
 }
 
 async function cleanAnswers(labelled: LabelledRows, rows: Int32Array): Promise<Answers> {

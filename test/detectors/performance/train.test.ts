@@ -168,6 +168,17 @@ t.test('probabilities that do not fit the classes are refused', async (t) => {
   await t.rejects(refused, { name: 'ConfigError', code: 'predictor-classes', message: /3 classes, the model gives 2 / });
 });
 
+t.test('more classes than a forest can number the features of are refused before anything is scored', async (t) => {
+  const classes = (length: number) => Array.from({ length }, (_, index) => String(index));
+  const score = () => Promise.reject(new Error('scored'));
+  await t.rejects(trainPredictor(options({ classes: classes(1561), score })), {
+    name: 'ConfigError',
+    code: 'predictor-classes',
+    message: /1561 classes are too many; at most 1560/,
+  });
+  await t.rejects(trainPredictor(options({ classes: classes(1560), score })), { message: 'scored' });
+});
+
 t.test('no false alarm: on the survey of later years, whose inputs drift, the true accuracy stays inside the interval', async (t) => {
   const survey = acs();
   const year = (wanted: string) => (row: number) => survey.cells.get('year')![row] === wanted;
