@@ -1,8 +1,8 @@
 /**
- * The regularised incomplete beta function, and with it exact intervals for a rate that was measured by counting.
+ * The regularised incomplete beta function.
  *
  * Source: Abramowitz, Stegun. Handbook of Mathematical Functions, 6.1.40 and 26.5.8, the fraction by Lentz's method as changed by Thompson and
- * Barnett; Clopper, Pearson. The Use of Confidence or Fiducial Limits. Biometrika 26, 1934.
+ * Barnett.
  */
 
 /** I_x(a, b), the chance that a beta variable is at most x; a and b positive, x in [0, 1]. */
@@ -13,16 +13,6 @@ export function incompleteBeta(a: number, b: number, x: number): number {
   // The fraction converges quickly on its own side of the mean.
   if (x <= (a + 1) / (a + b + 2)) return (factor * betaFraction(a, b, x)) / a;
   return 1 - (factor * betaFraction(b, a, 1 - x)) / b;
-}
-
-/** The interval that holds the true rate with at least `confidence`, from `events` in `trials`; trials at least 1. */
-export function rateInterval(events: number, trials: number, confidence = 0.95): { readonly low: number; readonly high: number } {
-  const outside = (1 - confidence) / 2;
-  return {
-    // I rises with x: P(at least `events` | x) is I_x(events, trials − events + 1).
-    low: events === 0 ? 0 : bisect((x) => incompleteBeta(events, trials - events + 1, x) < outside),
-    high: events === trials ? 1 : bisect((x) => incompleteBeta(events + 1, trials - events, x) < 1 - outside),
-  };
 }
 
 /** log Γ(x) for x > 0. */
@@ -56,16 +46,4 @@ function betaFraction(a: number, b: number, x: number): number {
     if (Math.abs(c * d - 1) < 1e-16) break;
   }
   return value;
-}
-
-/** The x in [0, 1] up to which the condition holds. */
-function bisect(isBelow: (x: number) => boolean): number {
-  let low = 0;
-  let high = 1;
-  for (let step = 0; step < 60; step++) {
-    const middle = (low + high) / 2;
-    if (isBelow(middle)) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
 }

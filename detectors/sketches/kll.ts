@@ -41,6 +41,7 @@ export class Kll {
     this.#coin = (Math.imul(seed | 0, 0x9e3779b1) ^ 0x6d2b79f5) >>> 0 || 1;
   }
 
+  /** Room of the top level; sketches of one k merge. */
   get k(): number {
     return this.#k;
   }
@@ -48,11 +49,6 @@ export class Kll {
   /** Values taken. */
   get count(): number {
     return this.#count;
-  }
-
-  /** Numbers kept. */
-  get held(): number {
-    return this.#held;
   }
 
   /** Largest error of a rank, as a share, with 99 % confidence; 0 while nothing was thrown away. */
@@ -90,25 +86,6 @@ export class Kll {
     const items = this.#levels.flatMap((values, level) => values.map((value) => [value, 2 ** level] as const));
     items.sort(([one], [other]) => one - other);
     return { values: items.map(([value]) => value), weights: items.map(([, weight]) => weight), rankError: this.rankError };
-  }
-
-  /** Estimated share of values at or below `point`; 0 of none. */
-  shareUpTo(point: number): number {
-    let below = 0;
-    for (const [level, values] of this.#levels.entries()) for (const value of values) if (value <= point) below += 2 ** level;
-    return this.#count === 0 ? 0 : below / this.#count;
-  }
-
-  /** The least value kept up to which at least that share of the values lies; null of none. */
-  quantile(share: number): number | null {
-    const { values, weights } = this.weighted();
-    const wanted = share * this.#count;
-    let below = 0;
-    for (const [place, value] of values.entries()) {
-      below += weights[place]!;
-      if (below >= wanted) return value;
-    }
-    return values.at(-1) ?? null;
   }
 
   snapshot(): Json {

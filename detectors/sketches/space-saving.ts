@@ -85,13 +85,6 @@ export class SpaceSaving {
     this.#smallest = [];
   }
 
-  /** Between which figures the number of times lies that the category came. */
-  timesOf(category: string): { readonly atLeast: number; readonly atMost: number } {
-    const counter = this.#counters.get(category);
-    if (counter === undefined) return { atLeast: 0, atMost: this.#floor() };
-    return { atLeast: counter.count - counter.error, atMost: counter.count };
-  }
-
   /** All categories while that is exact; then those that surely make up 1/k of the values, and how many the others are. */
   counted(): CountedCategories<string> {
     const listed = [...this.#counters].filter(([, { count, error }]) => this.#exact || (count - error) * this.#capacity >= this.#count);
