@@ -8,7 +8,7 @@ import type { DetectorDefinition } from '../../contracts/detector.ts';
 import type { Finding } from '../../contracts/finding.ts';
 import type { Policy } from '../../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../../contracts/record.ts';
-import { detectors } from '../../detectors/catalogue.ts';
+import { detectorOf, detectors } from '../../detectors/catalogue.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import { policyOf } from '../support/policies.ts';
 
@@ -30,8 +30,18 @@ function slotsOf({ kind, observes }: DetectorDefinition): (keyof typeof SLOTS)[]
   return kind === 'windowed' && observes === 'any' ? ['numeric', 'categorical'] : ['numeric'];
 }
 
+type Options = { readonly [option: string]: unknown };
+
+/** Options under which a detector’s bounds come in another order, or apply later. */
+const GIVEN: readonly { readonly type: string; readonly given: Options }[] = [
+  { type: 'ddm', given: { warningThreshold: 0.5 } },
+  { type: 'hddm-w', given: { driftConfidence: 0.01, warningConfidence: 0.005 } },
+  { type: 'e-detector', given: { mean: 0, margin: 0.2, warmUp: 20 } },
+  { type: 'confidence-sequence', given: { mean: 0, margin: 0.2, warmUp: 20 } },
+];
+
 /** One monitor of this detector in every slot that takes it. */
-function policyFor(definition: DetectorDefinition): Policy {
+function policyFor(definition: DetectorDefinition, given: Options): Policy {
   const slots = slotsOf(definition);
   // Detectors of zeros and ones have a slot of feedback's errors only; here they watch a column.
   const type = definition.observes === 'binary' ? 'adwin' : definition.type;
@@ -45,12 +55,14 @@ function policyFor(definition: DetectorDefinition): Policy {
       features: [${[...new Set(slots.flatMap((slot) => SLOTS[slot]))].join(', ')}]
       detectors: {${slots.map((slot) => `${slot}: {type: ${type}${QUICK[type] ?? ''}}`).join(', ')}}
 `);
-  if (definition.observes !== 'binary') return policy;
   const [monitor] = policy.monitors;
-  return {
-    ...policy,
-    monitors: [{ ...monitor!, features: ['bit'], numeric: { ...monitor!.numeric!, type: definition.type, options: {} } }],
-  };
+  if (definition.observes === 'binary') {
+    const numeric = { ...monitor!.numeric!, type: definition.type, options: given };
+    return { ...policy, monitors: [{ ...monitor!, features: ['bit'], numeric }] };
+  }
+  if (Object.keys(given).length === 0) return policy;
+  const numeric = { ...monitor!.numeric!, options: { ...monitor!.numeric!.options, ...given } };
+  return { ...policy, monitors: [{ ...monitor!, numeric }] };
 }
 
 /** Columns that change twice, with gaps and what is no number. */
@@ -101,9 +113,14 @@ function feed(policy: Policy, lengthOf: () => number): { findings: Finding[]; st
   return { findings, states: parts.flatMap((monitors) => monitors.take().map(({ key, state }): [string, unknown] => [key, state])) };
 }
 
-for (const definition of detectors) {
-  t.test(`${definition.type}: records of many rows leave the states and findings of the same rows one by one`, (t) => {
-    const policy = policyFor(definition);
+const cases = [
+  ...detectors.map((definition) => ({ definition, given: {} as Options, label: definition.type })),
+  ...GIVEN.map(({ type, given }) => ({ definition: detectorOf(type)!, given, label: `${type} ${JSON.stringify(given)}` })),
+];
+
+for (const { definition, given, label } of cases) {
+  t.test(`${label}: records of many rows leave the states and findings of the same rows one by one`, (t) => {
+    const policy = policyFor(definition, given);
     const random = new Random(3);
     const single = feed(policy, () => 1);
     // Short ones, and now and then one that reaches over several windows.
