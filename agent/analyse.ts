@@ -122,6 +122,7 @@ export class Analysis {
     this.#levels = new Levels({
       policy,
       stored: reader.state('calibration'),
+      storedRate: reader.state('trafficRate'),
       calibrate: options.calibrate ?? calibrate,
       changed: () => this.#useLevels(),
       log,
@@ -143,7 +144,7 @@ export class Analysis {
     const files = shownFiles(policy, options.referenceFiles) as unknown as Json;
     this.#touched = JSON.stringify(files) !== JSON.stringify(reader.state('referenceFiles') ?? []);
     if (this.#touched) this.#batch.state.set('referenceFiles', files);
-    this.#askForLevels(this.#epochs.currentEpoch ?? null, null);
+    this.#askForLevels(this.#epochs.currentEpoch ?? null);
   }
 
   /** One call. A fault of ours costs this record, counted and said; the line goes on. */
@@ -197,7 +198,7 @@ export class Analysis {
     if (this.#references.learn(epoch.version, record, signals)) {
       this.#batch.state.set('reference', this.#references.snapshot());
       this.#epochs.resolve();
-      this.#askForLevels(epoch, null);
+      this.#askForLevels(epoch);
     }
     // Alerts of a version that ended are settled by the passing of time, which findings bring as well.
     if (ended.length > 0) this.#evaluate(record.at, []);
@@ -295,8 +296,11 @@ export class Analysis {
     this.#tellJudgements(findings, String(window.range.toRow), version);
     this.#batch.state.set('slices', epoch.monitors.sliced);
     this.#evaluate(window.range.toAt, findings, version);
-    const { fromAt, toAt } = window.range;
-    if (this.#levels.wantsRate && toAt > fromAt) this.#askForLevels(epoch, window.rows / (toAt - fromAt));
+    // Other versions answer the fewer calls, and their windows come beside these.
+    if (version !== this.#epochs.current) return;
+    if (this.#levels.measure(window)) this.#askForLevels(epoch);
+    const { rate } = this.#levels;
+    if (rate !== null) this.#batch.state.set('trafficRate', rate);
   }
 
   /** Judgements of the clock and not of rows. */
@@ -315,9 +319,9 @@ export class Analysis {
   }
 
   /** @param epoch whose reference the levels come from; null before the first call, when there may be a file */
-  #askForLevels(epoch: Epoch | null, rowsPerMs: number | null): void {
+  #askForLevels(epoch: Epoch | null): void {
     if ((this.#options.policy.falseAlarms ?? null) === null) return;
-    this.#levels.ask({ ...(epoch?.monitors ?? this.#epochs.data).task, rowsPerMs });
+    this.#levels.ask((epoch?.monitors ?? this.#epochs.data).task);
   }
 
   #useLevels(): void {

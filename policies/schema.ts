@@ -43,7 +43,7 @@ export function policySchema(detectors: Detectors): JsonSchema {
                 default: 1,
               },
               per: span(
-                'In this time, or in so many windows. A time needs `traffic.expectedRows`, or else the rate is measured from traffic first.',
+                'In this time, or in so many windows. A time needs `traffic.expectedRows`, or else the rate is measured from traffic, as the mean of the last week; the levels follow when it has doubled or halved.',
                 {
                   default: '100 windows',
                 },

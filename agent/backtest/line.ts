@@ -53,9 +53,9 @@ export class Workshop {
 
   /** Levels as the lines have them. */
   calibrate(task: CalibrationTask): Calibration {
-    const fingerprint = calibrationFingerprint(task);
-    const known = this.#calibrations.get(fingerprint) ?? calibrate(task);
-    this.#calibrations.set(fingerprint, known);
+    const key = `${calibrationFingerprint(task)} ${task.rowsPerMs}`;
+    const known = this.#calibrations.get(key) ?? calibrate(task);
+    this.#calibrations.set(key, known);
     return known;
   }
 

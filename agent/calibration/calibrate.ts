@@ -64,7 +64,7 @@ interface Family {
 export function calibrate(given: CalibrationTask): Calibration {
   const policy = inRows(given.policy, given.rowsPerMs, given.columns.inputs.length + given.columns.outputs.length);
   const fingerprint = calibrationFingerprint(given);
-  if (policy === null) return { fingerprint, windowsInPeriod: null, rate: 'unknown', budget: null, levels: [] };
+  if (policy === null) return { fingerprint, rowsPerMs: null, windowsInPeriod: null, rate: 'unknown', budget: null, levels: [] };
   const task = { ...given, policy };
   const watches = watchList(policy, task.columns, detectorOf);
   const withinSlices = withSlices(
@@ -113,7 +113,7 @@ export function calibrate(given: CalibrationTask): Calibration {
       return streamLevel(task, watch, part === null ? null : part / beside);
     }),
   ];
-  return { fingerprint, ...period, budget, levels: [...kept, ...set, ...traffic.map(trafficLevel)] };
+  return { fingerprint, rowsPerMs: given.rowsPerMs, ...period, budget, levels: [...kept, ...set, ...traffic.map(trafficLevel)] };
 }
 
 /** Expected false alarms a window of all levels together, as far as they are known. */

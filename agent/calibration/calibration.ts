@@ -65,6 +65,8 @@ export interface Calibration {
   readonly fingerprint: string;
   /** Windows that close in the budget's period; null = the rate of traffic is not known. */
   readonly windowsInPeriod: number | null;
+  /** Measured rate of traffic that it rests on; null = none was needed, or known. */
+  readonly rowsPerMs: number | null;
   /** How `windowsInPeriod` is known. */
   readonly rate: 'windows' | 'expected' | 'measured' | 'unknown';
   /** False alarms a window that the policy allows; null without a budget or a rate. */

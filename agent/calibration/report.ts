@@ -144,6 +144,6 @@ function powerInWords({ signal, unit, smallest }: Power): string {
 
 /** For `--json`: without the laws, which are long and of no use outside. */
 export function alarmJson({ calibration, ...report }: AlarmReport): object {
-  const { levels, fingerprint: _, ...rest } = calibration;
-  return { ...report, ...rest, levels: levels.map(({ laws: __, ...level }) => level) };
+  const { levels, fingerprint: _, rowsPerMs: __, ...rest } = calibration;
+  return { ...report, ...rest, levels: levels.map(({ laws: ___, ...level }) => level) };
 }
