@@ -4,7 +4,8 @@
  * Works on scores, −ln p: they are as good as exponential far out, with a scale of 1 for independent rows and a larger one where rows
  * depend on each other, since the squared statistics of these tests behave so in their tails. What the replays show is kept as it is
  * below the ninth decile; above it an exponential law continues it, fitted by its mean excess, so that levels beyond the number of
- * replays can be had. How long that scale is is itself known only from so many blocks, and from so many replays above the decile: the tail
+ * replays can be had. Healthy windows with a rare excursion have no such tail: far out lie a few scores that the mean excess drowns in the
+ * others. So a p-value is never less than the share of the replays that were as far out, which are kept too. How long that scale is is itself known only from so many blocks, and from so many replays above the decile: the tail
  * is that of the predictive law, a Lomax law. Its degrees are ¾ · blocks (the variance of a block bootstrap's variance is 4/3 blocks of its
  * square) and the number of those replays (the predictive law of an exponential scale from k values), whose inverses add up.
  *
@@ -23,6 +24,8 @@ export interface NullLaw {
   readonly tailShare: number;
   /** Mean excess of those. */
   readonly scale: number;
+  /** Those themselves, ascending. */
+  readonly tail: readonly number[];
 }
 
 const TAIL_SHARE = 0.1;
@@ -49,13 +52,22 @@ export function nullLaw(scores: readonly number[], blocks: number | null): NullL
   for (let i = from; i < sorted.length; i++) excess += sorted[i]! - start;
   const above = sorted.length - from;
   // Ties at the start (discrete tests) would make the excess too short; a plain p-value's own scale is 1.
-  return { replays: sorted.length, blocks, body, tailShare: above / sorted.length, scale: Math.max(excess / above, 1) };
+  const tail = Array.from(sorted.subarray(from));
+  return { replays: sorted.length, blocks, body, tailShare: above / sorted.length, scale: Math.max(excess / above, 1), tail };
 }
 
 /** Share of healthy windows whose score is at least this one; in (0, 1], and never smaller than the plain p-value, or what its score says. */
 export function calibratedP(law: NullLaw, pValue: number, score?: number): number {
   const plain = score === undefined ? pValue : Math.exp(-score);
-  return Math.max(plain, widened(replayedP(law, score ?? scoreOf(pValue)), law));
+  const at = score ?? scoreOf(pValue);
+  return Math.max(plain, widened(replayedP(law, at), law), seenShare(law, at));
+}
+
+/** Share of the replays whose score was at least this one, where they are kept; 0 below. */
+function seenShare({ replays, body, tail }: NullLaw, score: number): number {
+  if (score < body[STEPS]!) return 0;
+  const first = tail.findIndex((seen) => seen >= score);
+  return first === -1 ? 0 : (tail.length - first) / replays;
 }
 
 function replayedP({ body, tailShare, scale }: NullLaw, score: number): number {

@@ -152,7 +152,7 @@ const MONTH_MS = 30 * 86_400_000;
 export function calibrationFingerprint({ policy, columns, cells, slices, sketched = [] }: Omit<CalibrationTask, 'rowsPerMs'>): string {
   const { falseAlarms, window, minSamples, monitors, traffic } = policy;
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([4, falseAlarms, window, minSamples, monitors, policy.slices, traffic.expectedRows, columns]));
+  hash.update(JSON.stringify([5, falseAlarms, window, minSamples, monitors, policy.slices, traffic.expectedRows, columns]));
   // Their rows follow from the columns, but for the tables that these are of.
   hash.update(JSON.stringify(slices.map(({ slice, rows }) => [slice, [...rows].map(([signal, of]) => [signal, of.length])])));
   const share = watchedShare(traffic.sampling);

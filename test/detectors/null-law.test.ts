@@ -60,6 +60,17 @@ t.test('calibrated p-values fall as p-values do, from 1 to nearly 0 and never be
   }
 });
 
+t.test('what some healthy windows did is not rarer than they were, however far out it lies', async (t) => {
+  for (const share of [0.05, 0.02, 0.005]) {
+    const usual = scores(1, 1_200 * (1 - share));
+    const law = nullLaw([...usual, ...Array.from({ length: 1_200 * share }, (_, rank) => 40 + rank / 10)], 100)!;
+    t.ok(calibratedP(law, Math.exp(-40)) >= share - 1e-9, `${share}: ${calibratedP(law, Math.exp(-40))}`);
+    t.ok(calibratedP(law, Math.exp(-15)) >= share - 1e-9, 'nor what lies nearer');
+    // Beyond them all the tail goes on.
+    t.ok(calibratedP(law, Math.exp(-60)) < 0.01, `${calibratedP(law, Math.exp(-60))}`);
+  }
+});
+
 t.test('too few replays, or replays at the end of the scale, are no law', async (t) => {
   t.equal(nullLaw(scores(1, 99), null), null);
   t.equal(nullLaw(new Array(500).fill(700), null), null);
