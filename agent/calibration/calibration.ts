@@ -80,7 +80,7 @@ export interface LevelOption {
   /** From where most alarms are to where fewest are; on a logarithmic scale. */
   readonly loosest: number;
   readonly strictest: number;
-  /** The strictest where values depend on each other, which makes a confidence no probability any more; absent = the same. */
+  /** The strictest where that is not strict enough, as dependence makes of a confidence no probability any more; absent = there is none. */
   readonly beyond?: number;
   /** A threshold with which alarms fall off exponentially: the detector's mean is that of all its values, and none has learned it badly for good. */
   readonly exponential?: true;

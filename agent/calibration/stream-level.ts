@@ -73,14 +73,9 @@ export function streamShare(
 /**
  * The loosest level of which no more than `perValue` drifts a value are expected.
  *
- * @returns null when even the strictest level alarms more often
+ * @returns null when even the strictest level alarms more often, or is expected to where so few alarms cannot be counted
  */
-export function levelFor(
-  watch: StreamingWatch,
-  stream: ReplayedStream,
-  perValue: number,
-  random: Random,
-): { value: number; extrapolated: boolean } | null {
+export function levelFor(watch: StreamingWatch, stream: ReplayedStream, perValue: number, random: Random): Found | null {
   const option = levelOptionOf(watch.choice.type);
   if (option === null) return null;
   const warning = option.warning === null ? undefined : withDefaults(watch.definition.options, watch.choice.options)[option.warning];
@@ -97,24 +92,33 @@ export function levelFor(
     known.set(level, drifts);
     return drifts;
   };
-  const strictest = [option.strictest, option.beyond ?? option.strictest].find((level) => driftsAt(level) <= allowed);
-  if (strictest === undefined) return null;
-  const scale: Scale = {
-    step: Math.log(option.step ?? 1) / Math.abs(Math.log(strictest / loosest)),
-    most,
-    levelAt: (place) => loosest * (strictest / loosest) ** place,
-    placeOf: (level) => Math.log(level / loosest) / Math.log(strictest / loosest),
-    driftsAt: (place) => driftsAt(scale.levelAt(place)),
+  /** On the scale that ends there. */
+  const levelUpTo = (strictest: number): Found | null => {
+    if (driftsAt(strictest) > allowed) return null;
+    const scale: Scale = {
+      step: Math.log(option.step ?? 1) / Math.abs(Math.log(strictest / loosest)),
+      most,
+      levelAt: (place) => loosest * (strictest / loosest) ** place,
+      placeOf: (level) => Math.log(level / loosest) / Math.log(strictest / loosest),
+      driftsAt: (place) => driftsAt(scale.levelAt(place)),
+    };
+    const isThreshold = strictest > loosest;
+    const straight = isThreshold ? { of: scale.levelAt, placeOf: scale.placeOf } : PLACES;
+    const counted = levelWhere(scale, Math.max(allowed, COUNTABLE), allowed, option.exponential === true ? straight : PLACES);
+    if (stream.blockRows === 1 || counted === null) return counted;
+    // Blocks bring back the stretches there were: an alarm that one stretch of the reference raises comes again whenever it is drawn. A
+    // detector that remembers less than a block sees nothing else, so what counts is also how often it alarms in the reference itself.
+    const seen = levelWhere(scale, Math.max(allowed, (COUNTABLE * values) / stream.values.length), allowed, straight);
+    if (seen === null) return null;
+    return seen.value > counted.value === isThreshold ? seen : counted;
   };
-  const isThreshold = strictest > loosest;
-  const straight = isThreshold ? { of: scale.levelAt, placeOf: scale.placeOf } : PLACES;
-  const counted = levelWhere(scale, Math.max(allowed, COUNTABLE), allowed, option.exponential === true ? straight : PLACES);
-  if (stream.blockRows === 1 || counted === null) return counted;
-  // Blocks bring back the stretches there were: an alarm that one stretch of the reference raises comes again whenever it is drawn. A
-  // detector that remembers less than a block sees nothing else, so what counts is also how often it alarms in the reference itself.
-  const seen = levelWhere(scale, Math.max(allowed, (COUNTABLE * values) / stream.values.length), allowed, straight);
-  if (seen === null) return null;
-  return seen.value > counted.value === isThreshold ? seen : counted;
+  return levelUpTo(option.strictest) ?? (option.beyond === undefined ? null : levelUpTo(option.beyond));
+}
+
+/** A level, and whether it was continued from where alarms could still be counted. */
+interface Found {
+  readonly value: number;
+  readonly extrapolated: boolean;
 }
 
 /** What the logarithm of the rate falls against in a line. */
@@ -138,12 +142,7 @@ interface Scale {
 }
 
 /** The level of `allowed` drifts, found where there are `target` and continued from there; null beyond the strictest. */
-function levelWhere(
-  { step, most, levelAt, driftsAt }: Scale,
-  target: number,
-  allowed: number,
-  axis: Axis,
-): { value: number; extrapolated: boolean } | null {
+function levelWhere({ step, most, levelAt, driftsAt }: Scale, target: number, allowed: number, axis: Axis): Found | null {
   // Halved until the level is known to a hundredth of the scale: between two places the rate may fall off like a cliff.
   let loose = 0;
   let strict = driftsAt(0) <= target ? 0 : 1;

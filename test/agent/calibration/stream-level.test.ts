@@ -104,3 +104,16 @@ for (const [type, option] of [
     t.end();
   });
 }
+
+t.test('the rarer alarms are to be, the stricter the level, also past the end of the usual scale', async (t) => {
+  const random = new Random(1);
+  let x = 0;
+  const values = Float64Array.from({ length: REFERENCE_ROWS }, () => {
+    x = 0.5 * x + Math.sqrt(0.75) * random.normal();
+    return x;
+  });
+  const [often, seldom, hardly] = [1e-6, 1e-7, 1e-8].map(
+    (perValue) => levelFor(watchOf('adwin'), { values, blockRows: 60 }, perValue, new Random(1))?.value ?? Number.NaN,
+  );
+  t.ok(seldom! < often! && hardly! < seldom! && hardly! > 1e-300, `${often}, ${seldom}, ${hardly}`);
+});
