@@ -7,7 +7,7 @@ import type { Policy, WindowPolicy } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import { windowsInPeriod } from '../calibration/calibration.ts';
-import { proportionInterval } from '../calibration/intervals.ts';
+import { clusteredInterval, proportionInterval } from '../calibration/intervals.ts';
 import { inRows, rowsAStep } from '../calibration/window-rows.ts';
 import { blockRowsOf, draw, type HealthyRows, referenceOf } from './healthy-rows.ts';
 import { type BacktestLine, type Outcome, Workshop } from './line.ts';
@@ -137,9 +137,9 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
   await step();
   const blockRows = blockRowsOf(policy, inRowsWindow.rows, reference);
   const random = new Random(seed);
-  let alarming = 0;
+  const alarming: number[] = [];
   for (let run = 0; run < runs; run++) {
-    alarming += withLine(workshop, false, (line) => {
+    const alarms = withLine(workshop, false, (line) => {
       settle(line, { policy, window: inRowsWindow, reference, blockRows, random });
       let count = 0;
       for (let window = 0; window < REPLAYED_WINDOWS; window++) {
@@ -148,6 +148,7 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
       }
       return count;
     });
+    alarming.push(alarms);
     await step();
   }
   const injected: Injected[] = [];
@@ -186,7 +187,7 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     windowRows: inRowsWindow.rows,
     fired: firingsOf(outcome).map(fired),
     windows: outcome.windows.map(judged),
-    falseAlarms: counted(alarming, runs * REPLAYED_WINDOWS),
+    falseAlarms: countedInRuns(alarming, REPLAYED_WINDOWS),
     allowed: (policy.falseAlarms ?? null) === null || windows === null ? null : policy.falseAlarms!.atMost / windows,
     blockRows,
     referenceRows: reference.rows.count,
@@ -261,6 +262,13 @@ function fired(alert: Alert): Fired {
 
 function judged({ monitor, signal, slice, window, level, adjustedP, effect }: Finding): Judged {
   return { monitor, signal, slice, fromRow: window?.fromRow ?? 0, toRow: window?.toRow ?? 0, level, adjustedP, effect };
+}
+
+/** Windows of one run share its reference and its detectors. */
+function countedInRuns(counts: readonly number[], of: number): Counted {
+  const [low, high] = clusteredInterval(counts, of);
+  const count = counts.reduce((sum, one) => sum + one, 0);
+  return { ...counted(count, counts.length * of), low, high };
 }
 
 function counted(count: number, of: number): Counted {

@@ -36,7 +36,7 @@ import {
   type MonitorLevel,
   windowsInPeriod,
 } from './calibration.ts';
-import { proportionInterval } from './intervals.ts';
+import { clusteredInterval } from './intervals.ts';
 import { lawKey } from './levels.ts';
 import { type Replays, replayTests, type Watched } from './replays.ts';
 import { inRows, rowsAStep } from './window-rows.ts';
@@ -196,28 +196,29 @@ function keptLevel(task: CalibrationTask, family: Family): MonitorLevel {
     };
   const dependence = dependenceOf(policy, watched);
   const blockRows = dependence.blockRows ?? Math.max(1, Math.floor(dependence.rows / FEWEST_BLOCKS));
-  const { alarms, windows } = countAlarms(monitor, watched, replaysOf(task, watched, blockRows, rowsAStep(policy.window)));
-  const [, most] = proportionInterval(alarms, windows);
+  const replays = replaysOf(task, watched, blockRows, rowsAStep(policy.window));
+  const alarms = countAlarms(monitor, watched, replays);
+  const windows = replays.flat().length;
+  // Those against one reference share its chance, and overlapping ones their rows.
+  const [, most] = clusteredInterval(alarms, windows / replays.length);
   const doubt = dependence.blockRows === null ? '; the reference changes too slowly for that: the true share is larger' : '';
   return {
     ...base,
     why: `${about}; its share by ${windows} replays in blocks of ${rowsInWords(blockRows)}${doubt}`,
-    share: alarms / windows,
+    share: alarms.reduce((sum, count) => sum + count, 0) / windows,
     shareAtMost: most,
     blockRows,
   };
 }
 
-/** Alerts that fire, each signal by itself counting `for`; several at once are one alarm. */
-export function countAlarms(monitor: MonitorPolicy, watched: readonly Watched[], replays: Replays): { alarms: number; windows: number } {
+/** Alerts that fire against each reference, each signal by itself counting `for`; several at once are one alarm. */
+export function countAlarms(monitor: MonitorPolicy, watched: readonly Watched[], replays: Replays): number[] {
   const { q } = monitor.correction;
   const needed = monitor.for.unit === 'windows' ? monitor.for.count : 1;
-  let alarms = 0;
-  let windows = 0;
-  for (const sequence of replays) {
+  return replays.map((sequence) => {
+    let alarms = 0;
     const streaks = watched.map(() => 0);
     for (const results of sequence) {
-      windows++;
       const { adjusted } = correct(
         monitor.correction,
         results.map((result, index) => ({ pValue: result?.pValue ?? null, slice: watched[index]!.watch.slice?.name ?? null })),
@@ -231,8 +232,8 @@ export function countAlarms(monitor: MonitorPolicy, watched: readonly Watched[],
       }
       if (fires) alarms++;
     }
-  }
-  return { alarms, windows };
+    return alarms;
+  });
 }
 
 /** Judged by limits or by their own history: no replay of the reference tells how often it is wrong. */

@@ -44,7 +44,7 @@ export interface ReplayedStream {
 
 /**
  * Drifts in so many values of healthy streams, with these options set over the policy's: of detectors in their first `YOUNG_VALUES`, or over
- * `LONG_VALUES`, whichever are more. Ends early, with as many, where there are more than `most`.
+ * `LONG_VALUES`, whichever are more; also by stretches of `YOUNG_VALUES`. Ends early, with as many, where there are more than `most`.
  */
 export function streamShare(
   { definition, choice }: StreamingWatch,
@@ -52,22 +52,31 @@ export function streamShare(
   { values, blockRows }: ReplayedStream,
   random: Random,
   most = Infinity,
-): { drifts: number; values: number } {
+): { drifts: number; stretches: readonly number[]; values: number } {
   const total = valuesOf(choice.type);
   const long = total / LONG_VALUES;
-  let young = 0;
-  let all = 0;
-  for (let stream = 0; stream < total / YOUNG_VALUES; stream++) {
+  const count = total / YOUNG_VALUES;
+  const young = new Array<number>(count).fill(0);
+  const all = new Array<number>(count).fill(0);
+  let [ofYoung, ofAll] = [0, 0];
+  const counted = () => ({ drifts: Math.max(ofYoung, ofAll), stretches: ofYoung > ofAll ? young : all, values: total });
+  for (let stream = 0; stream < count; stream++) {
     const detector = definition.create(withDefaults(definition.options, { ...choice.options, ...over }));
     const rows = drawRows(random, values.length, blockRows, stream < long ? LONG_VALUES : YOUNG_VALUES);
     for (let k = 0; k < rows.length; k++) {
       if (detector.update(values[rows[k]!]!) !== 'drift') continue;
-      if (k < YOUNG_VALUES) young++;
-      if (stream < long) all++;
-      if (Math.max(young, all) > most) return { drifts: Math.max(young, all), values: total };
+      if (k < YOUNG_VALUES) {
+        ofYoung++;
+        young[stream]!++;
+      }
+      if (stream < long) {
+        ofAll++;
+        all[stream * (LONG_VALUES / YOUNG_VALUES) + Math.floor(k / YOUNG_VALUES)]!++;
+      }
+      if (Math.max(ofYoung, ofAll) > most) return counted();
     }
   }
-  return { drifts: Math.max(young, all), values: total };
+  return counted();
 }
 
 /**

@@ -7,7 +7,7 @@ import { Random } from '../../detectors/performance/random.ts';
 import { numberOf } from '../signals.ts';
 import type { StreamingWatch } from '../watch-list.ts';
 import { type CalibrationTask, levelOptionOf, type MonitorLevel } from './calibration.ts';
-import { proportionInterval } from './intervals.ts';
+import { clusteredInterval } from './intervals.ts';
 import { levelFor, streamShare } from './stream-level.ts';
 import { rowsAStep } from './window-rows.ts';
 
@@ -84,9 +84,9 @@ export function keptStream(task: CalibrationTask, watch: StreamingWatch): Monito
     };
   if (stream.values === null)
     return { ...base, method: 'unknown', why: `${stream.why}: its share is not known`, share: null, shareAtMost: null, blockRows: null };
-  const { drifts, values } = streamShare(watch, {}, stream, new Random(task.seed));
+  const { drifts, stretches, values } = streamShare(watch, {}, stream, new Random(task.seed));
   const perWindow = rowsAStep(task.policy.window) / values;
-  const [, most] = proportionInterval(drifts, values);
+  const [, most] = clusteredInterval(stretches, values / stretches.length);
   return {
     ...kept,
     why: `${about}; its share by ${stream.why}`,

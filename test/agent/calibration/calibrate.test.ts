@@ -1,4 +1,5 @@
 import t from 'tap';
+import { proportionInterval } from '../../../agent/calibration/intervals.ts';
 import { calibrate, expectedShare } from '../../../agent/calibration/calibrate.ts';
 import type { Calibration, CalibrationTask } from '../../../agent/calibration/calibration.ts';
 import { withDefaults } from '../../../contracts/options.ts';
@@ -122,6 +123,15 @@ t.test('q that is written out stays, and its share is counted; the rest goes to 
   t.equal(budget, 0.05);
   t.equal(drift.share, 0.05 - old.share!);
   t.equal(drift.value, drift.share);
+});
+
+t.test('the bound of a counted share takes windows that share a reference as fewer', async (t) => {
+  const policy = policyFor('    - {name: old, detectors: {numeric: {type: ks, method: asymptotic}}, correction: {q: 0.1}}\n', BUDGET);
+  // As long as a window, so that half of the difference is the reference's.
+  const cells = { 'inputs.x': chain(new Random(4), 0, WINDOW), 'inputs.y': chain(new Random(5), 0, WINDOW) };
+  const { share, shareAtMost } = run(policy, cells).levels[0]!;
+  const [, wilson] = proportionInterval(share! * 1_200, 1_200);
+  t.ok(shareAtMost! - share! > 1.15 * (wilson - share!), `${share}: at most ${shareAtMost}, not ${wilson}`);
 });
 
 t.test('`for` counts for a level that is written out: two windows in a row are rarer', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { proportionInterval } from '../../../agent/calibration/intervals.ts';
+import { clusteredInterval, proportionInterval } from '../../../agent/calibration/intervals.ts';
 import { drawRows, replayTests } from '../../../agent/calibration/replays.ts';
 import type { WindowedWatch } from '../../../agent/watch-list.ts';
 import { Random } from '../../../detectors/performance/random.ts';
@@ -93,4 +93,42 @@ t.test('the bounds of a share are those of Wilson’s interval', async (t) => {
   t.same(rounded(0, 10), [0, 0.2775]);
   t.same(rounded(10, 10), [0.7225, 1]);
   t.same(rounded(0, 0), [0, 1]);
+});
+
+t.test('counts of sequences that differ no more than by chance have about Wilson’s bounds', async (t) => {
+  const counts = Array.from({ length: 60 }, (_, sequence) => sequence % 3);
+  t.same(clusteredInterval(counts, 20), proportionInterval(60, 1_200));
+  t.same(clusteredInterval([0, 0, 0], 20), proportionInterval(0, 60));
+  t.same(clusteredInterval([20, 20], 20), proportionInterval(40, 40));
+  t.same(clusteredInterval([7], 20), proportionInterval(7, 20), 'of one sequence nothing more is known');
+});
+
+t.test('windows that share a reference or rows count as fewer, so that the upper bound is seldom too low', async (t) => {
+  const random = new Random(3);
+  const runs = 400;
+  const missed = (draw: () => (window: number) => boolean) => {
+    let plain = 0;
+    let clustered = 0;
+    for (let run = 0; run < runs; run++) {
+      const counts = Array.from({ length: 60 }, () => {
+        const alarms = draw();
+        return Array.from({ length: 20 }, (_, window) => alarms(window)).filter(Boolean).length;
+      });
+      const count = counts.reduce((sum, one) => sum + one, 0);
+      if (proportionInterval(count, 1_200)[1] < 0.05) plain++;
+      if (clusteredInterval(counts, 20)[1] < 0.05) clustered++;
+    }
+    return [plain / runs, clustered / runs] as const;
+  };
+  // A mean against that of a reference as long as the window; a mean over windows of which each shares nine tenths with the next.
+  const shared = missed(() => {
+    const reference = random.normal();
+    return () => Math.abs(reference + random.normal()) / Math.SQRT2 > 1.959964;
+  });
+  const overlapping = missed(() => {
+    const tenths = Array.from({ length: 30 }, () => random.normal());
+    return (window) => Math.abs(tenths.slice(window, window + 10).reduce((sum, one) => sum + one, 0)) / Math.sqrt(10) > 1.959964;
+  });
+  for (const [plain, clustered] of [shared, overlapping])
+    t.ok(clustered < 0.07 && plain > 0.1, `${clustered}, and ${plain} if taken as independent`);
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { levelFor } from '../../../agent/calibration/stream-level.ts';
+import { levelFor, streamShare } from '../../../agent/calibration/stream-level.ts';
 import { type StreamingWatch, watchList } from '../../../agent/watch-list.ts';
 import { withDefaults } from '../../../contracts/options.ts';
 import { detectorOf } from '../../../detectors/catalogue.ts';
@@ -104,6 +104,19 @@ for (const [type, option] of [
     t.end();
   });
 }
+
+t.test('drifts are told by stretches too: of young detectors, or along long streams, whichever are more', async (t) => {
+  const stream = { values: referenceOf(1), blockRows: SPELL };
+  for (const threshold of [5, 60]) {
+    const { drifts, stretches, values } = streamShare(cusum, { threshold }, stream, new Random(1));
+    t.equal(values / stretches.length, 25_000);
+    t.ok(drifts > 0 && stretches.filter((count) => count > 0).length > 1);
+    t.equal(
+      stretches.reduce((sum, count) => sum + count, 0),
+      drifts,
+    );
+  }
+});
 
 t.test('the rarer alarms are to be, the stricter the level, also past the end of the usual scale', async (t) => {
   const random = new Random(1);
