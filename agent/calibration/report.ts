@@ -92,11 +92,14 @@ function powers(task: CalibrationTask, { watches: all }: WatchedSignals, { level
   for (const [name, family] of Map.groupBy(watches, ({ monitor }) => monitor.name)) {
     const level = levels.find((candidate) => candidate.kind === 'windowed' && candidate.monitor === name);
     if (level === undefined) continue;
-    for (const watch of family.filter(({ slice, finds }) => slice === null && finds !== 'quality')) {
+    const ofAll = family.filter(({ slice }) => slice === null);
+    // Each slice is corrected by itself, or all together.
+    const tests = family[0]?.monitor.correction.family === 'slice' ? ofAll.length : family.length;
+    for (const watch of ofAll.filter(({ finds }) => finds !== 'quality')) {
       const cells = cellsOf(watch, (signal) => task.cells.get(signal));
-      const found = cells === null ? null : powerOf(task, level, { watch, cells, rows: null }, family.length);
+      const found = cells === null ? null : powerOf(task, level, { watch, cells, rows: null }, tests);
       if (found !== null) power.push(found);
-      const reason = tooCoarse(watch, level, family.length);
+      const reason = tooCoarse(watch, level, tests);
       if (reason !== null) coarse.push(`${name}: ${reason}`);
     }
   }
