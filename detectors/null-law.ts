@@ -5,8 +5,9 @@
  * depend on each other, since the squared statistics of these tests behave so in their tails. What the replays show is kept as it is
  * below the ninth decile; above it an exponential law continues it, fitted by its mean excess, so that levels beyond the number of
  * replays can be had. Healthy windows with a rare excursion have no such tail: far out lie a few scores that the mean excess drowns in the
- * others. So a p-value is never less than the share of the replays that were as far out, which are kept too. How long that scale is is itself known only from so many blocks, and from so many replays above the decile: the tail
- * is that of the predictive law, a Lomax law. Its degrees are ¾ · blocks (the variance of a block bootstrap's variance is 4/3 blocks of its
+ * others. So a p-value is never less than the share of the replays that were as far out, nor than what such a law says from half the replays
+ * above the decile, a quarter and so on. How long a scale is is itself known only from so many blocks, and from so many replays above the
+ * decile: the tail is that of the predictive law, a Lomax law. Its degrees are ¾ · blocks (the variance of a block bootstrap's variance is 4/3 blocks of its
  * square) and the number of those replays (the predictive law of an exponential scale from k values), whose inverses add up.
  *
  * Source: Davison, Smith. Models for exceedances over high thresholds. JRSS B 52, 1990 (mean excess). Künsch. The jackknife and the
@@ -18,18 +19,27 @@ export interface NullLaw {
   readonly replays: number;
   /** Blocks of rows that the reference has; null = rows are independent, and the scale has no error worth counting. */
   readonly blocks: number | null;
-  /** Scores at the shares 0, 1/32 … of the replays up to `tailShare` from the top, ascending. */
+  /** Scores at the shares 0, 1/32 … of the replays up to the tail, ascending. */
   readonly body: readonly number[];
-  /** Share of the replays above the last of `body`. */
-  readonly tailShare: number;
+  /** From the last of `body` on, and again from further out. */
+  readonly tails: readonly Tail[];
+  /** Scores of the replays from the last of `body` on, ascending. */
+  readonly highest: readonly number[];
+}
+
+/** An exponential law from one score on. */
+interface Tail {
+  readonly start: number;
+  /** Share of the replays from there on. */
+  readonly share: number;
   /** Mean excess of those. */
   readonly scale: number;
-  /** Those themselves, ascending. */
-  readonly tail: readonly number[];
 }
 
 const TAIL_SHARE = 0.1;
 const STEPS = 32;
+/** Replays from which a mean excess is known to a third. */
+const FEWEST_ABOVE = 12;
 /** −ln of the smallest p-value that can be told from zero. */
 const HIGHEST_SCORE = 700;
 /** Fewer replays than this make no law. */
@@ -48,12 +58,17 @@ export function nullLaw(scores: readonly number[], blocks: number | null): NullL
   const start = sorted[from]!;
   if (start >= HIGHEST_SCORE * 0.9) return null;
   const body = Array.from({ length: STEPS + 1 }, (_, step) => sorted[Math.round((step / STEPS) * from)]!);
-  let excess = 0;
-  for (let i = from; i < sorted.length; i++) excess += sorted[i]! - start;
-  const above = sorted.length - from;
+  const highest = Array.from(sorted.subarray(from));
+  const tails = [tailOf(highest, sorted.length)];
+  for (let above = highest.length >> 1; above >= FEWEST_ABOVE; above >>= 1) tails.push(tailOf(highest.slice(-above), sorted.length));
+  return { replays: sorted.length, blocks, body, tails, highest };
+}
+
+function tailOf(scores: readonly number[], replays: number): Tail {
+  const start = scores[0]!;
+  const excess = scores.reduce((sum, score) => sum + (score - start), 0) / scores.length;
   // Ties at the start (discrete tests) would make the excess too short; a plain p-value's own scale is 1.
-  const tail = Array.from(sorted.subarray(from));
-  return { replays: sorted.length, blocks, body, tailShare: above / sorted.length, scale: Math.max(excess / above, 1), tail };
+  return { start, share: scores.length / replays, scale: Math.max(excess, 1) };
 }
 
 /** Share of healthy windows whose score is at least this one; in (0, 1], and never smaller than the plain p-value, or what its score says. */
@@ -64,25 +79,26 @@ export function calibratedP(law: NullLaw, pValue: number, score?: number): numbe
 }
 
 /** Share of the replays whose score was at least this one, where they are kept; 0 below. */
-function seenShare({ replays, body, tail }: NullLaw, score: number): number {
+function seenShare({ replays, body, highest }: NullLaw, score: number): number {
   if (score < body[STEPS]!) return 0;
-  const first = tail.findIndex((seen) => seen >= score);
-  return first === -1 ? 0 : (tail.length - first) / replays;
+  const first = highest.findIndex((seen) => seen >= score);
+  return first === -1 ? 0 : (highest.length - first) / replays;
 }
 
-function replayedP({ body, tailShare, scale }: NullLaw, score: number): number {
-  const start = body[STEPS]!;
-  if (score >= start) return Math.max(Number.MIN_VALUE, tailShare * Math.exp(-(score - start) / scale));
+function replayedP({ body, tails }: NullLaw, score: number): number {
+  if (score >= body[STEPS]!)
+    // Nearer than its start a tail still says its share, so that p never rises with the score.
+    return Math.max(Number.MIN_VALUE, ...tails.map(({ start, share, scale }) => share * Math.exp(-Math.max(0, score - start) / scale)));
   let step = 0;
   while (step < STEPS && body[step + 1]! <= score) step++;
   const width = body[step + 1]! - body[step]!;
   const within = width > 0 ? Math.max(0, (score - body[step]!) / width) : 0;
-  return 1 - ((step + within) / STEPS) * (1 - tailShare);
+  return 1 - ((step + within) / STEPS) * (1 - tails[0]!.share);
 }
 
 /** P(E > x · S) for E exponential and S a scale that is known from so many blocks and replays, where P(E > x) = p. */
-function widened(p: number, { blocks, replays, tailShare }: NullLaw): number {
+function widened(p: number, { blocks, highest }: NullLaw): number {
   if (blocks === null) return p;
-  const degrees = 1 / (1 / (0.75 * blocks) + 1 / (replays * tailShare));
+  const degrees = 1 / (1 / (0.75 * blocks) + 1 / highest.length);
   return (1 - Math.log(p) / degrees) ** -degrees;
 }

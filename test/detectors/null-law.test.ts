@@ -67,8 +67,28 @@ t.test('what some healthy windows did is not rarer than they were, however far o
     t.ok(calibratedP(law, Math.exp(-40)) >= share - 1e-9, `${share}: ${calibratedP(law, Math.exp(-40))}`);
     t.ok(calibratedP(law, Math.exp(-15)) >= share - 1e-9, 'nor what lies nearer');
     // Beyond them all the tail goes on.
-    t.ok(calibratedP(law, Math.exp(-60)) < 0.01, `${calibratedP(law, Math.exp(-60))}`);
+    t.ok(calibratedP(law, Math.exp(-120)) < 0.01, `${calibratedP(law, Math.exp(-120))}`);
   }
+});
+
+t.test('excursions alarm no more often than they may, also those that went a little further than any replay', async (t) => {
+  const random = new Random(6);
+  // Two windows in a hundred have one, of about 140.
+  const draw = (count: number) =>
+    Array.from({ length: count }, () => (random.uniform() < 0.02 ? 140 + 8 * random.normal() : -Math.log(1 - random.uniform())));
+  let alarms = 0;
+  for (let run = 0; run < 40; run++) {
+    // The reference has few of them, and replays show those few again and again.
+    const kinds = draw(20_000)
+      .filter((score) => score > 100)
+      .slice(0, 3);
+    const law = nullLaw(
+      draw(1_200).map((score) => (score > 100 ? kinds[random.below(3)]! : score)),
+      100,
+    )!;
+    for (const score of draw(1_000)) if (calibratedP(law, Math.exp(-score)) <= 0.001) alarms++;
+  }
+  t.ok(alarms / 40_000 <= 0.001, `${alarms} of 40 allowed`);
 });
 
 t.test('too few replays, or replays at the end of the scale, are no law', async (t) => {

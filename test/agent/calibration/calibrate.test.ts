@@ -217,7 +217,7 @@ t.test('tests of slices share the level of the whole: each has a law of its own 
   t.match(level, { method: 'blocks', value: 0.05, why: /; 3 tests a window, those of 2 slices among them$/ });
   t.same(Object.keys(level!.laws), ['inputs.x', 'inputs.x in even', 'inputs.x in odd']);
   // A slice's rows are fewer, and so no more alike than those of the whole.
-  t.ok(level!.laws['inputs.x in even']!.scale < level!.laws['inputs.x']!.scale * 1.5);
+  t.ok(level!.laws['inputs.x in even']!.tails[0]!.scale < level!.laws['inputs.x']!.tails[0]!.scale * 1.5);
   const [few] = calibrate({ ...task, slices: slicesOf(4_000, 2_500) }).levels;
   t.same(Object.keys(few!.laws), ['inputs.x'], 'a slice with too few reference rows is not judged');
 });
