@@ -1,6 +1,7 @@
 /**
  * Gives what is measured cores and priorities, so that the scheduler's choices and other work on the machine are not what is measured. Linux.
  */
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { isInstalled, runTool } from '../test/support/child.ts';
 
@@ -22,6 +23,8 @@ export interface Placing {
   aside(pid: number, thread: string): Promise<void>;
   /** This process, and what it starts from now on. */
   bench(core: number): Promise<void>;
+  /** Keeps both cores from going to sleep, by work that everything else goes before: a virtual core may take milliseconds to wake. Returns its end. */
+  keepAwake(): () => void;
 }
 
 /** @throws Error when taskset or chrt is missing, or the machine has only one core. */
@@ -51,6 +54,16 @@ export async function openPlacing(): Promise<Placing> {
     async bench(core) {
       await onCore(String(core), ['-a', String(process.pid)]);
     },
+    keepAwake() {
+      const loops = [PROXY_CORE, LOAD_CORE].map((core) =>
+        spawn('taskset', ['-c', String(core), 'nice', '-n', '19', 'chrt', '-i', '0', process.execPath, '-e', 'for (;;);'], {
+          stdio: 'ignore',
+        }),
+      );
+      return () => {
+        for (const loop of loops) loop.kill('SIGKILL');
+      };
+    },
   };
 }
 
@@ -63,10 +76,10 @@ interface Ticks {
 /** Of each core. */
 export function readCores(): Ticks[] {
   return [...readFileSync('/proc/stat', 'utf8').matchAll(/^cpu\d+ (.+)$/gm)].map(([, line = '']) => {
-    // user nice system idle iowait irq softirq steal; what follows is counted in user already.
+    // user nice system idle iowait irq softirq steal; what follows is counted in user already. What keeps a core awake is nice.
     const ticks = line.split(' ').slice(0, 8).map(Number);
     const all = ticks.reduce((sum, one) => sum + one, 0);
-    return { all, busy: all - ticks[3]! - ticks[4]! };
+    return { all, busy: all - ticks[1]! - ticks[3]! - ticks[4]! };
   });
 }
 

@@ -57,6 +57,7 @@ export async function benchLatency(options: { rounds?: number; seconds?: number 
   try {
     const peers = await startPeers(folder, closers);
     await place(peers, placing);
+    closers.push(placing.keepAwake());
     const script = wrkScript(folder, 'load', requestBodies());
     const closedLoop = (peer: Peer, length: number) => wrk(`${peer.url}${PATH}`, script, { connections: CONNECTIONS, seconds: length });
     for (const peer of peers) await closedLoop(peer, 2);
@@ -131,7 +132,7 @@ function aboutOf(perSecond: number, seconds: number, { realTime }: Placing): str
     `An open loop of ${perSecond} requests a second, half of what Driftline with capture on bears in the same arrangement, over ${CONNECTIONS} connections; a POST of ${requestBody(0).length} bytes, an ` +
     `answer of ${answerBody().length}; rounds of ${seconds} s peer by peer, each second one in the opposite order. The proxy under test has one core, the load maker and the model server the other. ${priority} ` +
     'Driftline’s threads that answer no call (main, analysis) run on either core when nobody there wants it, as they do where there are cores to spare; in `one core for all` they stand on the proxy’s core with ' +
-    'the priority of the thread that answers. Added: less the same quantile of direct calls in the same round. Lateness is the load maker’s own: from when a request was due to when it noticed. ' +
+    'the priority of the thread that answers. A loop of the idle class keeps both cores awake. Added: less the same quantile of direct calls in the same round. Lateness is the load maker’s own: from when a request was due to when it noticed. ' +
     'The figure to reach, at most twice what nginx adds, is judged as a difference that is at most 0, as what nginx adds may be next to nothing.'
   );
 }
