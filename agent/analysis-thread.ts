@@ -16,8 +16,6 @@ import { StoreReader } from './store/read.ts';
 
 /** A record waits at most so long before it is on disk. */
 const COMMIT_MS = 100;
-/** Where exchanges keep coming, so long they gather: waking costs as much as analysing one, and finds the processor's caches cold. */
-const GATHER_MS = 20;
 const TICK_MS = 1_000;
 /** Exchanges taken of each ring in one go, so that messages are not kept waiting. */
 const AT_ONCE = 256;
@@ -40,8 +38,6 @@ port.on('message', (message: ToAnalysis) => {
   wake?.();
 });
 let wake: (() => void) | null = null;
-/** Whether anything was taken since the last pause. */
-let isBusy = false;
 const waits = new Map<RingReader, Promise<void>>();
 
 let policy = start.policy;
@@ -62,7 +58,6 @@ for (let closing = false; !closing; ) {
       analysis.observe(exchange);
     }
   }
-  if (taken > 0) isBusy = true;
   const done: { token: number; error: string | null }[] = [];
   for (let message = inbox.shift(); message !== undefined; message = inbox.shift()) {
     if (message.kind === 'close') {
@@ -141,25 +136,21 @@ async function commit(): Promise<void> {
   }
 }
 
-/** Until there is an exchange or a message, or a commit or a tick is due; where exchanges came, until more have gathered. */
+/** Until there are exchanges or a message, or a commit or a tick is due. */
 async function pause(): Promise<void> {
   const message = new Promise<void>((resolve) => {
     wake = resolve;
   });
-  if (isBusy) {
-    isBusy = false;
-    const dueMs = lastCommit + COMMIT_MS - Date.now();
-    await Promise.race([message, sleep(Math.max(0, Math.min(GATHER_MS, dueMs)))]);
-  } else {
-    // A wait that a message cut short goes on; a second one beside it would only confuse the writer.
-    for (const ring of rings) {
-      if (!waits.has(ring))
-        waits.set(
-          ring,
-          ring.waitForMore(COMMIT_MS).finally(() => waits.delete(ring)),
-        );
-    }
-    await Promise.race([message, ...waits.values()]);
+  // Between the two also where the clock was set back, or has moved on since a commit was looked for.
+  const dueMs = Math.min(COMMIT_MS, Math.max(1, lastCommit + COMMIT_MS - Date.now()));
+  // A wait that a message cut short goes on; a second one beside it would only confuse the writer.
+  for (const ring of rings) {
+    if (!waits.has(ring))
+      waits.set(
+        ring,
+        ring.waitForMore(dueMs).finally(() => waits.delete(ring)),
+      );
   }
+  await Promise.race([message, ...waits.values()]);
   wake = null;
 }

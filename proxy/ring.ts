@@ -29,8 +29,8 @@ const COPY_BYTES = 64 * 1024;
 /** Two whole bodies as far as they are copied by default; larger exchanges get memory of their own. */
 const MAX_COPY_BYTES = 640 * 1024;
 
-/** How often a reader looks while exchanges come, and for how long after the last one. */
-const POLL_MS = 4;
+/** How long exchanges gather while they keep coming, and how long after the last one: waking costs as much as analysing one, and finds cold caches. */
+const POLL_MS = 20;
 const BUSY_MS = 100;
 
 /** Memory for a ring. @throws RangeError when `capacityBytes` is not a power of two between 4 KiB and 1 GiB. */
