@@ -136,7 +136,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   const events = new StoredEventLog(db);
   const kept = new KeptRoute(new StoredRoute(db), proxy, log);
   const route = (to: string) => kept.set(to);
-  await kept.restore();
+  await kept.restore(reader.state('route'));
 
   const dispatcher = new Dispatcher({
     outbox: new StoredOutbox(db),

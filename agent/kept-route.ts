@@ -1,6 +1,7 @@
 /**
  * Where calls go, remembered: only a person or an action moves the route, so a rollback outlives a restart.
  */
+import type { Json } from '../contracts/json.ts';
 import type { Proxy as DataPath } from '../proxy/proxy.ts';
 import type { StoredRoute } from './store/outbox.ts';
 
@@ -24,10 +25,9 @@ export class KeptRoute {
     return changed;
   }
 
-  /** Goes on as before the restart, if the policy still has that upstream. */
-  async restore(): Promise<void> {
-    const kept = this.#stored.get();
-    if (kept === null || kept === this.#proxy.route()) return;
+  /** Goes on as before the restart, if the policy still has that upstream. @param kept what the store has under `route` */
+  async restore(kept: Json | undefined): Promise<void> {
+    if (typeof kept !== 'string' || kept === this.#proxy.route()) return;
     try {
       await this.#proxy.setRoute(kept);
       this.#log(`route: ${kept}, as before the restart`);

@@ -39,20 +39,13 @@ export class StoredOutbox {
 
 /** Where calls go, as it was last chosen. */
 export class StoredRoute {
-  readonly #read: StatementSync;
   readonly #write: StatementSync;
 
   constructor(db: DatabaseSync) {
-    this.#read = db.prepare("SELECT value FROM state WHERE key = 'route'");
     this.#write = db.prepare("INSERT OR REPLACE INTO state VALUES ('route', ?)");
   }
 
-  /** An upstream's name, or `fallback`; null when nobody has chosen so far. */
-  get(): string | null {
-    const row = this.#read.get();
-    return row === undefined ? null : (JSON.parse(String(row.value)) as string);
-  }
-
+  /** @param to an upstream's name, or `fallback` */
   set(to: string): void {
     this.#write.run(JSON.stringify(to));
   }
