@@ -11,9 +11,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Server, startServer } from '../test/support/child.ts';
-import { installPackage } from '../test/support/install-package.ts';
 import { circumstances, describeReport, figureOf, type Report } from './figure.ts';
 import { PATH, requestBodies } from './load/bodies.ts';
+import { startRun } from './proxies/in-node.ts';
 import { freePort, memoryOf } from './proxies/peer.ts';
 
 const ABORTED = 0.005;
@@ -38,25 +38,9 @@ export async function soak(options: { minutes: number; rate: number; say: (line:
   let model: Server = await startModel();
   const policy = join(folder, 'policy.yaml');
   writeFileSync(policy, policyText(modelPort, 1));
-  // Compiled, and with the flag of its launcher, as users run it: types stripped at run time would take memory in every thread.
-  const main = join(await installPackage(folder), 'dist/agent/main.js');
-  const args = [
-    '--max-semi-space-size=4',
-    main,
-    'run',
-    '-c',
-    policy,
-    '--listen',
-    '127.0.0.1:0',
-    '--admin',
-    '127.0.0.1:0',
-    '--state',
-    join(folder, 'state'),
-  ];
-  const driftline = await startServer(process.execPath, args, /page and API/, { FORCE_COLOR: '0' });
+  const { server: driftline, admin } = await startRun(folder, ['-c', policy]);
   const pid = driftline.process.pid!;
   try {
-    const admin = /http:\/\/[\d.:]+/.exec(driftline.ready)?.[0] ?? '';
     const status = async () => (await (await fetch(`${admin}/v1/status`)).json()) as { proxy: { address: string }; accounting: unknown };
     const url = new URL(`http://${(await status()).proxy.address}${PATH}`);
     const agent = new Agent({ keepAlive: true, maxSockets: 64 });

@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startServer } from '../../test/support/child.ts';
+import { type Server, startServer } from '../../test/support/child.ts';
 import { installPackage } from '../../test/support/install-package.ts';
 import { answers, freePort, type Peer, type PeerKind } from './peer.ts';
 
@@ -44,10 +44,13 @@ export interface WholeDriftline extends Peer {
   caughtUp(): Promise<number>;
 }
 
-/** Starts `driftline run` with its default policy, or with this one: compiled, with its launcher’s flag, as users run it. */
-export async function startDriftline(model: string, folder: string, policy?: string): Promise<WholeDriftline> {
+/**
+ * Starts `driftline run` compiled and with its launcher’s flag, as users run it: types stripped at run time would take memory in every thread.
+ *
+ * @returns the process, and the address of its admin port
+ */
+export async function startRun(folder: string, what: readonly string[]): Promise<{ readonly server: Server; readonly admin: string }> {
   const main = join(await installPackage(folder), 'dist/agent/main.js');
-  const what = policy === undefined ? ['--upstream', model] : ['-c', policy];
   const args = [
     '--max-semi-space-size=4',
     main,
@@ -61,7 +64,12 @@ export async function startDriftline(model: string, folder: string, policy?: str
     join(folder, 'state'),
   ];
   const server = await startServer(process.execPath, args, /page and API/, { FORCE_COLOR: '0' });
-  const admin = /http:\/\/[\d.:]+/.exec(server.ready)?.[0] ?? '';
+  return { server, admin: /http:\/\/[\d.:]+/.exec(server.ready)?.[0] ?? '' };
+}
+
+/** Starts it with its default policy, or with this one. */
+export async function startDriftline(model: string, folder: string, policy?: string): Promise<WholeDriftline> {
+  const { server, admin } = await startRun(folder, policy === undefined ? ['--upstream', model] : ['-c', policy]);
   const status = async () => (await (await fetch(`${admin}/v1/status`)).json()) as Status;
   return {
     name: 'Driftline, everything on',
