@@ -15,6 +15,7 @@ import { defineStreaming, type Level, type StreamingDetector } from '../contract
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import { FRACTION } from './fraction.ts';
+import { sinceWarning } from './since-warning.ts';
 import { SnapshotReader, snapshotOf } from './snapshot.ts';
 
 const options = {
@@ -125,9 +126,7 @@ class Ddm implements StreamingDetector {
   }
 
   get changedFor(): number | null {
-    if (this.#level !== 'drift') return null;
-    // The paper's estimate: the new concept began with the warning. A jump past the warning is dated from the minimum.
-    return Math.max(1, this.#warningFrom > 0 ? this.#count - this.#warningFrom + 1 : this.#count - this.#lowestAt);
+    return this.#level === 'drift' ? sinceWarning(this.#count, this.#warningFrom, this.#lowestAt) : null;
   }
 
   snapshot(): Json {

@@ -16,6 +16,7 @@ import { defineStreaming, type Level, type StreamingDetector } from '../contract
 import type { Json } from '../contracts/json.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import { FRACTION } from './fraction.ts';
+import { sinceWarning } from './since-warning.ts';
 import { SnapshotReader, snapshotOf } from './snapshot.ts';
 
 const options = {
@@ -108,9 +109,7 @@ class Eddm implements StreamingDetector {
   }
 
   get changedFor(): number | null {
-    if (this.#level !== 'drift') return null;
-    // The paper's estimate: the new concept began with the warning. A fall past the warning is dated from the best distance.
-    return Math.max(1, this.#warningFrom > 0 ? this.#count - this.#warningFrom + 1 : this.#count - this.#bestAt);
+    return this.#level === 'drift' ? sinceWarning(this.#count, this.#warningFrom, this.#bestAt) : null;
   }
 
   snapshot(): Json {
