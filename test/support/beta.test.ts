@@ -1,5 +1,5 @@
 import t from 'tap';
-import { incompleteBeta } from '../../detectors/beta.ts';
+import { incompleteBeta } from './beta.ts';
 
 t.test('the chance of more events than so many is that of a binomial law', (t) => {
   // The sum straight from the definition.

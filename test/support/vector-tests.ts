@@ -2,7 +2,7 @@
  * The checks of the cases in a vectors folder's `tests/`: our tests, distances, corrections and tails against the reference libraries.
  */
 import { adjustBenjaminiHochberg, adjustBonferroni } from '../../detectors/benjamini-hochberg.ts';
-import { incompleteBeta, logGamma } from '../../detectors/beta.ts';
+import { incompleteBeta, logGamma } from './beta.ts';
 import { Bins, decileEdges } from '../../detectors/bins.ts';
 import { chiSquaredOfTable, goodnessOfFit } from '../../detectors/chi-squared.ts';
 import { chiSquaredUpperTail } from '../../detectors/chi-squared-tail.ts';
