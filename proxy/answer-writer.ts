@@ -54,16 +54,16 @@ export class AnswerWriter implements AnswerOut {
     this.#chunked = framing === 'chunked';
     this.endsWithConnection = framing === 'close';
     const keep = mayKeep && this.#request.keepAlive && framing !== 'close';
-    let text = '';
-    // Both fields also where no body follows: in answers to HEAD and in 304 they tell of the one that a GET would bring.
+    const texts = [id, '\r\nx-driftline-served-by: ', servedBy, '\r\n'];
+    // As with Content-Length, also where no body follows: in answers to HEAD and in 304 the two tell of the one that a GET would bring.
     const wouldBeChunked = framing === 'none' && head.chunked && head.status !== 204 && modern;
-    if (this.#chunked || wouldBeChunked) text += 'Transfer-Encoding: chunked\r\n';
-    else if (head.contentLength !== null && head.status !== 204) text += `Content-Length: ${head.contentLength}\r\n`;
+    if (this.#chunked || wouldBeChunked) texts.push('Transfer-Encoding: chunked\r\n');
     const connection = this.#connectionField(keep);
-    if (connection !== null) text += `Connection: ${connection}\r\n`;
+    if (connection !== null) texts.push(`Connection: ${connection}\r\n`);
     // Where the primary did not serve, the caller is told why.
-    const why = reason === null ? '' : `x-driftline-reason: ${reason}\r\n`;
-    this.#head = { bytes: answer.bytes, text: `${text}x-driftline-id: ${id}\r\nx-driftline-served-by: ${servedBy}\r\n${why}\r\n` };
+    if (reason !== null) texts.push(`x-driftline-reason: ${reason}\r\n`);
+    texts.push('\r\n');
+    this.#head = { bytes: answer.bytes, texts };
     return keep;
   }
 
@@ -77,7 +77,7 @@ export class AnswerWriter implements AnswerOut {
     const keep = mayKeep && this.#request.keepAlive;
     const answer = writeOwnAnswer({ status: REASON_STATUS[reason], reason, error, id, retryAfterS }, this.#connectionField(keep));
     const body = Buffer.from(answer.body, 'latin1');
-    writeMessage(this.#outlet, { ...NO_HEAD, text: answer.head }, this.#request.method === 'HEAD' ? [] : [body], false, '');
+    writeMessage(this.#outlet, { ...NO_HEAD, texts: [answer.head] }, this.#request.method === 'HEAD' ? [] : [body], false, '');
     return { body, keep };
   }
 

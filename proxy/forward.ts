@@ -4,6 +4,7 @@
  * Everything here depends on the incoming head alone, so the result is remembered with it: callers repeat their heads.
  */
 import { parseTraceparent, type TraceContext } from '../contracts/trace-context.ts';
+import { flat } from './flat.ts';
 import type { AnswerHead, RequestHead } from './framing.ts';
 
 /** A request head made ready for any number of equal requests. */
@@ -11,7 +12,7 @@ export interface OutgoingRequest {
   readonly head: RequestHead;
   /** Request line and fields, each with its CRLF; id, hop, trace and, on `needsHost`, Host are still to be added. */
   readonly text: string;
-  /** The same as latin1. */
+  /** The same as latin1, with the hop, up to where the value of `x-driftline-id` begins. */
   readonly bytes: Buffer;
   readonly needsHost: boolean;
   /** The id that the caller chose, or null. */
@@ -28,7 +29,7 @@ export interface OutgoingAnswer {
   readonly head: AnswerHead;
   /** Status line and fields, each with its CRLF; framing, Connection, id and server are still to be added. */
   readonly text: string;
-  /** The same as latin1. */
+  /** The same as latin1, with Content-Length where there is one, up to where the value of `x-driftline-id` begins. */
   readonly bytes: Buffer;
   readonly capturedFields: string;
 }
@@ -65,14 +66,16 @@ export function prepareRequest(head: RequestHead): OutgoingRequest {
   }
   if (head.framing === 'chunked') text += 'Transfer-Encoding: chunked\r\n';
   else if (head.contentLength !== null) text += `Content-Length: ${head.contentLength}\r\n`;
+  const hop =
+    1 + valuesOf(head, 'x-driftline-hop').reduce((most, value) => (/^\d+$/.test(value) ? Math.max(most, Number(value)) : most), 0);
   return {
     head,
     text,
-    bytes: Buffer.from(text, 'latin1'),
+    bytes: Buffer.from(`${text}x-driftline-hop: ${hop}\r\nx-driftline-id: `, 'latin1'),
     needsHost: head.hosts.length === 0,
     callerId: firstValid(valuesOf(head, 'x-request-id')) ?? firstValid(valuesOf(head, 'ce-id')),
     trace,
-    hop: 1 + valuesOf(head, 'x-driftline-hop').reduce((most, value) => (/^\d+$/.test(value) ? Math.max(most, Number(value)) : most), 0),
+    hop,
     capturedFields: withoutSecrets(head),
   };
 }
@@ -84,7 +87,8 @@ export function prepareAnswer(head: AnswerHead): OutgoingAnswer {
     const name = head.names[i]!;
     if (!DROPPED_FROM_ANSWERS.has(name) && !isNamed(head, name)) text += line(head, i);
   }
-  return { head, text, bytes: Buffer.from(text, 'latin1'), capturedFields: withoutSecrets(head) };
+  const length = head.contentLength === null || head.status === 204 ? '' : `Content-Length: ${head.contentLength}\r\n`;
+  return { head, text, bytes: Buffer.from(`${text}${length}x-driftline-id: `, 'latin1'), capturedFields: withoutSecrets(head) };
 }
 
 /**
@@ -115,6 +119,6 @@ function firstValid(ids: readonly string[]): string | null {
 }
 
 function withoutSecrets(head: RequestHead | AnswerHead): string {
-  if (!head.names.some((name) => SECRET.has(name))) return head.text;
-  return head.fields.map(([name, value], i) => `${name}: ${SECRET.has(head.names[i]!) ? '' : value}`).join('\r\n');
+  if (!head.names.some((name) => SECRET.has(name))) return flat(head.text);
+  return flat(head.fields.map(([name, value], i) => `${name}: ${SECRET.has(head.names[i]!) ? '' : value}`).join('\r\n'));
 }

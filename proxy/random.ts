@@ -2,35 +2,45 @@
 import { randomFillSync } from 'node:crypto';
 
 const block = Buffer.alloc(8192);
-/** The block as digits, turned into text at once: a slice of it is nearly free. */
-let digits = '';
-let used = 0;
+/** The block as lower-case digits, of which so many are used. */
+const digits = Buffer.alloc(2 * block.length);
+let used = digits.length;
 
-/** `bytes` random bytes as lower-case hexadecimal digits. */
-export function randomHex(bytes: number): string {
-  if (used + 2 * bytes > digits.length) {
+/** Puts `count` random digits into latin1 `text`, from `at` on. */
+export function putRandomHex(text: Buffer, at: number, count: number): void {
+  if (used + count > digits.length) {
     randomFillSync(block);
-    digits = block.toString('hex');
+    digits.write(block.toString('hex'), 'latin1');
     used = 0;
   }
-  used += 2 * bytes;
-  return digits.slice(used - 2 * bytes, used);
+  for (let i = 0; i < count; i++) text[at + i] = digits[used + i]!;
+  used += count;
 }
 
-/** The last instant that was turned into text: several calls share a millisecond. */
+/** The last UUID, and its instant: several calls share a millisecond. */
+const uuid = Buffer.from('00000000-0000-7000-8000-000000000000');
 let instant = Number.NaN;
-let instantText = '';
+
+const VERSION_AT = 14;
+const VARIANT_AT = 19;
+const VARIANTS = Buffer.from('89ab');
+const DIGIT_0 = 48;
+const LETTER_A = 97;
 
 /** A UUID of version 7 (RFC 9562 §5.7) for the given instant in milliseconds since the Unix epoch. */
 export function uuidV7(at: number): string {
   if (at !== instant) {
     instant = at;
-    instantText = `${uuidV7Start(at)}-7`;
+    uuid.write(uuidV7Start(at), 'latin1');
   }
-  const random = randomHex(10);
-  // The variant's two bits, and two that are random: of each digit's code these are its lowest.
-  const variant = '89ab'[random.charCodeAt(3) & 3];
-  return `${instantText}${random.slice(0, 3)}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+  putRandomHex(uuid, VERSION_AT + 1, 3);
+  putRandomHex(uuid, VARIANT_AT, 4);
+  putRandomHex(uuid, VARIANT_AT + 5, 12);
+  // Of this digit the upper two bits are the variant; the lower two stay random.
+  const code = uuid[VARIANT_AT]!;
+  const digit = code < LETTER_A ? code - DIGIT_0 : code - LETTER_A + 10;
+  uuid[VARIANT_AT] = VARIANTS[digit & 3]!;
+  return uuid.toString('latin1');
 }
 
 /** What the ids of an instant begin with; they are greater than those of any before. */

@@ -119,8 +119,16 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
     view.setFloat32(to, pace!.marks![i]!, true);
     view.setUint32(to + 4, pace!.marks![i + 1]!, true);
   }
-  const names = call.id + call.method + call.path + call.servedBy + reason + call.traceparent;
-  to += bytes.write(names + call.requestFields + call.answerFields + trailers, to, 'latin1');
+  // One by one: each is flat, which the text of all would not be.
+  to += bytes.write(call.id, to, 'latin1');
+  to += bytes.write(call.method, to, 'latin1');
+  to += bytes.write(call.path, to, 'latin1');
+  to += bytes.write(call.servedBy, to, 'latin1');
+  if (reason !== '') to += bytes.write(reason, to, 'latin1');
+  to += bytes.write(call.traceparent, to, 'latin1');
+  to += bytes.write(call.requestFields, to, 'latin1');
+  to += bytes.write(call.answerFields, to, 'latin1');
+  if (trailers !== '') to += bytes.write(trailers, to, 'latin1');
   const requestAt = aligned(to, requestBytes);
   const answerAt = aligned(requestAt + requestBytes.length, answerBytes);
   view.setUint32(at + 84, requestAt - at, true);

@@ -56,14 +56,16 @@ export class UpstreamConnection implements Attempt {
 
   /** Takes it for a call. */
   begin(user: AttemptUser, { request, id, traceparent }: AttemptRequest): void {
-    const { head, bytes, needsHost, hop } = request;
+    const { head, bytes, needsHost } = request;
     const { host, port } = this.#pool.target;
     this.#user = user;
     this.#reader = new AnswerReader(this.#pool.answers, head.method);
     this.#chunked = head.framing === 'chunked';
     this.#sent = false;
-    const hostField = needsHost ? `Host: ${host}:${port}\r\n` : '';
-    this.#head = { bytes, text: `${hostField}x-driftline-id: ${id}\r\nx-driftline-hop: ${hop}\r\ntraceparent: ${traceparent}\r\n\r\n` };
+    const texts = [id, '\r\ntraceparent: ', traceparent];
+    if (needsHost) texts.push(`\r\nHost: ${host}:${port}`);
+    texts.push('\r\n\r\n');
+    this.#head = { bytes, texts };
   }
 
   get holdsBytes(): boolean {
