@@ -152,7 +152,7 @@ export class Call implements AttemptUser {
       this.#record.end('answered', now);
       this.#body.free();
       this.#record.answer.free();
-      this.#caller.callEnded(this.#keep);
+      this.#caller.callEnded(this.#keep, now);
       return false;
     }
     if (!flowing) {
@@ -252,7 +252,7 @@ export class Call implements AttemptUser {
     this.#record.status = REASON_STATUS[reason];
     this.#record.answer.keep(body);
     this.#record.end('failed');
-    this.#caller.callEnded(keep);
+    this.#caller.callEnded(keep, performance.now());
   }
 
   /** An answer that cannot be finished must not look finished. */

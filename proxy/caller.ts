@@ -29,8 +29,8 @@ export interface Caller extends Deadline {
   readonly bodyPaused: boolean;
   pauseBody(): void;
   resumeBody(): void;
-  /** The answer is out. `keep`: another request may follow on the connection. */
-  callEnded(keep: boolean): void;
+  /** The answer is out at `now`, on `performance.now()`. `keep`: another request may follow on the connection. */
+  callEnded(keep: boolean, now: number): void;
   /** Breaks the connection off so that the answer cannot be taken for a whole one. */
   breakOff(): void;
   destroy(): void;

@@ -75,7 +75,7 @@ export class ClientConnection implements Caller {
     this.socket.resume();
   }
 
-  callEnded(keep: boolean): void {
+  callEnded(keep: boolean, now: number): void {
     this.#call = null;
     this.#body = null;
     if (!keep || this.#path.draining) {
@@ -83,7 +83,7 @@ export class ClientConnection implements Caller {
       return;
     }
     this.#phase = 'idle';
-    this.#path.deadlines.set(this, performance.now() + this.#path.limits.keepAliveMs);
+    this.#path.deadlines.set(this, now + this.#path.limits.keepAliveMs);
     this.#resume();
   }
 
