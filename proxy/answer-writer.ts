@@ -4,12 +4,17 @@
 import type { Header } from '../contracts/exchange.ts';
 import type { AnswerOut, OwnWords, Server } from './caller.ts';
 import { lastChunk } from './chunks.ts';
+import { flat } from './flat.ts';
 import type { OutgoingAnswer } from './forward.ts';
 import type { AnswerFraming, RequestHead } from './framing.ts';
+import { Memo } from './memo.ts';
 import { writeOwnAnswer } from './own-answer.ts';
 import type { Outlet } from './outlet.ts';
 import { REASON_STATUS } from './reasons.ts';
 import { type Head, NO_HEAD, writeMessage } from './write.ts';
+
+/** What follows the id in most heads, by who served. */
+const ends = new Memo((servedBy) => flat(`\r\nx-driftline-served-by: ${servedBy}\r\n\r\n`));
 
 export class AnswerWriter implements AnswerOut {
   continued = false;
@@ -54,15 +59,15 @@ export class AnswerWriter implements AnswerOut {
     this.#chunked = framing === 'chunked';
     this.endsWithConnection = framing === 'close';
     const keep = mayKeep && this.#request.keepAlive && framing !== 'close';
-    const texts = [id, '\r\nx-driftline-served-by: ', servedBy, '\r\n'];
     // As with Content-Length, also where no body follows: in answers to HEAD and in 304 the two tell of the one that a GET would bring.
     const wouldBeChunked = framing === 'none' && head.chunked && head.status !== 204 && modern;
-    if (this.#chunked || wouldBeChunked) texts.push('Transfer-Encoding: chunked\r\n');
+    let more = '';
+    if (this.#chunked || wouldBeChunked) more = 'Transfer-Encoding: chunked\r\n';
     const connection = this.#connectionField(keep);
-    if (connection !== null) texts.push(`Connection: ${connection}\r\n`);
+    if (connection !== null) more += `Connection: ${connection}\r\n`;
     // Where the primary did not serve, the caller is told why.
-    if (reason !== null) texts.push(`x-driftline-reason: ${reason}\r\n`);
-    texts.push('\r\n');
+    if (reason !== null) more += `x-driftline-reason: ${reason}\r\n`;
+    const texts = more === '' ? [id, ends.get(servedBy)] : [id, '\r\nx-driftline-served-by: ', servedBy, '\r\n', more, '\r\n'];
     this.#head = { bytes: answer.bytes, texts };
     return keep;
   }

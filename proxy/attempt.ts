@@ -4,13 +4,13 @@
 import type { Header } from '../contracts/exchange.ts';
 import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
 import type { AnswerFraming } from './framing.ts';
+import type { Identity } from './identity.ts';
 import type { Reason } from './reasons.ts';
 
 /** What is sent, apart from the body. */
 export interface AttemptRequest {
   readonly request: OutgoingRequest;
-  readonly id: string;
-  readonly traceparent: string;
+  readonly identity: Identity;
 }
 
 export interface Attempt {
@@ -33,15 +33,18 @@ export interface Attempt {
   discard(): void;
 }
 
-/** In this order: interim answers, the final answer, parts of its body, the last of them `done`. Nothing follows `done` or `failed`. */
+/**
+ * In this order: interim answers, the final answer, parts of its body, the last of them `done`. Nothing follows `done` or `failed`.
+ * `now`, on `performance.now()`, is for who has looked at the clock already.
+ */
 export interface AttemptUser {
   /** Something else is waited for now: it is connected, or bytes have come that are no whole head yet. */
-  moved(): void;
+  moved(now?: number): void;
   drained(): void;
   interim(answer: OutgoingAnswer): void;
   answer(answer: OutgoingAnswer, framing: AnswerFraming): void;
   /** Returns whether the pieces are free: nobody looks at them any more. */
-  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean;
+  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[], now?: number): boolean;
   failed(reason: Reason): void;
   /** One of the above has thrown. */
   fault(): void;

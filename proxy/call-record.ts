@@ -6,22 +6,18 @@ import type { Outcome } from '../contracts/exchange.ts';
 import { AnswerPace } from './answer-pace.ts';
 import { Capture } from './capture.ts';
 import type { DataPath } from './data-path.ts';
-import type { OutgoingRequest } from './forward.ts';
-import { uuidV7 } from './random.ts';
+import type { CapturedHead, OutgoingRequest } from './forward.ts';
+import type { Identity } from './identity.ts';
 import type { Reason } from './reasons.ts';
 import type { CopyLimits } from './recorder.ts';
 import type { CapturedCall } from './ring-record.ts';
 
 export class CallRecord implements CapturedCall {
-  readonly id: string;
+  readonly identity: Identity;
+  readonly captured: CapturedHead;
   readonly startedAt: number;
   /** The same instant on `performance.now()`. */
   readonly startedMono: number;
-  readonly method: string;
-  readonly path: string;
-  readonly requestFields: string;
-  /** The one sent upstream, or that of a span of the caller's trace; empty = none. */
-  readonly traceparent: string;
   readonly request: Capture;
   readonly answer: Capture;
   readonly pace = new AnswerPace();
@@ -43,17 +39,13 @@ export class CallRecord implements CapturedCall {
    * @param startedAt milliseconds since the Unix epoch
    * @param heldBytes of the request's body that are held whatever the analysis wants, so that it can be sent again
    */
-  constructor(path: DataPath, request: OutgoingRequest, startedAt: number, startedMono: number, traceparent: string, heldBytes: number) {
-    const { head, callerId, capturedFields } = request;
-    this.id = callerId ?? uuidV7(startedAt);
+  constructor(path: DataPath, request: OutgoingRequest, identity: Identity, startedAt: number, startedMono: number, heldBytes: number) {
+    this.identity = identity;
+    this.captured = request.captured;
     this.startedAt = startedAt;
     this.startedMono = startedMono;
-    this.method = head.method;
-    this.path = head.target;
-    this.requestFields = capturedFields;
-    this.traceparent = traceparent;
     this.#path = path;
-    this.#limits = path.recorder.limitsFor(this.id);
+    this.#limits = path.recorder.limitsFor(identity.id);
     const { maxBodyBytes, maxAnswerBytes, isRecorded } = this.#limits;
     this.request = new Capture(Math.max(maxBodyBytes, heldBytes), isRecorded);
     this.answer = new Capture(maxAnswerBytes, isRecorded);

@@ -12,11 +12,11 @@ import { CallRecord } from './call-record.ts';
 import type { DataPath } from './data-path.ts';
 import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
 import type { AnswerFraming } from './framing.ts';
+import { Identity } from './identity.ts';
 import { MAX_HOPS, MAX_REPLAY_BYTES } from './limits.ts';
 import { REASON_STATUS, REASON_TEXT, type Reason } from './reasons.ts';
 import { leastMs, RequestBody } from './request-body.ts';
 import { Sending } from './sending.ts';
-import { nextTraceparent } from './trace-context.ts';
 
 export class Call implements AttemptUser {
   readonly #path: DataPath;
@@ -42,17 +42,18 @@ export class Call implements AttemptUser {
     this.#caller = caller;
     this.#out = out;
     this.#request = request;
-    const record = new CallRecord(path, request, startedAt, startedMono, nextTraceparent(request.trace), MAX_REPLAY_BYTES);
+    const identity = Identity.of(request, startedAt);
+    const record = new CallRecord(path, request, identity, startedAt, startedMono, MAX_REPLAY_BYTES);
     this.#record = record;
     record.request.expect(request.head.contentLength ?? 0);
     this.#body = new RequestBody(caller, record.request, startedMono);
-    this.#sending = new Sending(path, this, { request, id: record.id, traceparent: record.traceparent }, this.#body);
+    this.#sending = new Sending(path, this, { request, identity }, this.#body);
   }
 
   // ── from the client ──
 
   /** Starts with the body bytes that came along with the head. */
-  begin(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): void {
+  begin(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[], now = performance.now()): void {
     const { traffic, limits } = this.#path;
     const { head, hop } = this.#request;
     this.#body.take(pieces, done, trailers);
@@ -61,8 +62,8 @@ export class Call implements AttemptUser {
     else {
       const target = traffic.choose(head.method);
       if (target !== traffic.primary) this.#record.reason = 'route';
-      this.#sending.to(target, pieces);
-      if (this.#sending.waiting) this.#arm();
+      this.#sending.to(target, pieces, now);
+      if (this.#sending.waiting) this.#arm(now);
     }
   }
 
@@ -112,8 +113,8 @@ export class Call implements AttemptUser {
 
   // ── from the upstream ──
 
-  moved(): void {
-    this.#arm();
+  moved(now?: number): void {
+    this.#arm(now);
   }
 
   drained(): void {
@@ -135,16 +136,15 @@ export class Call implements AttemptUser {
     this.#untilClose = framing === 'close';
     this.#record.status = answer.head.status;
     this.#record.servedBy = servedBy;
-    this.#keep = this.#out.open(answer, framing, { id: this.#record.id, servedBy, reason: this.#record.reason }, this.#mayKeep);
+    this.#keep = this.#out.open(answer, framing, { id: this.#record.identity.id, servedBy, reason: this.#record.reason }, this.#mayKeep);
   }
 
-  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
+  part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[], now = performance.now()): boolean {
     // The connection is free again, or another call's already.
     if (done) this.#sending.attempt = null;
     let isViewed = false;
     for (const piece of pieces) if (this.#record.answer.keep(piece)) isViewed = true;
     const flowing = this.#out.write(pieces, done, trailers);
-    const now = performance.now();
     // The end of a connection brings no byte.
     if (!done || !this.#untilClose) this.#record.saw(now);
     if (done) {
@@ -216,7 +216,7 @@ export class Call implements AttemptUser {
     }
     if (this.#body.done) {
       this.#gathering = false;
-      this.#sending.to(fallback, this.#body.replay);
+      this.#sending.to(fallback, this.#body.replay, performance.now());
     }
     if (!this.#record.ended) this.#arm();
   }
@@ -247,7 +247,7 @@ export class Call implements AttemptUser {
 
   #answerMyself(reason: Reason, error: string = REASON_TEXT[reason]): void {
     const retryAfterS = reason === 'circuit-open' ? Math.max(1, Math.ceil(this.#sending.openMs / 1000)) : 1;
-    const { body, keep } = this.#out.own({ id: this.#record.id, reason, error, retryAfterS }, this.#mayKeep);
+    const { body, keep } = this.#out.own({ id: this.#record.identity.id, reason, error, retryAfterS }, this.#mayKeep);
     this.#record.reason = reason;
     this.#record.status = REASON_STATUS[reason];
     this.#record.answer.keep(body);

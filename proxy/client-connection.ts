@@ -167,10 +167,11 @@ export class ClientConnection implements Caller {
   #readHead(input: Buffer, at: number): number {
     // RFC 9112 §2.2: blank lines before a request line are skipped.
     if (input[at] === 13 && input[at + 1] === 10) return at + 2;
+    const now = performance.now();
     if (this.#phase === 'idle') {
       this.#phase = 'head';
       this.#startedAt = Date.now();
-      this.#startedMono = performance.now();
+      this.#startedMono = now;
       this.#path.deadlines.set(this, this.#startedMono + this.#path.limits.headTimeoutMs);
     }
     const end = endOfHead(input, at);
@@ -197,7 +198,7 @@ export class ClientConnection implements Caller {
     this.#body = body;
     this.#phase = body.done ? 'answer' : 'body';
     if (body.failure !== null) call.bodyBroken(body.failure);
-    else call.begin(pieces, body.done, body.trailers);
+    else call.begin(pieces, body.done, body.trailers, now);
     return next;
   }
 

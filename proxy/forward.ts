@@ -20,8 +20,15 @@ export interface OutgoingRequest {
   readonly trace: TraceContext | null;
   /** The `x-driftline-hop` to send. */
   readonly hop: number;
-  /** Field lines for the record, without secrets. */
-  readonly capturedFields: string;
+  readonly captured: CapturedHead;
+}
+
+/** What goes on record of a request's head. */
+export interface CapturedHead {
+  readonly method: string;
+  readonly path: string;
+  /** Method, path and `CRLF`-separated field lines without secrets, one after the other; flat. */
+  readonly text: string;
 }
 
 /** An answer head made ready for any number of equal answers. */
@@ -31,6 +38,7 @@ export interface OutgoingAnswer {
   readonly text: string;
   /** The same as latin1, with Content-Length where there is one, up to where the value of `x-driftline-id` begins. */
   readonly bytes: Buffer;
+  /** Field lines for the record, without secrets; flat. */
   readonly capturedFields: string;
 }
 
@@ -76,7 +84,7 @@ export function prepareRequest(head: RequestHead): OutgoingRequest {
     callerId: firstValid(valuesOf(head, 'x-request-id')) ?? firstValid(valuesOf(head, 'ce-id')),
     trace,
     hop,
-    capturedFields: withoutSecrets(head),
+    captured: { method: head.method, path: head.target, text: flat(head.method + head.target + withoutSecrets(head)) },
   };
 }
 
@@ -88,7 +96,7 @@ export function prepareAnswer(head: AnswerHead): OutgoingAnswer {
     if (!DROPPED_FROM_ANSWERS.has(name) && !isNamed(head, name)) text += line(head, i);
   }
   const length = head.contentLength === null || head.status === 204 ? '' : `Content-Length: ${head.contentLength}\r\n`;
-  return { head, text, bytes: Buffer.from(`${text}${length}x-driftline-id: `, 'latin1'), capturedFields: withoutSecrets(head) };
+  return { head, text, bytes: Buffer.from(`${text}${length}x-driftline-id: `, 'latin1'), capturedFields: flat(withoutSecrets(head)) };
 }
 
 /**
@@ -119,6 +127,6 @@ function firstValid(ids: readonly string[]): string | null {
 }
 
 function withoutSecrets(head: RequestHead | AnswerHead): string {
-  if (!head.names.some((name) => SECRET.has(name))) return flat(head.text);
-  return flat(head.fields.map(([name, value], i) => `${name}: ${SECRET.has(head.names[i]!) ? '' : value}`).join('\r\n'));
+  if (!head.names.some((name) => SECRET.has(name))) return head.text;
+  return head.fields.map(([name, value], i) => `${name}: ${SECRET.has(head.names[i]!) ? '' : value}`).join('\r\n');
 }

@@ -6,7 +6,6 @@
  * Transfer-Encoding, repeated or odd lengths, any transfer coding but `chunked`, transfer codings on HTTP/1.0 (§6.1, §6.3).
  */
 import type { Header } from '../contracts/exchange.ts';
-import { flat } from './flat.ts';
 import { MAX_FIELDS } from './limits.ts';
 
 /** Why a head is refused, and with what status a client is told. */
@@ -83,7 +82,7 @@ export function parseRequestHead(head: string): RequestHead | Refusal {
   const [, method = '', target = '', major, minor] = line;
   if (major !== '1' || (minor !== '0' && minor !== '1')) return refuse(505, 'not-supported', 'only HTTP/1.1 and HTTP/1.0 are spoken here');
   const fields = parseFields(head, lineEnd + 2);
-  return 'kind' in fields ? fields : requestHead(method, flat(target), minor === '1' ? 1 : 0, fields, head.slice(lineEnd + 2));
+  return 'kind' in fields ? fields : requestHead(method, target, minor === '1' ? 1 : 0, fields, head.slice(lineEnd + 2));
 }
 
 /** A request head from its parts, whoever has read them; `text` is its field lines. */

@@ -17,7 +17,7 @@ interface Seen<T> {
   readonly made: T;
 }
 
-export class Memo<T extends {} | null> {
+export class Memo<T extends NonNullable<unknown> | null> {
   readonly #make: (text: string) => T;
   readonly #maxEntries: number;
   readonly #isCut: boolean;

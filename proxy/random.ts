@@ -17,30 +17,33 @@ export function putRandomHex(text: Buffer, at: number, count: number): void {
   used += count;
 }
 
-/** The last UUID, and its instant: several calls share a millisecond. */
-const uuid = Buffer.from('00000000-0000-7000-8000-000000000000');
-let instant = Number.NaN;
-
+export const UUID_LENGTH = 36;
 const VERSION_AT = 14;
 const VARIANT_AT = 19;
 const VARIANTS = Buffer.from('89ab');
+const DASH = 45;
 const DIGIT_0 = 48;
 const LETTER_A = 97;
 
-/** A UUID of version 7 (RFC 9562 §5.7) for the given instant in milliseconds since the Unix epoch. */
-export function uuidV7(at: number): string {
+/** What the ids of the last instant begin with: several calls share a millisecond. */
+const start = Buffer.from('00000000-0000-7');
+let instant = Number.NaN;
+
+/** Puts a UUID of version 7 (RFC 9562 §5.7) into latin1 `text`, for the given instant in milliseconds since the Unix epoch. */
+export function putUuidV7(text: Buffer, to: number, at: number): void {
   if (at !== instant) {
     instant = at;
-    uuid.write(uuidV7Start(at), 'latin1');
+    start.write(uuidV7Start(at), 'latin1');
   }
-  putRandomHex(uuid, VERSION_AT + 1, 3);
-  putRandomHex(uuid, VARIANT_AT, 4);
-  putRandomHex(uuid, VARIANT_AT + 5, 12);
+  text.set(start, to);
+  putRandomHex(text, to + VERSION_AT + 1, 3);
+  putRandomHex(text, to + VARIANT_AT, 4);
+  putRandomHex(text, to + VARIANT_AT + 5, 12);
+  text[to + VERSION_AT + 4] = text[to + VARIANT_AT + 4] = DASH;
   // Of this digit the upper two bits are the variant; the lower two stay random.
-  const code = uuid[VARIANT_AT]!;
+  const code = text[to + VARIANT_AT]!;
   const digit = code < LETTER_A ? code - DIGIT_0 : code - LETTER_A + 10;
-  uuid[VARIANT_AT] = VARIANTS[digit & 3]!;
-  return uuid.toString('latin1');
+  text[to + VARIANT_AT] = VARIANTS[digit & 3]!;
 }
 
 /** What the ids of an instant begin with; they are greater than those of any before. */

@@ -4,8 +4,8 @@
  * Field lines travel as text and are taken apart by the reader, whose time costs no caller anything.
  *
  * ```
- *   0 i32 record size in bytes, multiple of 8     40 u32 × 9 lengths of the texts: id, method, path, served-by, reason,
- *   4 u16 status, u8 outcome, u8 what it has               traceparent, request fields, answer fields, trailers
+ *   0 i32 record size in bytes, multiple of 8     40 u32 × 9 lengths of the texts: id, what follows it (`Identity`), method,
+ *   4 u16 status, u8 outcome, u8 what it has               path, request fields, served-by, reason, answer fields, trailers
  *   8 f64 started at     16 f64 latency           76 u32 × 2 kept bytes of request, answer
  *  24 f64 total bytes of request, 32 of answer    84 u32 × 2 where these lie in the record
  *  92 f32 × 3 first byte, last byte, longest gap 104 u32 reads of the answer, 108 u32 marks kept of them
@@ -15,23 +15,22 @@
  */
 import type { AnswerTiming, Exchange, Outcome } from '../contracts/exchange.ts';
 import type { AnswerPace } from './answer-pace.ts';
+import type { CapturedHead } from './forward.ts';
 import { splitFields } from './framing.ts';
+import { type Identity, traceparentOf } from './identity.ts';
 import { Memo } from './memo.ts';
 
 /** An ended call as the data thread holds it. All texts are latin1. */
 export interface CapturedCall {
-  readonly id: string;
+  readonly identity: Pick<Identity, 'id' | 'lines'>;
+  readonly captured: CapturedHead;
   readonly startedAt: number;
   readonly latencyMs: number;
-  readonly method: string;
-  readonly path: string;
   readonly status: number;
   readonly servedBy: string;
   readonly outcome: Outcome;
   readonly reason: string | null;
-  readonly traceparent: string;
   /** CRLF-separated field lines, secrets already taken out. */
-  readonly requestFields: string;
   readonly answerFields: string;
   /** Absent = the answer had none. */
   readonly answerTrailers?: string;
@@ -62,13 +61,10 @@ const OUTCOMES: readonly Outcome[] = ['answered', 'failed', 'aborted'];
 /** Bytes that the call takes in the ring. */
 export function sizeOf(call: CapturedCall): number {
   const texts =
-    call.id.length +
-    call.method.length +
-    call.path.length +
+    call.identity.lines.length +
+    call.captured.text.length +
     call.servedBy.length +
     (call.reason === null ? 0 : call.reason.length) +
-    call.traceparent.length +
-    call.requestFields.length +
     call.answerFields.length +
     (call.answerTrailers?.length ?? 0);
   return (
@@ -96,13 +92,15 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setFloat64(at + 16, call.latencyMs, true);
   view.setFloat64(at + 24, call.requestTotalBytes, true);
   view.setFloat64(at + 32, call.answerTotalBytes, true);
-  view.setUint32(at + LENGTHS_AT, call.id.length, true);
-  view.setUint32(at + LENGTHS_AT + 4, call.method.length, true);
-  view.setUint32(at + LENGTHS_AT + 8, call.path.length, true);
-  view.setUint32(at + LENGTHS_AT + 12, call.servedBy.length, true);
-  view.setUint32(at + LENGTHS_AT + 16, reason.length, true);
-  view.setUint32(at + LENGTHS_AT + 20, call.traceparent.length, true);
-  view.setUint32(at + LENGTHS_AT + 24, call.requestFields.length, true);
+  const { id, lines } = call.identity;
+  const { method, path, text } = call.captured;
+  view.setUint32(at + LENGTHS_AT, id.length, true);
+  view.setUint32(at + LENGTHS_AT + 4, lines.length - id.length, true);
+  view.setUint32(at + LENGTHS_AT + 8, method.length, true);
+  view.setUint32(at + LENGTHS_AT + 12, path.length, true);
+  view.setUint32(at + LENGTHS_AT + 16, text.length - method.length - path.length, true);
+  view.setUint32(at + LENGTHS_AT + 20, call.servedBy.length, true);
+  view.setUint32(at + LENGTHS_AT + 24, reason.length, true);
   view.setUint32(at + LENGTHS_AT + 28, call.answerFields.length, true);
   view.setUint32(at + LENGTHS_AT + 32, trailers.length, true);
   view.setUint32(at + LENGTHS_AT + 36, requestBytes.length, true);
@@ -120,13 +118,10 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
     view.setUint32(to + 4, pace!.marks![i + 1]!, true);
   }
   // One by one: each is flat, which the text of all would not be.
-  to += bytes.write(call.id, to, 'latin1');
-  to += bytes.write(call.method, to, 'latin1');
-  to += bytes.write(call.path, to, 'latin1');
+  to += bytes.write(lines, to, 'latin1');
+  to += bytes.write(text, to, 'latin1');
   to += bytes.write(call.servedBy, to, 'latin1');
   if (reason !== '') to += bytes.write(reason, to, 'latin1');
-  to += bytes.write(call.traceparent, to, 'latin1');
-  to += bytes.write(call.requestFields, to, 'latin1');
   to += bytes.write(call.answerFields, to, 'latin1');
   if (trailers !== '') to += bytes.write(trailers, to, 'latin1');
   const requestAt = aligned(to, requestBytes);
@@ -171,17 +166,17 @@ export function decodeExchange(record: Buffer): Exchange {
   const texts = record.toString('latin1', textsAt, textsAt + textsLength);
   // What outlives the rest is a text of its own, lest it keep them all.
   const id = record.toString('latin1', textsAt, textsAt + length(0));
-  let at = id.length;
+  let at = 0;
   const text = (i: number) => {
     at += length(i);
     return texts.slice(at - length(i), at);
   };
-  const method = text(1);
-  const path = text(2);
-  const servedBy = text(3);
-  const reason = text(4);
-  const traceparent = text(5);
-  const requestHeaders = fields.get(text(6));
+  const traceparent = traceparentOf(text(0) + text(1), id.length);
+  const method = text(2);
+  const path = text(3);
+  const requestHeaders = fields.get(text(4));
+  const servedBy = text(5);
+  const reason = text(6);
   const responseHeaders = fields.get(text(7));
   const responseTrailers = fields.get(text(8));
   const body = (i: number) => {

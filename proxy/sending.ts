@@ -42,15 +42,15 @@ export class Sending implements Waiter {
     return this.#body.totalBytes;
   }
 
-  /** Sends to `target` what has come of the body. */
-  to(target: Target, pieces: readonly Buffer[]): void {
+  /** Sends to `target` what has come of the body, at `now`. */
+  to(target: Target, pieces: readonly Buffer[], now: number): void {
     this.target = target;
     this.#unsent = pieces;
     const entry = target.admission.enter(this);
     if (entry === 'full') this.#user.failed('overloaded');
     else if (entry === 'in') {
       this.#place = 'in';
-      this.#open(target, false);
+      this.#open(target, false, now);
     } else {
       this.#place = 'waiting';
       this.#path.counters.add('queued');
@@ -62,7 +62,7 @@ export class Sending implements Waiter {
     try {
       this.#place = 'in';
       // It waited for a place at this one.
-      this.#open(this.target!, false);
+      this.#open(this.target!, false, performance.now());
     } catch (fault) {
       // This runs at the end of another call.
       this.#path.report(fault);
@@ -89,11 +89,12 @@ export class Sending implements Waiter {
     if (target === null || attempt?.stale !== true || this.#retried || !this.#mayRetry) return false;
     attempt.discard();
     this.attempt = null;
-    target.breaker?.abandoned(performance.now());
+    const now = performance.now();
+    target.breaker?.abandoned(now);
     this.#retried = true;
     this.#path.counters.add('retried');
     this.#unsent = this.#body.replay;
-    this.#open(target, true);
+    this.#open(target, true, now);
     return true;
   }
 
@@ -123,10 +124,9 @@ export class Sending implements Waiter {
     return this.#body.whole && this.#body.totalBytes <= MAX_REPLAY_BYTES;
   }
 
-  #open(target: Target, fresh: boolean): void {
+  #open(target: Target, fresh: boolean, now: number): void {
     const { breaker } = target;
-    // A closed one is not worth a look at the clock.
-    if (breaker !== null && breaker.state !== 'closed' && !breaker.admits(performance.now())) {
+    if (breaker !== null && !breaker.admits(now)) {
       this.#user.failed('circuit-open');
       return;
     }
@@ -137,6 +137,6 @@ export class Sending implements Waiter {
     this.#unsent = [];
     if (flowing) this.#body.resume();
     else this.#body.pause();
-    this.#user.moved();
+    this.#user.moved(now);
   }
 }

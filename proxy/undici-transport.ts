@@ -205,12 +205,12 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   }
 
   #dispatch(pieces: readonly Buffer[], done: boolean): boolean {
-    const { request, id, traceparent } = this.#request;
+    const { request, identity } = this.#request;
     const { head, text, needsHost, hop } = request;
     const lines = text.slice(text.indexOf('\r\n') + 2);
     const fields = splitFields(lines).filter(([name]) => !LEFT_TO_UNDICI.test(name));
     if (needsHost) fields.push(['Host', this.#tools.host]);
-    fields.push(['x-driftline-id', id], ['x-driftline-hop', String(hop)], ['traceparent', traceparent]);
+    fields.push(['x-driftline-id', identity.id], ['x-driftline-hop', String(hop)], ['traceparent', identity.traceparent]);
     const hasBody = head.framing !== 'none';
     this.#body = hasBody && !done ? new Readable({ read: () => this.#tell((user) => user.drained()) }) : null;
     for (const piece of this.#body === null ? [] : pieces) this.#body?.push(piece);

@@ -2,6 +2,7 @@
  * A connection to an upstream, and the attempt that uses it at the moment: one at a time.
  */
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { Header } from '../contracts/exchange.ts';
 import { AnswerReader } from './answer-reader.ts';
 import type { Attempt, AttemptRequest, AttemptUser } from './attempt.ts';
@@ -55,17 +56,14 @@ export class UpstreamConnection implements Attempt {
   }
 
   /** Takes it for a call. */
-  begin(user: AttemptUser, { request, id, traceparent }: AttemptRequest): void {
+  begin(user: AttemptUser, { request, identity }: AttemptRequest): void {
     const { head, bytes, needsHost } = request;
     const { host, port } = this.#pool.target;
     this.#user = user;
     this.#reader = new AnswerReader(this.#pool.answers, head.method);
     this.#chunked = head.framing === 'chunked';
     this.#sent = false;
-    const texts = [id, '\r\ntraceparent: ', traceparent];
-    if (needsHost) texts.push(`\r\nHost: ${host}:${port}`);
-    texts.push('\r\n\r\n');
-    this.#head = { bytes, texts };
+    this.#head = { bytes: needsHost ? withHost(bytes, `${host}:${port}`) : bytes, texts: [identity.lines] };
   }
 
   get holdsBytes(): boolean {
@@ -106,6 +104,7 @@ export class UpstreamConnection implements Attempt {
     // A reader comes with every user.
     const reader = this.#reader!;
     const hadFinal = reader.final !== null;
+    const now = performance.now();
     const pieces: Buffer[] = [];
     const progress = reader.read(bytes, pieces);
     for (const interim of reader.takeInterim()) user.interim(interim);
@@ -115,16 +114,16 @@ export class UpstreamConnection implements Attempt {
       return false;
     }
     if (reader.final === null) {
-      user.moved();
+      user.moved(now);
       return false;
     }
     if (!hadFinal) user.answer(reader.final, reader.framing);
-    if (progress === 'done') this.#release(reader);
-    return user.part(pieces, progress === 'done', reader.trailers);
+    if (progress === 'done') this.#release(reader, now);
+    return user.part(pieces, progress === 'done', reader.trailers, now);
   }
 
   /** Back to the pool, if another call may follow. */
-  #release(reader: AnswerReader): void {
+  #release(reader: AnswerReader, now: number): void {
     // Bytes after the answer's end belong to nobody; a request that is not wholly sent would run into the next one.
     if (!reader.reusable || reader.surplus || !this.#sent) {
       this.discard();
@@ -132,7 +131,7 @@ export class UpstreamConnection implements Attempt {
     }
     this.#user = null;
     this.#reused = true;
-    this.#pool.keep(this);
+    this.#pool.keep(this, now);
   }
 
   #lose(how: Reason | 'end'): void {
@@ -156,4 +155,10 @@ export class UpstreamConnection implements Attempt {
       user.fault();
     }
   }
+}
+
+/** RFC 9112 §3.2: Host is to be the first field. */
+function withHost(head: Buffer, host: string): Buffer {
+  const fieldsAt = head.indexOf('\r\n') + 2;
+  return Buffer.concat([head.subarray(0, fieldsAt), Buffer.from(`Host: ${host}\r\n`), head.subarray(fieldsAt)]);
 }

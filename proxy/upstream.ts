@@ -54,14 +54,14 @@ export class ConnectionPool implements Transport, Deadline {
     return connection;
   }
 
-  /** Takes back a connection on which another call may follow. */
-  keep(connection: UpstreamConnection): void {
+  /** Takes back a connection on which another call may follow, idle from `now` on. */
+  keep(connection: UpstreamConnection, now: number): void {
     if (this.#retired) {
       connection.discard();
       return;
     }
     connection.resume();
-    connection.idleSince = performance.now();
+    connection.idleSince = now;
     this.#idle.push(connection);
     if (this.#idle.length === 1) this.#deadlines.set(this, connection.idleSince + this.#limits.upstreamIdleMs);
   }

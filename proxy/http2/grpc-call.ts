@@ -8,9 +8,9 @@ import { CallRecord } from '../call-record.ts';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
 import type { OutgoingRequest } from '../forward.ts';
+import { Identity } from '../identity.ts';
 import { DEADLINE_GRACE_MS, MAX_HOPS, MAX_REPLAY_BYTES } from '../limits.ts';
 import { REASON_TEXT, type Reason } from '../reasons.ts';
-import { nextTraceparent } from '../trace-context.ts';
 import type { Target } from '../target.ts';
 import { asLines, endAnswer, isOpen, release, respond } from './answer-fields.ts';
 import { statusFields, timeoutMs } from './grpc.ts';
@@ -46,7 +46,8 @@ export class GrpcCall implements Deadline {
     this.#path = path;
     this.#stream = stream;
     this.#request = request;
-    this.#record = new CallRecord(path, request, Date.now(), performance.now(), nextTraceparent(request.trace), MAX_REPLAY_BYTES);
+    const now = Date.now();
+    this.#record = new CallRecord(path, request, Identity.of(request, now), now, performance.now(), MAX_REPLAY_BYTES);
     const { head } = request;
     const timeout = head.names.indexOf('grpc-timeout');
     this.#givenUpAt = this.#record.startedMono + timeoutMs(timeout === -1 ? null : head.fields[timeout]![1]);
@@ -134,7 +135,7 @@ export class GrpcCall implements Deadline {
     this.#onTrial = true;
     this.#session = session;
     this.#targeted = session.reused;
-    const upstream = session.http2.request(upstreamHead(this.#request, this.#record.id, this.#record.traceparent, target.upstream), {
+    const upstream = session.http2.request(upstreamHead(this.#request, this.#record.identity, target.upstream), {
       endStream: this.#bodyDone && this.#record.request.totalBytes === 0,
     });
     this.#upstream = upstream;
@@ -181,7 +182,10 @@ export class GrpcCall implements Deadline {
     this.#judge('succeeded');
     const ended = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const { status, passed, recorded } = head;
-    const { id, reason } = this.#record;
+    const {
+      identity: { id },
+      reason,
+    } = this.#record;
     const servedBy = this.#target.label;
     this.#record.status = status;
     this.#record.servedBy = servedBy;
@@ -260,7 +264,7 @@ export class GrpcCall implements Deadline {
   #answerMyself(reason: Reason): void {
     this.#record.reason = reason;
     this.#record.status = 200;
-    const fields = statusFields(reason, REASON_TEXT[reason], this.#record.id);
+    const fields = statusFields(reason, REASON_TEXT[reason], this.#record.identity.id);
     this.#trailers = fields;
     this.#end('failed');
     if (!isOpen(this.#stream)) return;
@@ -272,7 +276,7 @@ export class GrpcCall implements Deadline {
   /** An answer that cannot be finished ends with a status that says so. */
   #breakOff(reason: Reason): void {
     this.#record.reason = reason;
-    const fields = statusFields(reason, REASON_TEXT[reason], this.#record.id);
+    const fields = statusFields(reason, REASON_TEXT[reason], this.#record.identity.id);
     this.#trailers = fields;
     this.#end('failed');
     endAnswer(this.#stream, fields);

@@ -4,13 +4,13 @@
 import type { Header } from '../../contracts/exchange.ts';
 import type { Destination } from '../dial.ts';
 import { DROPPED_FROM_ANSWERS, type OutgoingRequest, SECRET } from '../forward.ts';
+import type { Identity } from '../identity.ts';
 import { fieldsBelow } from './answer-fields.ts';
 
 /** The head that goes to the upstream. */
 export function upstreamHead(
   { head, text, needsHost, hop }: OutgoingRequest,
-  id: string,
-  traceparent: string,
+  { id, traceparent }: Identity,
   upstream: Destination,
 ): string[] {
   const endpoint = upstream.grpc ?? upstream;

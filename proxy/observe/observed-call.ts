@@ -6,8 +6,8 @@ import { CallRecord } from '../call-record.ts';
 import type { DataPath } from '../data-path.ts';
 import type { OutgoingRequest } from '../forward.ts';
 import { asLines } from '../http2/answer-fields.ts';
+import { Identity } from '../identity.ts';
 import type { Reason } from '../reasons.ts';
-import { nextTraceparent } from '../trace-context.ts';
 
 export class ObservedCall {
   readonly #path: DataPath;
@@ -16,14 +16,12 @@ export class ObservedCall {
   /** `startedAt` in milliseconds since the Unix epoch, `startedMono` the same instant on `performance.now()`. */
   constructor(path: DataPath, request: OutgoingRequest, startedAt: number, startedMono: number) {
     this.#path = path;
-    // A span of the caller's trace; a trace begun here would be one that the model server never heard of.
-    const traceparent = request.trace === null ? '' : nextTraceparent(request.trace);
-    this.#record = new CallRecord(path, request, startedAt, startedMono, traceparent, 0);
+    this.#record = new CallRecord(path, request, Identity.ofSeen(request, startedAt), startedAt, startedMono, 0);
     path.counters.add('requests');
   }
 
   get method(): string {
-    return this.#record.method;
+    return this.#record.captured.method;
   }
 
   /** Whether the final answer has begun. */

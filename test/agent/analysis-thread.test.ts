@@ -1,6 +1,7 @@
 import t from 'tap';
 import { AnalysisThread } from '../../agent/analysis.ts';
 import { connectState } from '../../agent/store/open.ts';
+import { Identity } from '../../proxy/identity.ts';
 import { createRing, RingWriter } from '../../proxy/ring.ts';
 import { policyOf } from '../support/policies.ts';
 
@@ -14,15 +15,14 @@ t.test('every exchange of a full ring is recorded, however many are taken at onc
   for (let call = 0; call < calls; call++) {
     const written = writer.write({
       ...{
-        id: `call-${call}`,
+        identity: Identity.ofSeen({ callerId: `call-${call}`, trace: null }, Date.now()),
+        captured: { method: 'POST', path: '/v2/models/m/infer', text: 'POST/v2/models/m/infer' },
         startedAt: Date.now(),
         latencyMs: 1,
-        method: 'POST',
-        path: '/v2/models/m/infer',
         status: 0,
         servedBy: 'none',
       },
-      ...{ outcome: 'aborted', reason: null, traceparent: '', requestFields: '', answerFields: '' },
+      ...{ outcome: 'aborted', reason: null, answerFields: '' },
       ...{ requestBytes: body, requestTotalBytes: body.length, answerBytes: Buffer.alloc(0), answerTotalBytes: 0 },
     });
     if (!written) t.fail(`the ring had no room for call ${call}`);

@@ -37,11 +37,17 @@ const calls = fc.record({
 });
 type Given = typeof calls extends fc.Arbitrary<infer T> ? T : never;
 
+function identityOf(id: string, traceparent = '') {
+  return { id, lines: `${id}\r\ntraceparent: ${traceparent}\r\n\r\n` };
+}
+
 function captured(given: Given): CapturedCall {
   const text = (pairs: readonly (readonly [string, string])[]) => pairs.map(([name, value]) => `${name}: ${value}`).join('\r\n');
   const pace = new AnswerPace();
   for (const [ms, bodyBytes] of given.reads) pace.saw(ms, bodyBytes);
-  return { ...given, pace, requestFields: text(given.requestHeaders), answerFields: text(given.answerHeaders) };
+  const { id, traceparent, method, path, requestHeaders, answerHeaders, ...rest } = given;
+  const head = { method, path, text: method + path + text(requestHeaders) };
+  return { ...rest, pace, identity: identityOf(id, traceparent), captured: head, answerFields: text(answerHeaders) };
 }
 
 function read(given: Given) {
@@ -81,8 +87,9 @@ function plain(reader: RingReader) {
 }
 
 const EMPTY: CapturedCall = {
-  ...{ id: 'a', startedAt: 1, latencyMs: 2, method: 'GET', path: '/', status: 200, servedBy: 'primary', outcome: 'answered', reason: null },
-  ...{ traceparent: '', requestFields: '', answerFields: '', requestBytes: Buffer.alloc(0), requestTotalBytes: 0 },
+  ...{ identity: identityOf('a'), captured: { method: 'GET', path: '/', text: 'GET/' } },
+  ...{ startedAt: 1, latencyMs: 2, status: 200, servedBy: 'primary', outcome: 'answered', reason: null },
+  ...{ answerFields: '', requestBytes: Buffer.alloc(0), requestTotalBytes: 0 },
   ...{ answerBytes: Buffer.alloc(0), answerTotalBytes: 0 },
 };
 
@@ -114,7 +121,7 @@ t.test('positions that pass the end of int32 neither lose nor repeat a call', (t
   new Int32Array(memory).fill(0x7fffff00, 0, 2);
   const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
   for (let n = 0; n < 200; n++) {
-    t.ok(writer.write({ ...EMPTY, id: `call ${n}` }));
+    t.ok(writer.write({ ...EMPTY, identity: identityOf(`call ${n}`) }));
     t.equal(reader.read()?.id, `call ${n}`);
   }
   t.ok(new Int32Array(memory)[0]! < 0);
@@ -125,11 +132,11 @@ t.test('a full ring refuses the newest call, keeps the older ones, and takes cal
   const memory = createRing(4096);
   const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
   let kept = 0;
-  while (writer.write({ ...EMPTY, id: String(kept), requestBytes: Buffer.alloc(850) })) kept++;
+  while (writer.write({ ...EMPTY, identity: identityOf(String(kept)), requestBytes: Buffer.alloc(850) })) kept++;
   t.equal(kept, 4);
-  t.notOk(writer.write({ ...EMPTY, id: 'refused', requestBytes: Buffer.alloc(850) }));
+  t.notOk(writer.write({ ...EMPTY, identity: identityOf('refused'), requestBytes: Buffer.alloc(850) }));
   t.equal(reader.read()?.id, '0');
-  t.ok(writer.write({ ...EMPTY, id: 'next', requestBytes: Buffer.alloc(800) }));
+  t.ok(writer.write({ ...EMPTY, identity: identityOf('next'), requestBytes: Buffer.alloc(800) }));
   t.same([reader.read()?.id, reader.read()?.id, reader.read()?.id, reader.read()?.id, reader.read()], ['1', '2', '3', 'next', null]);
   t.notOk(writer.write({ ...EMPTY, requestBytes: Buffer.alloc(5000) }), 'larger than the ring');
   t.ok(writer.write(EMPTY));
@@ -176,11 +183,11 @@ t.test('a waiting reader in another thread is woken by a write, and gets every c
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: { memory, module } });
   t.teardown(() => worker.terminate());
   await once(worker, 'message');
-  writer.write({ ...EMPTY, id: '0' });
+  writer.write({ ...EMPTY, identity: identityOf('0') });
   await once(worker, 'message');
   const all = once(worker, 'message');
   for (let n = 1; n < 5000; ) {
-    if (writer.write({ ...EMPTY, id: String(n) })) n++;
+    if (writer.write({ ...EMPTY, identity: identityOf(String(n)) })) n++;
     else await new Promise((resolve) => setImmediate(resolve));
   }
   t.same(await all, ['all']);

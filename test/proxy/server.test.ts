@@ -13,7 +13,7 @@ t.setTimeout(120_000);
 /** A ring with a fault of ours in it. */
 class BrokenRing extends RingWriter {
   override write(call: CapturedCall): boolean {
-    if (call.path.startsWith('/fault')) throw new Error('planted');
+    if (call.captured.path.startsWith('/fault')) throw new Error('planted');
     return super.write(call);
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { StoredIds } from '../../../agent/store/stored-ids.ts';
-import { uuidV7 } from '../../../proxy/random.ts';
+import { Identity } from '../../../proxy/identity.ts';
 
 /** A store that only knows ids, and counts how often it was asked for one. */
 function store() {
@@ -19,6 +19,8 @@ function store() {
     firstIdFrom: (text: string) => sorted().find((id) => id >= text) ?? null,
   };
 }
+
+const uuidV7 = (at: number) => Identity.of({ callerId: null, trace: null }, at).id;
 
 t.test('whatever ids come, under whatever clock, what the store has is known and nothing else', (t) => {
   const id = fc.oneof(
