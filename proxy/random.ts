@@ -1,29 +1,35 @@
-/** Random hexadecimal digits, drawn from the system in blocks: one draw a call would cost more than the rest of a head. */
+/** Random hexadecimal digits, of bytes drawn from the system in blocks: one draw a call would cost more than the rest of a head. */
 import { randomFillSync } from 'node:crypto';
 
-const block = Buffer.alloc(8192);
-/** The block as lower-case digits, of which so many are used. */
-const digits = Buffer.alloc(2 * block.length);
-let used = digits.length;
+/** Enough for some sixty calls: a call that waits for a larger draw is late by what all of them save. */
+const block = Buffer.alloc(2048);
+let used = block.length;
+const DIGITS = Buffer.from('0123456789abcdef');
 
-/** Puts `count` random digits into latin1 `text`, from `at` on. */
-export function putRandomHex(text: Buffer, at: number, count: number): void {
-  if (used + count > digits.length) {
+/** A random number from 0 to 255. */
+function randomByte(): number {
+  if (used === block.length) {
     randomFillSync(block);
-    digits.write(block.toString('hex'), 'latin1');
     used = 0;
   }
-  for (let i = 0; i < count; i++) text[at + i] = digits[used + i]!;
-  used += count;
+  return block[used++]!;
+}
+
+/** Puts `count` random lower-case digits into latin1 `text`, from `at` on. */
+export function putRandomHex(text: Buffer, at: number, count: number): void {
+  for (let i = 0; i < count; i += 2) {
+    const byte = randomByte();
+    text[at + i] = DIGITS[byte >> 4]!;
+    if (i + 1 < count) text[at + i + 1] = DIGITS[byte & 15]!;
+  }
 }
 
 export const UUID_LENGTH = 36;
 const VERSION_AT = 14;
 const VARIANT_AT = 19;
+/** The upper two bits of this digit are the variant; the lower two are random. */
 const VARIANTS = Buffer.from('89ab');
 const DASH = 45;
-const DIGIT_0 = 48;
-const LETTER_A = 97;
 
 /** What the ids of the last instant begin with: several calls share a millisecond. */
 const start = Buffer.from('00000000-0000-7');
@@ -37,13 +43,11 @@ export function putUuidV7(text: Buffer, to: number, at: number): void {
   }
   text.set(start, to);
   putRandomHex(text, to + VERSION_AT + 1, 3);
-  putRandomHex(text, to + VARIANT_AT, 4);
+  text[to + VARIANT_AT - 1] = DASH;
+  text[to + VARIANT_AT] = VARIANTS[randomByte() & 3]!;
+  putRandomHex(text, to + VARIANT_AT + 1, 3);
+  text[to + VARIANT_AT + 4] = DASH;
   putRandomHex(text, to + VARIANT_AT + 5, 12);
-  text[to + VERSION_AT + 4] = text[to + VARIANT_AT + 4] = DASH;
-  // Of this digit the upper two bits are the variant; the lower two stay random.
-  const code = text[to + VARIANT_AT]!;
-  const digit = code < LETTER_A ? code - DIGIT_0 : code - LETTER_A + 10;
-  text[to + VARIANT_AT] = VARIANTS[digit & 3]!;
 }
 
 /** What the ids of an instant begin with; they are greater than those of any before. */

@@ -12,18 +12,12 @@ import { handleOf, inside } from './node-inside.ts';
 const READ_BYTES = 64 * 1024;
 /** Up to here bytes are copied. */
 const COPY_BYTES = 16 * 1024;
-/** Copies are put one after the other into pieces of memory of this size. A piece stays for as long as a call looks at anything in it. */
-const SLAB_BYTES = 32 * 1024;
-/** Up to here: what is left of a piece when the next copy needs a fresh one should be little. */
-const SMALL_BYTES = 4 * 1024;
 /** Buffers kept for the next socket on which much flows. */
 const MAX_SPARE = 16;
 
 const shared: Buffer = Buffer.allocUnsafeSlow(READ_BYTES);
 const spare: Buffer[] = [];
 let released = false;
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-let used = 0;
 
 /** Says, before `received` returns, that nobody looks at the bytes it was given any more: not the system either. */
 export function releaseRead(): void {
@@ -41,25 +35,17 @@ export function readInto(received: (bytes: Buffer) => void): OnReadOpts {
       next = shared;
       released = false;
       if (own !== null && many) received(Buffer.from(memory.buffer, memory.byteOffset, length));
-      else received(copyOf(memory as Buffer, length));
+      else {
+        const copy = Buffer.allocUnsafe(length);
+        (memory as Buffer).copy(copy, 0, 0, length);
+        received(copy);
+      }
       const free = own !== null && (released || !many) ? own : null;
       if (many) next = free ?? spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
       else if (free !== null && spare.length < MAX_SPARE) spare.push(free);
       return true;
     },
   };
-}
-
-function copyOf(memory: Buffer, length: number): Buffer {
-  if (length > SMALL_BYTES) return Buffer.copyBytesFrom(memory, 0, length);
-  if (SLAB_BYTES - used < length) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    used = 0;
-  }
-  memory.copy(slab, used, 0, length);
-  const copy = slab.subarray(used, used + length);
-  used += length;
-  return copy;
 }
 
 /** Takes what Node does for each read of a socket with these options, timers and a stream that nobody reads, out of the way. */
