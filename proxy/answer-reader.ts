@@ -13,6 +13,7 @@ export type Progress = 'more' | 'done' | 'broken';
 
 const NONE: readonly OutgoingAnswer[] = [];
 const NO_TRAILERS: readonly Header[] = [];
+const NOTHING: readonly Buffer[] = [];
 const STATUS_LINE_START = 'HTTP/1.';
 
 export class AnswerReader {
@@ -72,8 +73,12 @@ export class AnswerReader {
     return taken;
   }
 
-  /** Appends views of body bytes to `pieces`. */
-  read(bytes: Buffer, pieces: Buffer[]): Progress {
+  /** Views of the body's bytes in what was read last. */
+  get pieces(): readonly Buffer[] {
+    return this.#body === null ? NOTHING : this.#body.pieces;
+  }
+
+  read(bytes: Buffer): Progress {
     this.untouched = false;
     let input = bytes;
     let at = 0;
@@ -103,7 +108,7 @@ export class AnswerReader {
         if (at === input.length) return 'more';
       }
     }
-    at = this.#body.read(input, at, pieces);
+    at = this.#body.read(input, at);
     if (this.#body.failure !== null) return 'broken';
     this.rest = at < input.length ? input.subarray(at) : null;
     return this.#body.done ? 'done' : 'more';

@@ -6,9 +6,12 @@ import { ChunkDecoder } from './chunks.ts';
 import type { AnswerFraming } from './framing.ts';
 
 const NO_TRAILERS: readonly Header[] = [];
+const NOTHING: readonly Buffer[] = [];
 
 export class BodyReader {
   readonly #chunks: ChunkDecoder | null;
+  /** Views of the body's bytes in what was read last. */
+  pieces: readonly Buffer[] = NOTHING;
   /** Bytes still to come; Infinity until the connection closes; unused with chunks. */
   #left: number;
 
@@ -36,11 +39,16 @@ export class BodyReader {
     return this.#left === Number.POSITIVE_INFINITY;
   }
 
-  /** Appends views of the body's bytes to `pieces`. Returns the index after the last byte that belongs to the body. */
-  read(input: Buffer, from: number, pieces: Buffer[]): number {
-    if (this.#chunks !== null) return this.#chunks.read(input, from, pieces);
+  /** Returns the index after the last byte that belongs to the body. */
+  read(input: Buffer, from: number): number {
+    if (this.#chunks !== null) {
+      const pieces: Buffer[] = [];
+      this.pieces = pieces;
+      return this.#chunks.read(input, from, pieces);
+    }
     const end = Math.min(input.length, from + this.#left);
-    if (end > from) pieces.push(from === 0 && end === input.length ? input : input.subarray(from, end));
+    // A list that is written out takes a fraction of the memory of one that grows.
+    this.pieces = end === from ? NOTHING : [from === 0 && end === input.length ? input : input.subarray(from, end)];
     this.#left -= end - from;
     return end;
   }

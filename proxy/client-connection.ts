@@ -188,8 +188,7 @@ export class ClientConnection implements Caller {
     if ('kind' in request) return this.#refuse(request);
     const { head } = request;
     const body = new BodyReader(head.framing, head.contentLength ?? 0);
-    const pieces: Buffer[] = [];
-    const next = body.read(input, end + HEAD_END_BYTES, pieces);
+    const next = body.read(input, end + HEAD_END_BYTES);
     this.#path.counters.add('requests');
     const answer = new AnswerWriter(this.#outlet, head);
     const call = new Call(this.#path, this, answer, request, this.#startedAt, this.#startedMono);
@@ -198,7 +197,7 @@ export class ClientConnection implements Caller {
     this.#body = body;
     this.#phase = body.done ? 'answer' : 'body';
     if (body.failure !== null) call.bodyBroken(body.failure);
-    else call.begin(pieces, body.done, body.trailers, now);
+    else call.begin(body.pieces, body.done, body.trailers, now);
     return next;
   }
 
@@ -206,13 +205,12 @@ export class ClientConnection implements Caller {
     // In phase `body` both are there.
     const body = this.#body!;
     const call = this.#call!;
-    const pieces: Buffer[] = [];
-    const at = body.read(input, from, pieces);
+    const at = body.read(input, from);
     if (body.failure !== null) call.bodyBroken(body.failure);
     else {
       if (body.done) this.#phase = 'answer';
       // Bytes of a body alone: what is not body may be held back.
-      this.#isFree = call.body(pieces, body.done, body.trailers) && from === 0 && at === input.length;
+      this.#isFree = call.body(body.pieces, body.done, body.trailers) && from === 0 && at === input.length;
     }
     return at;
   }

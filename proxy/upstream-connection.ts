@@ -105,8 +105,7 @@ export class UpstreamConnection implements Attempt {
     const reader = this.#reader!;
     const hadFinal = reader.final !== null;
     const now = performance.now();
-    const pieces: Buffer[] = [];
-    const progress = reader.read(bytes, pieces);
+    const progress = reader.read(bytes);
     for (const interim of reader.takeInterim()) user.interim(interim);
     if (progress === 'broken') {
       this.discard();
@@ -119,7 +118,7 @@ export class UpstreamConnection implements Attempt {
     }
     if (!hadFinal) user.answer(reader.final, reader.framing);
     if (progress === 'done') this.#release(reader, now);
-    return user.part(pieces, progress === 'done', reader.trailers, now);
+    return user.part(reader.pieces, progress === 'done', reader.trailers, now);
   }
 
   /** Back to the pool, if another call may follow. */
@@ -130,6 +129,8 @@ export class UpstreamConnection implements Attempt {
       return;
     }
     this.#user = null;
+    // It holds what was read last, and with that all the memory around it.
+    this.#reader = null;
     this.#reused = true;
     this.#pool.keep(this, now);
   }

@@ -74,13 +74,12 @@ export class Http1Tap implements Tap {
       if (call === undefined) throw new Unobservable('unreadable', 'an answer that nobody asked for');
       this.#reader ??= new AnswerReader(this.#path.answers, call.method);
       const reader = this.#reader;
-      const pieces: Buffer[] = [];
-      const progress = reader.read(input, pieces);
+      const progress = reader.read(input);
       reader.takeInterim();
       if (progress === 'broken') throw new Unobservable(reader.switched ? 'upgrade' : 'unreadable', 'not an answer');
       if (reader.final !== null) {
         if (!call.isAnswered) call.answered(reader.final.head.status, reader.final.capturedFields);
-        call.answer(pieces);
+        call.answer(reader.pieces);
       }
       if (progress === 'more') return;
       input = reader.rest;
@@ -126,10 +125,9 @@ export class Http1Tap implements Tap {
   }
 
   #readBody(body: BodyReader, input: Buffer, from: number): number {
-    const pieces: Buffer[] = [];
-    const at = body.read(input, from, pieces);
+    const at = body.read(input, from);
     if (body.failure !== null) throw new Unobservable('unreadable', body.failure);
-    for (const piece of pieces) this.#sender?.body(piece);
+    for (const piece of body.pieces) this.#sender?.body(piece);
     if (body.done) this.#body = null;
     return at;
   }

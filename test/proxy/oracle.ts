@@ -102,9 +102,8 @@ export function ours(kind: 'request' | 'answer', pieces: readonly Buffer[], meth
         seen.push(current);
         body = new BodyReader(head.kind === 'request' ? head.framing : answerFraming(head, method), head.contentLength ?? 0);
       }
-      const views: Buffer[] = [];
-      at = body.read(input, at, views);
-      for (const view of views) current!.body += view.toString('latin1');
+      at = body.read(input, at);
+      for (const view of body.pieces) current!.body += view.toString('latin1');
       if (body.failure !== null) return { seen, refused: true };
       if (!body.done) break;
       current!.complete = true;
