@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { flags } from './flags.js';
 
 const NEEDED_MAJOR = 24;
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -35,8 +36,6 @@ if (node === null) {
   process.exit(2);
 }
 
-// Of every thread's young generation, which by default grows to 48 MB; what a thread asks for itself (YOUNG_MB) does not count beside it.
-const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
 const child = spawn(node, [...flags, main, ...process.argv.slice(2)], {
   // Nothing is said over the channel. Its end tells the program that the launcher was killed.
   stdio: ['inherit', 'inherit', 'inherit', 'ipc'],

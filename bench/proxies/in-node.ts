@@ -3,9 +3,15 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { type Server, startServer } from '../../test/support/child.ts';
 import { installPackage } from '../../test/support/install-package.ts';
 import { answers, freePort, type Peer, type PeerKind } from './peer.ts';
+
+/** The launcher’s, under which users run Driftline. */
+const { flags } = (await import(pathToFileURL(join(import.meta.dirname, '../../bin/flags.js')).href)) as {
+  readonly flags: readonly string[];
+};
 
 /** `node:http` with undici's pool. */
 export const undici: PeerKind = {
@@ -32,7 +38,11 @@ export function dataPath(capture: keyof typeof DEGREES): PeerKind {
   return {
     name,
     async start(model) {
-      const server = await startServer(process.execPath, [join(import.meta.dirname, 'data-path.ts'), model, capture], /^ready on/);
+      const server = await startServer(
+        process.execPath,
+        [...flags, join(import.meta.dirname, 'data-path.ts'), model, capture],
+        /^ready on/,
+      );
       return { name, url: server.ready.slice('ready on '.length), pid: server.process.pid!, stop: () => server.stop() };
     },
   };
@@ -45,24 +55,13 @@ export interface WholeDriftline extends Peer {
 }
 
 /**
- * Starts `driftline run` compiled and with its launcher’s flag, as users run it: types stripped at run time would take memory in every thread.
+ * Starts `driftline run` compiled and with its launcher’s flags, as users run it: types stripped at run time would take memory in every thread.
  *
  * @returns the process, and the address of its admin port
  */
 export async function startRun(folder: string, what: readonly string[]): Promise<{ readonly server: Server; readonly admin: string }> {
   const main = join(await installPackage(folder), 'dist/agent/main.js');
-  const args = [
-    '--max-semi-space-size=4',
-    main,
-    'run',
-    ...what,
-    '--listen',
-    '127.0.0.1:0',
-    '--admin',
-    '127.0.0.1:0',
-    '--state',
-    join(folder, 'state'),
-  ];
+  const args = [...flags, main, 'run', ...what, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--state', join(folder, 'state')];
   const server = await startServer(process.execPath, args, /page and API/, { FORCE_COLOR: '0' });
   return { server, admin: /http:\/\/[\d.:]+/.exec(server.ready)?.[0] ?? '' };
 }

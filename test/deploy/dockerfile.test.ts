@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { readDockerfile, wordsOf } from '../../deploy/docker/dockerfile.ts';
 
@@ -23,6 +24,11 @@ t.test('the image runs without root, ends by SIGTERM, says how it is, and keeps 
   t.equal(wordsOf(image, 'CMD').at(-1), '/var/lib/driftline');
   const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
   t.match(restOf('LABEL'), [new RegExp(`org.opencontainers.image.version="${version}"`)]);
+});
+
+t.test('the program starts with the launcher’s flags', async (t) => {
+  const { flags } = (await import(pathToFileURL(path.join(root, 'bin/flags.js')).href)) as { readonly flags: readonly string[] };
+  t.same(wordsOf(image, 'ENTRYPOINT').slice(1, -1), flags);
 });
 
 t.test('no development dependency and no source code gets in', async (t) => {
