@@ -19,7 +19,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
 };
 
-const CANNOT_REACH = new Set(['port-in-use', 'unreachable']);
+const CANNOT_REACH = new Set(['port-in-use', 'port-denied', 'no-such-address', 'cannot-listen', 'unreachable']);
 
 // Others know the launcher's process only. When they kill it, the program must not stay behind with ports and state in its hands.
 process.once('disconnect', () => process.exit(137));

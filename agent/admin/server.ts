@@ -86,7 +86,9 @@ export async function openAdmin(deps: AdminDeps): Promise<Admin> {
   } catch (cause) {
     await app.close();
     const { host, port } = deps.listen;
-    throw new ConfigError('port-in-use', `admin port ${host}:${port} cannot be used; give --admin another HOST:PORT`, [], cause);
+    const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+    const [name, why] = code === 'EADDRINUSE' ? ['port-in-use', 'is in use'] : ['cannot-listen', `cannot be opened (${code})`];
+    throw new ConfigError(name!, `admin port ${host}:${port} ${why}; choose another HOST:PORT with --admin`, [], cause);
   }
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : deps.listen.port;

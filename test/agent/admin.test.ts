@@ -194,7 +194,15 @@ t.test('a second admin on the same port is a clear mistake', async (t) => {
   const { port, reader } = await open(t);
   await t.rejects(openAdmin({ listen: { host: '127.0.0.1', port }, reader: reader as StoreReader, token: null } as never), {
     code: 'port-in-use',
-    message: /--admin/,
+    message: /127\.0\.0\.1:\d+ is in use; .*--admin/,
+  });
+});
+
+t.test('an address of another machine is said to be that, and not to be in use', async (t) => {
+  const { reader } = await open(t);
+  await t.rejects(openAdmin({ listen: { host: '192.0.2.1', port: 0 }, reader: reader as StoreReader, token: null } as never), {
+    code: 'cannot-listen',
+    message: /192\.0\.2\.1:0 cannot be opened \(EADDRNOTAVAIL\); .*--admin/,
   });
 });
 
