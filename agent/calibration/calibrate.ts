@@ -295,7 +295,7 @@ function familyLevel(task: CalibrationTask, family: Family, part: number | null)
     };
   }
   const { blockRows } = dependence;
-  const found = policy.falseAlarms?.blockRows === blockRows ? 'as the policy says' : testInWords(dependence);
+  const found = blockRows !== null && policy.falseAlarms?.blockRows === blockRows ? 'as the policy says' : testInWords(dependence);
   if (blockRows === null)
     return refuse(
       `rows depend on each other (${found}) and no block up to ${Math.floor(rows / FEWEST_BLOCKS)} rows keeps that; give a longer reference, or set falseAlarms.blocks`,
