@@ -181,7 +181,12 @@ function since(alert: Alert): string {
   const begin = at === null ? null : `about ${instant(at)}`;
   const place = row === null ? null : `row ${figure(row)}`;
   const found = `detected ${instant(alert.opening.at)} at row ${figure(alert.opening.observedRows)}`;
-  return [begin, place, found].filter((part) => part !== null).join('; ');
+  // A finding that must last first (`for`) is older than its alert.
+  const fired =
+    alert.openedAtRow === null || alert.openedAtRow <= alert.opening.observedRows
+      ? null
+      : `firing from row ${figure(alert.openedAtRow)} on`;
+  return [begin, place, found, fired].filter((part) => part !== null).join('; ');
 }
 
 function lasted(alert: Alert): string | null {

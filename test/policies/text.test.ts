@@ -118,6 +118,14 @@ t.test('an alert that is over says how long it lasted, how many predictions that
   t.end();
 });
 
+t.test('an alert whose finding had to last first says at which row it fired, beside where it was first seen', (t) => {
+  const since = (openedAtRow: number): string =>
+    /^Since +(.*)$/m.exec(alertText(alertWith({ openedAtRow }), { policy, open: [], decisions: [] }))![1]!;
+  t.match(since(4000), /; detected 2026-03-01 13:20:05 UTC at row 3,000; firing from row 4,000 on$/);
+  t.match(since(3000), /at row 3,000$/);
+  t.end();
+});
+
 t.test('an inhibited alert says why nothing is done', (t) => {
   const text = alertText(alertWith({ state: 'inhibited', because: 'inputs.income breaches its schema (alert beef-1)' }), {
     policy,
