@@ -100,7 +100,10 @@ async function* checkedRecords(
       if (record.length === cells) return record;
       if (record.length === 1 && record[0] === '') return null;
       const remedy = record.length < cells ? 'mend the row, or copy the file again if it ends here' : 'mend the row';
-      throw new ConfigError('ragged-row', `${name}:${lines}: has ${record.length} cells where the first line has ${cells}; ${remedy}`);
+      throw new ConfigError(
+        'ragged-row',
+        `${name}:${lines}: has ${record.length} cell${record.length === 1 ? '' : 's'} where the first line has ${cells}; ${remedy}`,
+      );
     },
   });
   // An error anywhere ends the parser with it, and so the loop below; leaving the loop ends the source.

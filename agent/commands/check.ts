@@ -107,12 +107,12 @@ function summarise(policy: Policy, known: Known): string[] {
   const { traffic, schema } = policy;
   const tests = testsPerWindow(policy, known);
   const columns = (list: readonly unknown[], what: string) =>
-    list.length === 0 ? `${what} learned from traffic` : `${list.length} ${what}`;
+    list.length === 0 ? `${what}s learned from traffic` : `${list.length} ${what}${list.length === 1 ? '' : 's'}`;
   const [primary, ...others] = traffic.upstreams;
   return [
     `${policy.name}: no mistakes`,
     `  traffic    ${traffic.protocol} to ${primary?.name} at ${primary?.host}:${primary?.port}${others.length === 0 ? '' : `, beside it ${others.map((one) => one.name).join(', ')}`}${traffic.fallback === null ? '' : ', then the fallback'}`,
-    `  columns    ${columns(schema.inputs, 'inputs')}, ${columns(schema.outputs, 'outputs')}`,
+    `  columns    ${columns(schema.inputs, 'input')}, ${columns(schema.outputs, 'output')}`,
     `  reference  ${referenceInWords(policy)}`,
     `  window     ${windowInWords(policy)}, judged from ${policy.minSamples} values; ${tests === null ? 'one test a learned column' : `${tests} test${tests === 1 ? '' : 's'} a window`}`,
     `  kept       ${samplingInWords(policy)}`,

@@ -43,6 +43,10 @@ const SETTLE_MS = 20_000;
 export function demoCommand(): Command {
   return new Command('demo')
     .summary('the main job on embedded parts: a real model, a real stream, a fault, the alerts and the retraining call')
+    .description(
+      'Replays the electricity market of New South Wales through an ONNX model behind Driftline: the market changes, an alert calls a retraining ' +
+        'receiver, and two thirds in the feed sends one column in other units. Exit code 0 whatever was found.',
+    )
     .option('--exit', 'end when the stream ends; without it the page stays up until Ctrl-C')
     .option('--json', 'print one object at the end and nothing else on stdout')
     .addOption(new Option('--fault <kind>', 'what happens two thirds into the stream').choices(['units', 'none']).default('units'))
@@ -77,7 +81,9 @@ async function demo(flags: DemoFlags): Promise<void> {
     closers.push(() => driftline.close());
     const adminUrl = `http://${driftline.admin.host}:${driftline.admin.port}`;
     const dataUrl = `http://${driftline.data.host}:${driftline.data.port}`;
-    talk(`driftline demo\n  page         ${adminUrl}/\n  predictions  ${dataUrl}/\n  files        ${folder}\n`);
+    const instead = (wanted: number, { port }: { readonly port: number }) => (port === wanted ? '' : `   (port ${wanted} is in use)`);
+    talk(`driftline demo\n  page         ${adminUrl}/${instead(ADMIN_PORT, driftline.admin)}`);
+    talk(`  predictions  ${dataUrl}/${instead(DATA_PORT, driftline.data)}\n  files        ${folder}\n`);
     talk(
       flags.fault === 'none'
         ? `Sending ${rows.length} half hours of the electricity market, without a fault.\n`

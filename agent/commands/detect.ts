@@ -8,20 +8,20 @@ import type { Level, StreamingDefinition, StreamingDetector } from '../../contra
 import { ConfigError } from '../../contracts/errors.ts';
 import { withDefaults } from '../../contracts/options.ts';
 import { detectorOf, detectors } from '../../detectors/catalogue.ts';
-import { remedyFor } from '../../policies/suggest.ts';
+import { suggest } from '../../policies/suggest.ts';
 import { parseOptions } from '../option-text.ts';
 import { columnIndex, numberCell, openTable, streamTable, type TableStream } from '../table.ts';
 
 interface DetectFlags {
   readonly detector: string;
-  readonly option: readonly string[];
+  readonly option?: readonly string[];
   readonly column?: string;
   readonly json?: boolean;
 }
 
 /** The command; exit code 0 whatever it found. */
 export function detectCommand(): Command {
-  const collect = (word: string, before: string[]) => [...before, word];
+  const collect = (word: string, before: readonly string[] = []) => [...before, word];
   return new Command('detect')
     .summary('a detector over a column, or over numbers on stdin')
     .description(
@@ -30,7 +30,7 @@ export function detectCommand(): Command {
     )
     .argument('[stream.csv]', 'the file; stdin without it')
     .requiredOption('--detector <type>', `the detector: ${streamingTypes().join(', ')}`)
-    .option('--option <name=value>', 'an option of the detector, as in a policy; may be repeated', collect, [])
+    .option('--option <name=value>', 'an option of the detector, as in a policy; may be repeated', collect)
     .option('--column <name>', 'the column to watch')
     .option('--json', 'print JSON lines')
     .action(detect);
@@ -38,7 +38,7 @@ export function detectCommand(): Command {
 
 async function detect(file: string | undefined, flags: DetectFlags): Promise<void> {
   const definition = streamingDefinition(flags.detector);
-  const options = withDefaults(definition.options, parseOptions(definition.options, flags.option, definition.type));
+  const options = withDefaults(definition.options, parseOptions(definition.options, flags.option ?? [], definition.type));
   const { cells, name } = await cellsOf(file, flags.column);
   const output = new Lines(process.stdout);
   const seen = await follow(definition.create(options), definition.observes === 'binary', cells, async (change) => {
@@ -134,7 +134,11 @@ function streamingDefinition(type: string): StreamingDefinition {
   if (definition?.kind === 'streaming') return definition;
   const types = streamingTypes();
   if (definition === null) {
-    throw new ConfigError('unknown-detector', `--detector ${type}: there is none; ${remedyFor(type, types, '')} (${types.join(', ')})`);
+    const near = suggest(type, types);
+    throw new ConfigError(
+      'unknown-detector',
+      `--detector ${type}: there is none${near === null ? '' : `; did you mean ${near}?`} (${types.join(', ')})`,
+    );
   }
   throw new ConfigError(
     'usage',

@@ -90,7 +90,7 @@ async function init(flags: InitFlags): Promise<void> {
     ...plan.found,
     '',
     ...written,
-    'no schema.json: a policy keeps its columns under `schema` itself, and cannot name a file of them yet',
+    'the columns stand in the policy itself, under `schema`',
     '',
     `Next: look at the ${several(review, 'line')} marked REVIEW in ${policy}, then`,
     `  driftline check ${policy}`,

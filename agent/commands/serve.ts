@@ -21,9 +21,10 @@ const DEFAULT_LISTEN = '127.0.0.1:8081';
 /** The command, ready to be added to the program. Ends with 2 for a wrong argument or model, 3 when the port cannot be had. */
 export function serveCommand(): Command {
   return new Command('serve')
-    .description('Serve an ONNX model over HTTP (KServe V2 and V1, TF Serving, MLflow), without the sidecar.')
+    .summary('one ONNX model as a model server')
+    .description('Serves an ONNX model over HTTP (KServe V2 and V1, TF Serving, MLflow), without the sidecar.')
     .argument('<model>', 'path of the .onnx file')
-    .option('--listen <host:port>', 'address to listen on; port 0 takes any free one', DEFAULT_LISTEN)
+    .option('--listen <HOST:PORT>', 'address to listen on; port 0 takes any free one', DEFAULT_LISTEN)
     .option('--name <name>', "model name in paths and answers (default: the file's name)")
     .option('--provider <cpu|cuda>', 'where the model computes', 'cpu')
     .option('--threads <n>', 'threads inside one operator', '1')

@@ -31,7 +31,10 @@ const ENOUGH_BATCHES = 300;
 /** The command. @throws ConfigError or ScorerError for a wrong argument, file or model */
 export function trainPredictorCommand(): Command {
   return new Command('train-predictor')
-    .description('Train a performance predictor from labelled rows (which never trained the model) and the model as ONNX.')
+    .summary('a performance predictor from labelled rows and the model as ONNX')
+    .description(
+      'Trains a performance predictor, which estimates accuracy before labels come, from the model as ONNX and labelled rows that never trained it.',
+    )
     .requiredOption('--model <file>', 'the model judged, as .onnx with probabilities')
     .requiredOption('--data <file>', 'labelled rows, .csv or .csv.gz with a header')
     .requiredOption('--label <column>', 'column of the true class')

@@ -113,7 +113,7 @@ export function summaryText(summary: DemoSummary, seconds: number): string {
     `  labels         ${summary.labelsJoined} joined`,
     `  accuracy       before row ${summary.faultAtRow}: ${shares(before)}`,
     `                 after it: ${shares(after)}`,
-    `  retraining     ${summary.webhooks.delivered} call delivered, ${summary.webhooks.verified} verified by the receiver, ${summary.webhooks.withheld} withheld`,
+    `  retraining     ${summary.webhooks.delivered} call${summary.webhooks.delivered === 1 ? '' : 's'} delivered, ${summary.webhooks.verified} verified by the receiver, ${summary.webhooks.withheld} withheld`,
     `  added latency  ${summary.addedLatencyMs.p50} ms at the median, ${summary.addedLatencyMs.p99} ms at p99`,
     `  alerts         ${summary.alerts.length}`,
   ];

@@ -65,6 +65,12 @@ export function policyText(draft: Draft): string {
       ? '  reference: { source: traffic, learn: { rows: 1000 } }'
       : `  reference: { source: file, path: ${reference}, kind: training }`,
     `  window: { type: tumbling, rows: ${windowRows} } # REVIEW: as many rows as a verdict may wait for`,
+    ...(reference === null
+      ? []
+      : [
+          '  # REVIEW: a budget of false alarms sets q below (leave q out then); `driftline check` shows what either costs:',
+          '  # falseAlarms: { atMost: 1, per: 100 windows }',
+        ]),
     ...monitorLines(draft, inputs, outputs),
     '  alerts:',
     '    routes:',

@@ -49,7 +49,7 @@ t.test('what is wrong with a file is said with its name and line', async (t) => 
     'damaged.csv.gz': damaged,
   });
   for (const [file, code, message] of [
-    ['ragged.csv', 'ragged-row', /ragged\.csv:4: has 1 cells where the first line has 2/],
+    ['ragged.csv', 'ragged-row', /ragged\.csv:4: has 1 cell where the first line has 2/],
     ['quote.csv', 'broken-csv', /quote\.csv:\d+: is not CSV/],
     ['empty.csv', 'empty-table', /empty\.csv: is empty/],
     ['cut.csv.gz', 'broken-gzip', /cut\.csv\.gz: the gzip data ends too early/],

@@ -79,6 +79,7 @@ t.test('cells that are not numbers are skipped and told, and rows keep their num
 t.test('a mistake in the words is answered with a remedy and the list', async (t) => {
   for (const [words, message] of [
     [['--detector', 'adwim'], /did you mean adwin\? \(ddm, .*adwin/],
+    [['--detector', 'nothing'], /nothing: there is none \(ddm, [a-z, -]+, confidence-sequence\)$/],
     [['--detector', 'ks'], /compares a window with a reference.*monitor in a policy/],
     [['--detector', 'chi-squared', elec2], /monitor in a policy/],
     [['--detector', 'adwin', '--option', 'dleta=1', elec2], /did you mean delta\?/],

@@ -81,7 +81,7 @@ t.test('a policy from a data file passes check, with types, ranges, categories, 
   t.match(text, /income, .*5\.0 % missing so far/);
   t.match(text, /country, .*# REVIEW: .*constant so far/);
   t.match(stdout, /Next: look at the \d+ lines marked REVIEW in .*policy\.yaml, then\n {2}driftline check .*policy\.yaml\n/);
-  t.match(stdout, 'no schema.json: a policy keeps its columns under `schema` itself');
+  t.match(stdout, 'the columns stand in the policy itself, under `schema`');
 });
 
 t.test('what may name a person is in neither schema, monitors nor reference; hash or drop is a comment only', async (t) => {

@@ -142,7 +142,7 @@ t.test('what is wrong with a file is said with its name, its line and a remedy',
       'deep.csv',
       `a,b\n${long}\n1\n2,3\n`,
       'ragged-row',
-      'deep.csv:20002: has 1 cells where the first line has 2; mend the row, or copy the file again if it ends here',
+      'deep.csv:20002: has 1 cell where the first line has 2; mend the row, or copy the file again if it ends here',
     ],
     [
       'quote.csv',
