@@ -25,6 +25,13 @@ const CANNOT_REACH = new Set(['port-in-use', 'port-denied', 'no-such-address', '
 process.once('disconnect', () => process.exit(137));
 process.channel?.unref();
 
+// What is said to a reader that has gone (`| head`, a log collector that died) is lost, and no more than that. The sidecar outlives whatever
+// becomes of its log, a full disk too: calls go through it.
+process.stderr.on('error', () => {});
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE' && process.argv[2] !== 'run') throw error;
+});
+
 const program = new Command('driftline')
   .description('Monitoring and drift detection in front of any model server.')
   .version(VERSION)
