@@ -33,7 +33,7 @@ export interface Sliced {
 }
 
 /** Slices of all entries together; names of more values than anybody reads are counted as others. */
-export const MOST_SLICES = 100;
+const MOST_SLICES = 100;
 /** What joins the values of a row inside here; no value has it. */
 const JOINT = '\u001f';
 

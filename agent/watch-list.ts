@@ -61,7 +61,7 @@ export interface TrafficWatch {
 export type Watch = StreamingWatch | WindowedWatch | PerformanceWatch | TrafficWatch;
 
 /** Tests of slices a window, over all monitors; slices beyond it are left out, the last ones first. */
-export const MOST_SLICE_TESTS = 2_000;
+const MOST_SLICE_TESTS = 2_000;
 
 /**
  * Resolves the policy's monitors.

@@ -4,7 +4,7 @@
  *
  * `npm run quality [-- --detector TYPE]… [--stream NAME] [--runs 10]`: what is not asked for stays as it was measured.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Backtest, backtest } from '../agent/backtest/backtest.ts';
@@ -16,6 +16,7 @@ import type { Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
 import { detectorOf, detectors } from '../detectors/catalogue.ts';
 import { Random } from '../detectors/performance/random.ts';
+import { readQuality } from '../docs/quality-tables.ts';
 import { parsePolicy } from '../policies/load.ts';
 
 /** One detector on one stream. */
@@ -190,11 +191,6 @@ spec:
   const { policy, mistakes } = parsePolicy(text, 'quality.yaml', { detectors: known, env: {} });
   if (policy === null) throw new Error(mistakes.map(({ path: at, message }) => `${at}: ${message}`).join('; '));
   return policy;
-}
-
-/** What was measured, in the catalogue's order. */
-export function readQuality(): Measured[] {
-  return JSON.parse(readFileSync(FILE, 'utf8')) as Measured[];
 }
 
 if (import.meta.main) {

@@ -139,7 +139,7 @@ export function decileEdges(sorted: Float64Array): Float64Array {
 }
 
 /** Edges by Sturges' rule over both samples, ascending; null where their range is not a finite number or 0. */
-export function sturgesEdges(first: ArrayLike<number>, second: ArrayLike<number>): Float64Array | null {
+function sturgesEdges(first: ArrayLike<number>, second: ArrayLike<number>): Float64Array | null {
   let least = Infinity;
   let greatest = -Infinity;
   for (const values of [first, second]) {

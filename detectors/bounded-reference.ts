@@ -36,7 +36,7 @@ export const boundedReferenceOptions = {
 } as const;
 
 /** The chance that a learned interval misses the mean. */
-export const MISS = 0.01;
+const MISS = 0.01;
 
 /** Bounds of a stream that is not of zeros and ones lie so many standard deviations from its mean: beyond, a value is just far away. */
 const REACH = 5;

@@ -43,7 +43,7 @@ export function kolmogorovLimitUpperTail(z: number): number {
 }
 
 /** P(D⁺_n ≥ x): Smirnov's sum, all of whose terms are positive. `0 < x < 1`. */
-export function oneSidedUpperTail(n: number, x: number): number {
+function oneSidedUpperTail(n: number, x: number): number {
   const last = Math.floor(n * (1 - x));
   const term = (j: number): number => {
     if (j === 0) return Math.exp(n * Math.log1p(-x));

@@ -83,7 +83,7 @@ export function mmdTest(
  *
  * @param owners the column that each place of a row belongs to
  */
-export function mmdShares(window: Rows, reference: Rows, sigma: number, owners: Int32Array): number[] {
+function mmdShares(window: Rows, reference: Rows, sigma: number, owners: Int32Array): number[] {
   const first = firstRows(window, WEIGHED_ROWS);
   const second = firstRows(reference, WEIGHED_ROWS);
   const whole = squaredDistances(first, second);

@@ -43,7 +43,7 @@ const FEWEST_ABOVE = 12;
 /** −ln of the smallest p-value that can be told from zero. */
 const HIGHEST_SCORE = 700;
 /** Fewer replays than this make no law. */
-export const FEWEST_REPLAYS = 100;
+const FEWEST_REPLAYS = 100;
 
 /** −ln p, at most 700; 0 for what is no probability. */
 export function scoreOf(pValue: number): number {

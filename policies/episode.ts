@@ -123,7 +123,7 @@ export function nextState(
 }
 
 /** A streaming detector judges no window. */
-export function isStreaming(episode: Episode): boolean {
+function isStreaming(episode: Episode): boolean {
   return episode.alert.opening.window === null;
 }
 

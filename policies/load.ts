@@ -132,7 +132,7 @@ export function defaultPolicy(choice: PolicyContext & { readonly upstream: strin
 }
 
 /** Path of a preset that comes with the program. */
-export function presetFile(name: string): string {
+function presetFile(name: string): string {
   // Compiled code lies in dist/policies, the presets stay beside the sources.
   const beside = path.join(import.meta.dirname, 'presets', `${name}.yaml`);
   return existsSync(beside) ? beside : path.join(import.meta.dirname, '../../policies/presets', `${name}.yaml`);

@@ -7,7 +7,7 @@ import type { Policy } from '../contracts/policy.ts';
 import { alertId, fingerprintOf } from './identity.ts';
 
 /** The monitor's name on a summary alert; its signal is `*`. */
-export const SUMMARY_MONITOR = 'summary';
+const SUMMARY_MONITOR = 'summary';
 
 const NAMED = 3;
 const RANK: { readonly [severity in Severity]: number } = { info: 0, warning: 1, critical: 2 };

@@ -10,7 +10,7 @@ import path from 'node:path';
 import { ScorerError } from '../contracts/errors.ts';
 
 /** The largest model file that is read unless another limit is given, in bytes. */
-export const MODEL_LIMIT_BYTES = 512 * 1024 * 1024;
+const MODEL_LIMIT_BYTES = 512 * 1024 * 1024;
 
 /**
  * The bytes of the model file at `file`.

@@ -122,7 +122,7 @@ export function expectedShare({ levels }: Calibration): number {
 }
 
 /** Found in the reference: whether rows depend on each other, or what the policy says of it. */
-export function dependenceOf(policy: Policy, watched: readonly Watched[]): Dependence & { readonly rows: number } {
+function dependenceOf(policy: Policy, watched: readonly Watched[]): Dependence & { readonly rows: number } {
   const rows = Math.min(...watched.map(({ cells }) => cells.length));
   // Slices are views of the same rows.
   const found = findDependence(watched.filter(({ rows: of }) => of === null).flatMap(viewsOf), policy.window.rows);

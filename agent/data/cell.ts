@@ -6,7 +6,7 @@ import { numberCell } from '../table.ts';
 /** Kinds of cells, as small numbers: one is kept for each cell. */
 export const MISSING = 0;
 export const NUMBER = 1;
-export const INFINITE = 2;
+const INFINITE = 2;
 export const BOOLEAN = 3;
 export const TIME = 4;
 export const TEXT = 5;

@@ -6,7 +6,7 @@ import type { MarketRow } from './stream.ts';
 import { FEATURES, withFault } from './stream.ts';
 
 /** Labels come so many rows after their prediction. */
-export const LABEL_DELAY_ROWS = 200;
+const LABEL_DELAY_ROWS = 200;
 /** Labels are sent in parcels, as a job that joins them would. */
 const LABELS_AT_ONCE = 50;
 /** Every so many rows the same call also goes straight to the model server, to see what the sidecar adds; not beside a parcel of labels. */

@@ -10,7 +10,7 @@ export const FEATURES = ['period', 'nswprice', 'nswdemand', 'vicprice', 'vicdema
 
 /** The column that the broken feed sends in other units, and the factor. */
 export const FAULTY_COLUMN = 'nswprice';
-export const FAULT_FACTOR = 100;
+const FAULT_FACTOR = 100;
 
 /** One half hour of the market. */
 export interface MarketRow {

@@ -10,7 +10,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { ConfigError } from '../../contracts/errors.ts';
 
 /** Raised when the tables change in a way that older code cannot read. */
-export const STATE_FORMAT = 1;
+const STATE_FORMAT = 1;
 
 const FILE = 'driftline.sqlite';
 

@@ -20,7 +20,7 @@ import { Random, upTo } from './random.ts';
 import { type Table, takeRows } from './table.ts';
 
 /** Fewer labelled rows than this cannot train and calibrate anything. */
-export const LEAST_LABELLED_ROWS = 300;
+const LEAST_LABELLED_ROWS = 300;
 /** Added to the median spread of the training batches: no interval narrower than this says. */
 const LEAST_SPREAD = 0.003;
 const TREE_CHOICES = [5, 10, 15];

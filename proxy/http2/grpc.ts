@@ -19,7 +19,7 @@ const CODES: { readonly [R in Reason]?: number } = {
 const UNIT_MS: { readonly [unit: string]: number } = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 0.001, n: 0.000_001 };
 
 /** The status with which Driftline answers for this reason. */
-export function codeFor(reason: Reason): number {
+function codeFor(reason: Reason): number {
   return CODES[reason] ?? UNAVAILABLE;
 }
 
