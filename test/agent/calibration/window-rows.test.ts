@@ -1,5 +1,6 @@
 import t from 'tap';
-import { calibrate, countAlarms, replaysOf } from '../../../agent/calibration/calibrate.ts';
+import { calibrate } from '../../../agent/calibration/calibrate.ts';
+import { countAlarms, replaysOf } from '../../../agent/calibration/families.ts';
 import { calibrationFingerprint, windowsInPeriod } from '../../../agent/calibration/calibration.ts';
 import { inRows, windowInWords } from '../../../agent/calibration/window-rows.ts';
 import { watchList } from '../../../agent/watch-list.ts';
