@@ -60,7 +60,7 @@ ${missPlot(result.injected)}
 ${injectedTable(result)}
 </section>
 </main>
-<footer>Replays are drawn in blocks, whole rows at a time; changes begin at a window’s first row, in one column. Bounds are Wilson’s, 95 %.</footer>
+<footer>Replays are drawn in blocks, whole rows at a time; changes begin at a window’s first row, in one column. Bounds are Wilson’s, 95 %; of false alarms they take windows of one replay, which share a reference, as fewer.</footer>
 </body>
 </html>
 `;
