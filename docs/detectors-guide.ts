@@ -96,7 +96,7 @@ export const notes: { readonly [type: string]: Note } = {
     cost: '0.9 ms for 10,000 against 10,000, and the random splits',
   },
   energy: {
-    goodAt: 'changes of spread and shape, a little better than `ks`',
+    goodAt: 'changes of spread and shape; finds what `ks` finds',
     badAt: 'cost; p only down to 1 in 2,000; no reference without rows',
     needs: 'a reference with rows and a full window',
     cost: 'as `wasserstein`',
@@ -126,7 +126,8 @@ export const notes: { readonly [type: string]: Note } = {
     cost: 'one pass over the window',
   },
   'jensen-shannon': {
-    goodAt: 'a distance between 0 and 0.833 to put a threshold on, for numbers and categories alike',
+    goodAt:
+      'a distance between 0 and 0.833 to put a threshold on, for numbers and categories alike; a changed spread where rows depend on each other, sooner than `ks`',
     badAt: 'small shifts inside a bin; its size depends on bins and rows, so let the budget judge and the distance only inform',
     needs: 'a reference and a full window',
     cost: 'one pass over the window',
@@ -179,7 +180,7 @@ Start at the row that names what you watch. Then run \`driftline check\` (what t
 | You watch | Take | Instead |
 |---|---|---|
 | the error rate, from labels | \`ddm\` | \`hddm-a\` where only a jump matters and a false alarm is dear; \`e-detector\` where the budget must hold by proof |
-| an error rate whose errors come in spells (sensors, markets) | \`page-hinkley\` | \`ddm\` with a higher \`driftThreshold\` (4 to 5) and \`minErrors: 100\`; never \`hddm-w\`, which takes a bad spell for a change |
+| an error rate whose errors come in spells (sensors, markets) | \`ddm\`, with a higher \`driftThreshold\` (4 to 5) and \`minErrors: 100\` where it alarms too often | \`adwin\` or \`e-detector\`: fewer false alarms, and later or blind to small rises; never \`hddm-w\`, which takes a bad spell for a change |
 | rare errors (below 1 in 100) | \`e-detector\` with \`mean\`, \`low: 0\` and \`high: 1\` written out | \`two-proportion\` on an output column, with large windows |
 | a reward (a bandit, clicks) | \`adwin\` | \`e-detector\` with \`low\` and \`high\`, for a bound without a reference |
 | a column of numbers | \`ks\` | \`wasserstein\` where its effect in standard deviations is what people ask for |
