@@ -9,14 +9,14 @@
  * Hodges' equation 5.3 for one side.
  * Deviation: one value on each side has p = 1 by every method, where scipy's asymptotic p is not a number. `exact` falls back to the
  * asymptotic law where it would take more than 2·10⁸ steps, `auto` on live windows where it would take more than 3·10⁵.
- * Cost: O(n + reference) for most windows of n (reference-places.ts); an exact p-value for unequal sizes takes 2·D·m·n steps.
+ * Cost: O(n + reference) for most windows of n (reference-gaps.ts); an exact p-value for unequal sizes takes 2·D·m·n steps.
  */
 import { defineWindowed, type TestResult, type WindowedTest } from '../contracts/detector.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import { kolmogorovUpperTail } from './kolmogorov-tail.ts';
 import { exactKsPValue } from './ks-exact.ts';
 import { SketchedKs } from './ks-sketched.ts';
-import { ReferencePlaces } from './reference-places.ts';
+import { ReferenceGaps } from './reference-gaps.ts';
 import { ascending } from './sort-numbers.ts';
 
 const options = {
@@ -70,30 +70,6 @@ export function ksGaps(first: Float64Array, second: Float64Array): KsGaps {
   return { above, below };
 }
 
-/** The same, and the window's size, from a window's values as they come: its gaps to the reference, of which it is the first sample. */
-function gapsAgainst(reference: ReferencePlaces, window: readonly number[]): KsGaps & { readonly n: number } {
-  const counts = reference.counts(window);
-  const { upTo, different, n: m } = reference;
-  let n = 0;
-  for (let place = 0; place < counts.length; place++) n += counts[place]!;
-  let above = 0;
-  let below = 0;
-  let seen = 0;
-  let theirs = 0;
-  for (let k = 0; k < different; k++) {
-    // Between two values of the reference the window's function can only rise.
-    seen += counts[2 * k]!;
-    const before = seen * m - theirs * n;
-    if (before > above) above = before;
-    seen += counts[2 * k + 1]!;
-    theirs = upTo[k]!;
-    const after = seen * m - theirs * n;
-    if (after > above) above = after;
-    else if (-after > below) below = -after;
-  }
-  return { above, below, n };
-}
-
 /** What the gaps of samples of m and n values say. */
 interface KsResult {
   readonly statistic: number;
@@ -132,16 +108,16 @@ export function ksPValue(m: number, n: number, gap: number, chosen: KsOptions, m
 
 class KsAgainst implements WindowedTest<number> {
   readonly #options: KsOptions;
-  readonly #reference: ReferencePlaces;
+  readonly #reference: ReferenceGaps;
 
   constructor(chosen: KsOptions, reference: readonly number[]) {
     this.#options = chosen;
-    this.#reference = new ReferencePlaces(ascending(reference));
+    this.#reference = new ReferenceGaps(ascending(reference));
   }
 
   test(window: readonly number[]): TestResult | null {
     const { n: referenceN } = this.#reference;
-    const gaps = gapsAgainst(this.#reference, window);
+    const gaps = this.#reference.of(window);
     if (gaps.n === 0 || referenceN === 0) return null;
     const mostSteps = this.#options.method === 'auto' ? MOST_LIVE_STEPS : MOST_STEPS;
     const { statistic, pValue, sign } = judged(gaps, gaps.n, referenceN, this.#options, mostSteps);

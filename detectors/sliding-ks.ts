@@ -31,14 +31,14 @@ export class SlidingKs {
   constructor(reference: readonly number[], windowSize: number) {
     this.windowSize = windowSize;
     this.#reference = new ReferencePlaces(ascending(reference));
-    const { n, different, upTo } = this.#reference;
+    const { n, different, below } = this.#reference;
     this.referenceN = n;
     this.#leaves = 2 ** Math.ceil(Math.log2(2 * different + 1));
     this.#sums = new Float64Array(2 * this.#leaves);
     this.#highest = new Float64Array(2 * this.#leaves);
     this.#lowest = new Float64Array(2 * this.#leaves);
     this.#places = new Int32Array(windowSize);
-    for (let k = 0; k < different; k++) this.#sums[this.#leaves + 2 * k + 1] = -windowSize * (upTo[k]! - (upTo[k - 1] ?? 0));
+    for (let k = 0; k < different; k++) this.#sums[this.#leaves + 2 * k + 1] = -windowSize * (below[k + 1]! - below[k]!);
     for (let leaf = this.#leaves; leaf < 2 * this.#leaves; leaf++) this.#settleLeaf(leaf);
     for (let node = this.#leaves - 1; node > 0; node--) this.#settle(node);
   }
