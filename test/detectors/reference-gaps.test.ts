@@ -79,3 +79,9 @@ t.test('a reference serves window after window', (t) => {
   }
   t.end();
 });
+
+t.test('a window like its reference has no gaps, not even a negative zero', (t) => {
+  const gaps = new ReferenceGaps(ascending([1, 2, 2, 5])).of([2, 5, 1, 2]);
+  t.ok(Object.is(gaps.above, 0) && Object.is(gaps.below, 0));
+  t.end();
+});
