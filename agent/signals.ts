@@ -33,8 +33,10 @@ export function numbersOf(cells: readonly Cell[]): number[] {
   return values;
 }
 
-/** All categories of a column, in order. */
-export function categoriesOf(cells: readonly Cell[]): string[] {
+/** All categories of a column, in order: the column itself where it holds nothing else. */
+export function categoriesOf(cells: readonly Cell[]): readonly string[] {
+  // Nothing but text passes.
+  if (cells.every((cell) => typeof cell === 'string' && cell !== 'NaN')) return cells as readonly string[];
   const values: string[] = [];
   for (const cell of cells) {
     const value = categoryOf(cell);

@@ -28,7 +28,7 @@ export function cellsOf(
 }
 
 /** What a test sees of cells: what is present, as numbers or as categories; whole rows, what is missing among it. */
-export function valuesOf(watch: WindowedWatch, cells: readonly WatchedCell[]): Value[] {
+export function valuesOf(watch: WindowedWatch, cells: readonly WatchedCell[]): readonly Value[] {
   const { members } = watch;
   // Made by `cellsOf` of the same watch, which gives rows to those with members and cells to the others.
   if (members === undefined) return observesNumbers(watch) ? numbersOf(cells as readonly Cell[]) : categoriesOf(cells as readonly Cell[]);

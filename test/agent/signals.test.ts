@@ -1,5 +1,5 @@
 import t from 'tap';
-import { guessColumn, numberOf, requestFailed, sameLabel } from '../../agent/signals.ts';
+import { categoriesOf, guessColumn, numberOf, numbersOf, requestFailed, sameLabel } from '../../agent/signals.ts';
 import type { DriftlineRecord } from '../../contracts/record.ts';
 
 t.test('a detector never sees anything but a finite number', (t) => {
@@ -8,6 +8,14 @@ t.test('a detector never sees anything but a finite number', (t) => {
   t.equal(numberOf('9007199254740993'), 9007199254740992);
   t.equal(numberOf(true), 1);
   t.equal(numberOf(-0.5), -0.5);
+  t.end();
+});
+
+t.test('of a column detectors see what is there, in its order', (t) => {
+  t.same(numbersOf([2, '1', true, null, 'NaN', 3]), [2, 1, 1, 3]);
+  t.same(categoriesOf(['b', 'a', 'b']), ['b', 'a', 'b']);
+  t.same(categoriesOf(['b', null, 'NaN', 1, true]), ['b', '1', 'true']);
+  t.same(categoriesOf(['b', 'NaN']), ['b'], 'not a number is no category');
   t.end();
 });
 
