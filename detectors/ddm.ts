@@ -104,7 +104,7 @@ class Ddm implements StreamingDetector {
     if (rate > this.#lowRate && rate < this.#highRate && count <= this.#until && error === value) {
       this.#count = count;
       this.#rate = rate;
-      return this.#warningFrom > 0 ? 'warning' : 'stable';
+      return this.#level;
     }
     return this.#observe(value);
   }
