@@ -14,6 +14,7 @@
  */
 import { defineWindowed, type Row } from '../contracts/detector.ts';
 import type { OptionsOf } from '../contracts/options.ts';
+import { middleOf } from './middle-of.ts';
 import { Random, upTo } from './performance/random.ts';
 import { splits } from './permutation.ts';
 import type { Rows } from './row-encoder.ts';
@@ -147,10 +148,6 @@ function medianWidth(distances: Float64Array, total: number): number {
   if (median > 0) return Math.sqrt(median / 2);
   const apart = pairs.filter((distance) => distance > 0);
   return apart.length === 0 ? 1 : Math.sqrt(middleOf(apart) / 2);
-}
-
-function middleOf(sorted: Float64Array): number {
-  return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
 }
 
 /** In place. */

@@ -9,6 +9,7 @@
  * Deviations: one example is a batch of `batchRows` rows, not the whole set, since that is what is judged live; one forest learns all kinds.
  */
 import { ConfigError } from '../../contracts/errors.ts';
+import { middleOf } from '../middle-of.ts';
 import { type Answers, type Batch, countAnswers, type LabelledRows, makeBatches, type Score, scored, unanswered } from './batches.ts';
 import { CORRUPTION_KINDS } from './corruptions.ts';
 import { featureCount, PERCENTILE_RANKS } from './features.ts';
@@ -93,8 +94,8 @@ export async function trainPredictor(options: TrainOptions): Promise<PredictorMo
     const others = training.batches.filter((batch) => !batch.kinds.includes(kind));
     if (others.length >= LEAST_BATCHES && others.length < training.batches.length) leftOut.set(kind, fit(others, trees, random));
   }
-  const spreads = training.batches.map((batch) => forest.predict(batch.features).spread);
-  const spreadFloor = LEAST_SPREAD + median(spreads);
+  const spreads = Float64Array.from(training.batches, (batch) => forest.predict(batch.features).spread);
+  const spreadFloor = LEAST_SPREAD + middleOf(spreads.sort());
   const reference = (cleanTraining.right + cleanHoldout.right) / (cleanTraining.answered + cleanHoldout.answered);
   const judged = calibration.map((part) => part.map((batch) => judge(batch, forest, leftOut, spreadFloor)));
   const all = judged.flat();
@@ -120,7 +121,7 @@ export async function trainPredictor(options: TrainOptions): Promise<PredictorMo
       rows: table.rows - half,
       batches: all.length,
       meanAbsoluteError: mean(errors),
-      medianAbsoluteError: median(errors),
+      medianAbsoluteError: middleOf(Float64Array.from(errors).sort()),
       constantMeanAbsoluteError: mean(all.map((batch) => Math.abs(reference - batch.accuracy))),
       accuracyGap: shareRight(cleanTraining) - shareRight(cleanHoldout),
     },
@@ -258,11 +259,6 @@ function fit(batches: readonly Batch[], trees: number, random: Random): Forest {
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function median(values: readonly number[]): number {
-  const ascending = Float64Array.from(values).sort();
-  return (ascending[(ascending.length - 1) >> 1]! + ascending[ascending.length >> 1]!) / 2;
 }
 
 function shareOf(flags: readonly boolean[]): number {

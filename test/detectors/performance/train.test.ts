@@ -93,6 +93,12 @@ t.test('the stated interval holds the truth of fresh batches about as often as i
   t.ok(unknownErrorCoverage !== null && unknownErrorCoverage > 0.7);
 });
 
+t.test('the trees of a forest saw different rows, and so differ where they are unsure', async (t) => {
+  const { spreadFloor } = (await trained).calibration;
+  // Above its least by the median spread, which of trees that are all alike is none.
+  t.ok(spreadFloor > 0.004, `${spreadFloor}`);
+});
+
 t.test('the model states its hold-out error, and it agrees with rows kept from it altogether', async (t) => {
   const model = await trained;
   const judged = await judge(model, electricity[2], electricityScore);
