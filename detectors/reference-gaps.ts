@@ -75,7 +75,7 @@ export class ReferenceGaps {
       if (to * m - before[cell]! * n <= above && from * m - before[cell + 1]! * n >= below) continue;
       const first = this.#firsts[cell]!;
       const last = this.#firsts[cell + 1]!;
-      for (let k = from; k < to; k++) counts[this.#placeOf(byCell[k]!, first, last)]!++;
+      this.#count(byCell.subarray(from, to), first, last, counts);
       for (let k = first, seen = from, place = 0; k < last; k++) {
         // Just before a value of the reference the window's function is at its highest, at the value the reference's.
         seen += counts[place]!;
@@ -90,10 +90,27 @@ export class ReferenceGaps {
     return { above, below: 0 - below, n };
   }
 
-  /** Twice the different values from `first` on that are below this one, and one more for one of them. Those from `last` on are not asked. */
-  #placeOf(value: number, first: number, last: number): number {
-    const place = lowerBound(this.#values, value, first, last);
-    return 2 * (place - first) + Number(place < last && this.#values[place] === value);
+  /** How many of a cell's values lie just below each of its different ones in the reference, and at it, by turns; and then above all. */
+  #count(cell: Float64Array, first: number, last: number, counts: Int32Array): void {
+    const reference = this.#values;
+    if (last - first === 1) {
+      // So it is in cells of whole numbers. A count that goes up with every value would wait for itself.
+      const only = reference[first]!;
+      let less = 0;
+      let upTo = 0;
+      for (let k = 0; k < cell.length; k++) {
+        less += Number(cell[k]! < only);
+        upTo += Number(cell[k]! <= only);
+      }
+      counts[0] = less;
+      counts[1] = upTo - less;
+      return;
+    }
+    for (let k = 0; k < cell.length; k++) {
+      const value = cell[k]!;
+      const place = lowerBound(reference, value, first, last);
+      counts[2 * (place - first) + Number(place < last && reference[place] === value)]!++;
+    }
   }
 }
 
