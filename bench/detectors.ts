@@ -75,7 +75,7 @@ export async function benchDetectors(): Promise<Report> {
   return {
     name: 'detectors',
     about:
-      'CPU of a process; a row is of the medians of its rounds. Streaming: 30,000 values without a drift to a fresh detector, again and again ' +
+      'CPU of a process; a row is of the medians of its rounds. Streaming: 30,000 values of one law to a fresh detector, again and again ' +
       'for 40 ms a run, each detector in a process of its own; an error rate of 0.2 for those that observe errors (bits), uniform numbers for ' +
       'the others; `semantics: river` unless it says scaled or bits. Windows: exponential numbers and ten categories. Table: ten columns of ' +
       'numbers by KS and Wasserstein, ten of categories by chi-squared and Jensen–Shannon. Record: the live line from a decoded record on, ' +
