@@ -13,7 +13,8 @@ import type { Outlet } from './outlet.ts';
 import { REASON_STATUS } from './reasons.ts';
 import { type Head, NO_HEAD, writeMessage } from './write.ts';
 
-/** What follows the id in most heads, by who served. */
+const CRLF = '\r\n';
+/** What follows the id in most heads, by who served, and the blank line. */
 const ends = new Memo((servedBy) => flat(`\r\nx-driftline-served-by: ${servedBy}\r\n\r\n`));
 
 export class AnswerWriter implements AnswerOut {
@@ -67,7 +68,8 @@ export class AnswerWriter implements AnswerOut {
     if (connection !== null) more += `Connection: ${connection}\r\n`;
     // Where the primary did not serve, the caller is told why.
     if (reason !== null) more += `x-driftline-reason: ${reason}\r\n`;
-    const texts = more === '' ? [id, ends.get(servedBy)] : [id, '\r\nx-driftline-served-by: ', servedBy, '\r\n', more, '\r\n'];
+    const end = ends.get(servedBy);
+    const texts = more === '' ? [id, end] : [id, end.slice(0, -CRLF.length), more, CRLF];
     this.#head = { bytes: answer.bytes, texts };
     return keep;
   }
