@@ -51,16 +51,16 @@ export class Identity {
   /** Of a call that was only seen: a span of the caller's trace; a trace begun here would be one that the model server never heard of. */
   static ofSeen(asked: Asked, at: number): Identity {
     const identity = Identity.of(asked, at);
-    return asked.trace === null ? new Identity(identity.id, `${identity.id}${BETWEEN}${END}`) : identity;
+    return asked.trace === null ? new Identity(identity.id, flat(`${identity.id}${BETWEEN}${END}`)) : identity;
   }
 
   /** Empty = none. */
   get traceparent(): string {
-    return traceparentOf(this.lines, this.id.length);
+    return traceparentOf(this.lines.slice(this.id.length));
   }
 }
 
-/** What `lines` say beside an id of so many characters. */
-export function traceparentOf(lines: string, idLength: number): string {
-  return lines.slice(idLength + BETWEEN.length, -END.length);
+/** What `lines` say behind the id. */
+export function traceparentOf(behindId: string): string {
+  return behindId.slice(BETWEEN.length, -END.length);
 }

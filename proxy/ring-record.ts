@@ -166,12 +166,12 @@ export function decodeExchange(record: Buffer): Exchange {
   const texts = record.toString('latin1', textsAt, textsAt + textsLength);
   // What outlives the rest is a text of its own, lest it keep them all.
   const id = record.toString('latin1', textsAt, textsAt + length(0));
-  let at = 0;
+  let at = id.length;
   const text = (i: number) => {
     at += length(i);
     return texts.slice(at - length(i), at);
   };
-  const traceparent = traceparentOf(text(0) + text(1), id.length);
+  const traceparent = traceparentOf(text(1));
   const method = text(2);
   const path = text(3);
   const requestHeaders = fields.get(text(4));
