@@ -12,6 +12,7 @@ import { duration } from '../../policies/figures.ts';
 import { formatMistake } from '../../policies/mistakes.ts';
 import { policySchema } from '../../policies/schema.ts';
 import { type AlarmReport, alarmJson, alarmLines, reportAlarms } from '../calibration/report.ts';
+import { several } from '../compare/words.ts';
 import { watchList } from '../watch-list.ts';
 import { windowInWords } from '../calibration/window-rows.ts';
 import { samplingInWords } from '../sampling-in-words.ts';
@@ -107,7 +108,7 @@ function summarise(policy: Policy, known: Known): string[] {
   const { traffic, schema } = policy;
   const tests = testsPerWindow(policy, known);
   const columns = (list: readonly unknown[], what: string) =>
-    list.length === 0 ? `${what}s learned from traffic` : `${list.length} ${what}${list.length === 1 ? '' : 's'}`;
+    list.length === 0 ? `${what}s learned from traffic` : several(list.length, what);
   const [primary, ...others] = traffic.upstreams;
   return [
     `${policy.name}: no mistakes`,

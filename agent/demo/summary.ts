@@ -4,6 +4,7 @@
 import { mean, quantile } from 'simple-statistics';
 import type { Alert, Decision } from '../../contracts/alert.ts';
 import type { Finding } from '../../contracts/finding.ts';
+import { several } from '../compare/words.ts';
 import type { FeedResult } from './feed.ts';
 import type { ReceivedCall } from './receiver.ts';
 
@@ -114,7 +115,7 @@ export function summaryText(summary: DemoSummary, seconds: number): string {
     `  labels         ${summary.labelsJoined} joined`,
     `  accuracy       before row ${summary.faultAtRow}: ${shares(before)}`,
     `                 after it: ${shares(after)}`,
-    `  retraining     ${summary.webhooks.delivered} call${summary.webhooks.delivered === 1 ? '' : 's'} delivered, ${summary.webhooks.verified} verified by the receiver, ${summary.webhooks.withheld} withheld`,
+    `  retraining     ${several(summary.webhooks.delivered, 'call')} delivered, ${summary.webhooks.verified} verified by the receiver, ${summary.webhooks.withheld} withheld`,
     `  added latency  ${added(summary.addedLatencyMs.p50)} at the median, ${added(summary.addedLatencyMs.p99)} at p99`,
     `  alerts         ${summary.alerts.length}`,
   ];
