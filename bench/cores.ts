@@ -19,8 +19,8 @@ export interface Placing {
   readonly loadMaker: readonly string[];
   /** All threads of a process on one core, all with the same real-time priority. */
   server(pid: number, core: number): Promise<void>;
-  /** Lets a thread run on either core, and behind whoever answers calls there. */
-  aside(pid: number, thread: string): Promise<void>;
+  /** Lets the threads of a process that answer no call run on either core, and behind whoever answers calls there. */
+  aside(pid: number, answers: RegExp): Promise<void>;
   /** This process, and what it starts from now on. */
   bench(core: number): Promise<void>;
   /** Keeps both cores from going to sleep, by work that everything else goes before: a virtual core may take milliseconds to wake. Returns its end. */
@@ -44,9 +44,9 @@ export async function openPlacing(): Promise<Placing> {
       await onCore(String(core), ['-a', String(pid)]);
       if (realTime) await runTool('chrt', ['-a', '-r', '-p', String(PRIORITY.server), String(pid)]);
     },
-    async aside(pid, thread) {
+    async aside(pid, answers) {
       for (const task of readdirSync(`/proc/${pid}/task`)) {
-        if (readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim() !== thread) continue;
+        if (answers.test(readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8'))) continue;
         await onCore(`${PROXY_CORE},${LOAD_CORE}`, [task]);
         if (realTime) await runTool('chrt', ['-r', '-p', String(PRIORITY.aside), task]);
       }

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { busyBetween, LOAD_CORE, openPlacing, type Placing, PROXY_CORE, readCores } from './cores.ts';
 import { type Figure, figureOf, type Report } from './figure.ts';
 import { answerBody, PATH, requestBodies, requestBody } from './load/bodies.ts';
-import { type OpenLoop, openLoop, openLoopProgram } from './load/open-loop.ts';
+import { type Latencies, OpenLoop, openLoopProgram } from './load/open-loop.ts';
 import { wrk, wrkScript } from './load/wrk.ts';
 import { dataPath, startDriftline } from './proxies/in-node.ts';
 import type { Peer } from './proxies/peer.ts';
@@ -22,6 +22,8 @@ const ROUND_S = 0.3;
 /** Peers that nothing is judged by have a turn in one of so many rounds. */
 const SELDOM = 5;
 const CONNECTIONS = 64;
+/** Of each peer, before anything is measured. */
+const WARM_ROUNDS = 5;
 
 const DIRECT = 'model';
 const OFF = 'Driftline, capture off';
@@ -29,6 +31,8 @@ const FULL = 'Driftline, ring full';
 const ON = 'Driftline, capture on';
 const SHARED = 'Driftline, capture on, one core for all';
 const EVERYTHING = 'Driftline, everything on';
+/** Those of Driftline's threads that answer calls. */
+const DATA_THREADS = /^data-/;
 /** Who has a turn in each round; the last two have a second one in the opposite order. */
 const OFTEN = [DIRECT, ON, 'nginx', OFF, FULL];
 
@@ -38,7 +42,7 @@ interface Entrant extends Peer {
 }
 
 /** One turn of one peer. */
-interface Measured extends OpenLoop {
+interface Measured extends Latencies {
   readonly name: string;
   readonly proxyCoreBusy: number;
   readonly loadCoreBusy: number;
@@ -67,6 +71,16 @@ export async function benchLatency(options: { rounds?: number; seconds?: number 
     const bodies = join(folder, 'bodies');
     writeFileSync(bodies, `${requestBodies().join('\n')}\n`);
     const load = { bodies, perSecond, seconds, connections: CONNECTIONS, under: placing.loadMaker };
+    const loops = new Map<Entrant, OpenLoop>();
+    for (const peer of peers) {
+      const loop = OpenLoop.start(program, `${peer.url}${PATH}`, load);
+      closers.push(() => loop.stop());
+      loops.set(peer, loop);
+      // What belongs to a connection is moved twice before it stays where it is.
+      for (let k = 0; k < WARM_ROUNDS; k++) await loop.round();
+      await peer.caughtUp?.();
+    }
+    await Promise.all(peers.map((peer) => peer.caughtUp?.()));
     const measured: Round[] = [];
     for (let round = 0; round < rounds; round++) {
       const turns = peers.filter(({ name }) => round % SELDOM === 0 || OFTEN.includes(name));
@@ -74,7 +88,7 @@ export async function benchLatency(options: { rounds?: number; seconds?: number 
       const results: Measured[] = [];
       for (const peer of [...(round % 2 === 0 ? turns : turns.toReversed()), ...(round % 2 === 0 ? pair.toReversed() : pair)]) {
         const before = readCores();
-        const one = await openLoop(program, `${peer.url}${PATH}`, load);
+        const one = await loops.get(peer)!.round();
         const after = readCores();
         const [proxyCoreBusy, loadCoreBusy] = [busyBetween(before, after, PROXY_CORE), busyBetween(before, after, LOAD_CORE)];
         results.push({ ...one, name: peer.name, proxyCoreBusy, loadCoreBusy });
@@ -119,8 +133,7 @@ async function place(peers: readonly Peer[], placing: Placing): Promise<void> {
   await placing.bench(LOAD_CORE);
   for (const { name, pid } of peers) {
     await placing.server(pid, name === DIRECT ? LOAD_CORE : PROXY_CORE);
-    if (name === SHARED) continue;
-    for (const thread of ['analysis', 'main']) await placing.aside(pid, thread);
+    if (name.startsWith('Driftline') && name !== SHARED) await placing.aside(pid, DATA_THREADS);
   }
 }
 
@@ -129,9 +142,9 @@ function aboutOf(perSecond: number, seconds: number, { realTime }: Placing): str
     ? 'All that answers a call, and the load maker, has real-time priority, so that other work on the machine waits for it.'
     : 'The bench may not give real-time priority here: other work on the machine is measured too.';
   return (
-    `An open loop of ${perSecond} requests a second, half of what Driftline with capture on bears in the same arrangement, over ${CONNECTIONS} connections; a POST of ${requestBody(0).length} bytes, an ` +
+    `An open loop of ${perSecond} requests a second, half of what Driftline with capture on bears in the same arrangement, over ${CONNECTIONS} connections that stay open from round to round; a POST of ${requestBody(0).length} bytes, an ` +
     `answer of ${answerBody().length}; rounds of ${seconds} s peer by peer, each second one in the opposite order. The proxy under test has one core, the load maker and the model server the other. ${priority} ` +
-    'Driftline’s threads that answer no call (main, analysis) run on either core when nobody there wants it, as they do where there are cores to spare; in `one core for all` they stand on the proxy’s core with ' +
+    'Driftline’s threads that answer no call (main, analysis, the engine’s helpers) run on either core when nobody there wants it, as they do where there are cores to spare; in `one core for all` they stand on the proxy’s core with ' +
     'the priority of the thread that answers. A loop of the idle class keeps both cores awake. Added: less the same quantile of direct calls in the same round. Lateness is the load maker’s own: from when a request was due to when it noticed. ' +
     'The figure to reach, at most twice what nginx adds, is judged as a difference that is at most 0, as what nginx adds may be next to nothing.'
   );

@@ -17,6 +17,15 @@ export class AnswerPace {
   marks: number[] | null = null;
   #firstBytes = 0;
 
+  /** Of the next answer. */
+  start(): void {
+    this.firstMs = Number.NaN;
+    this.lastMs = Number.NaN;
+    this.longestGapMs = 0;
+    this.reads = 0;
+    this.marks = null;
+  }
+
   /** A read has passed on. `bodyBytes` counts the body's bytes up to its end. */
   saw(ms: number, bodyBytes: number): void {
     this.reads++;

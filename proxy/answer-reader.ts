@@ -12,17 +12,15 @@ import type { Memo } from './memo.ts';
 export type Progress = 'more' | 'done' | 'broken';
 
 const NONE: readonly OutgoingAnswer[] = [];
-const NO_TRAILERS: readonly Header[] = [];
-const NOTHING: readonly Buffer[] = [];
 const STATUS_LINE_START = 'HTTP/1.';
 
 export class AnswerReader {
   readonly #heads: Memo<OutgoingAnswer | Refusal>;
-  readonly #method: string;
+  readonly #body = new BodyReader();
+  #method = '';
   #held: Buffer | null = null;
   #interim: OutgoingAnswer[] | null = null;
   #interimCount = 0;
-  #body: BodyReader | null = null;
   /** The final answer's head, once it stands. */
   final: OutgoingAnswer | null = null;
   framing: AnswerFraming = 'none';
@@ -33,10 +31,28 @@ export class AnswerReader {
   /** Whether the answer hands the connection to another protocol (101). */
   switched = false;
 
-  /** `method` is the request's: it decides whether a body follows. */
-  constructor(heads: Memo<OutgoingAnswer | Refusal>, method: string) {
+  constructor(heads: Memo<OutgoingAnswer | Refusal>) {
     this.#heads = heads;
+  }
+
+  /** Of the next answer. `method` is the request's: it decides whether a body follows. */
+  start(method: string): void {
+    this.#body.start('none', 0);
     this.#method = method;
+    this.#held = null;
+    this.#interim = null;
+    this.#interimCount = 0;
+    this.final = null;
+    this.framing = 'none';
+    this.untouched = true;
+    this.rest = null;
+    this.switched = false;
+  }
+
+  /** Holds what was read last no more, nor the memory around it. */
+  letGo(): void {
+    this.#body.letGo();
+    this.rest = null;
   }
 
   /** Whether a head has begun and is not whole yet. */
@@ -46,11 +62,11 @@ export class AnswerReader {
 
   /** Whether the end of the connection is the end of the answer. */
   get endsWithConnection(): boolean {
-    return this.#body?.endsWithConnection === true;
+    return this.#body.endsWithConnection;
   }
 
   get trailers(): readonly Header[] {
-    return this.#body === null ? NO_TRAILERS : this.#body.trailers;
+    return this.#body.trailers;
   }
 
   /** Whether the upstream keeps the connection open, and nothing of this answer can still come. */
@@ -75,7 +91,7 @@ export class AnswerReader {
 
   /** Views of the body's bytes in what was read last. */
   get pieces(): readonly Buffer[] {
-    return this.#body === null ? NOTHING : this.#body.pieces;
+    return this.#body.pieces;
   }
 
   read(bytes: Buffer): Progress {
@@ -86,7 +102,7 @@ export class AnswerReader {
       input = Buffer.concat([this.#held, bytes]);
       this.#held = null;
     }
-    while (this.#body === null) {
+    while (this.final === null) {
       const end = endOfHead(input, at);
       if (end === -1) return this.#hold(input.subarray(at));
       if (end - at > MAX_HEAD_BYTES) return 'broken';
@@ -97,7 +113,7 @@ export class AnswerReader {
       if (head.status >= 200) {
         this.final = answer;
         this.framing = answerFraming(head, this.#method);
-        this.#body = new BodyReader(this.framing, head.contentLength ?? 0);
+        this.#body.start(this.framing, head.contentLength ?? 0);
       } else {
         // 101 would hand the connection to another protocol, which nobody asked for: Upgrade is not passed on.
         this.#interimCount++;

@@ -22,14 +22,22 @@ export class AnswerWriter implements AnswerOut {
   /** Whether the client learns the answer's end from the end of the connection. */
   endsWithConnection = false;
   readonly #outlet: Outlet;
-  readonly #request: RequestHead;
+  #request!: RequestHead;
   #chunked = false;
   /** The head, until it goes out together with the first bytes of the body. */
   #head: Head = NO_HEAD;
 
-  constructor(outlet: Outlet, request: RequestHead) {
+  constructor(outlet: Outlet) {
     this.#outlet = outlet;
+  }
+
+  /** Of the answer to the next request. */
+  start(request: RequestHead): void {
+    this.continued = false;
+    this.endsWithConnection = false;
     this.#request = request;
+    this.#chunked = false;
+    this.#head = NO_HEAD;
   }
 
   get unsentBytes(): number {
@@ -69,8 +77,7 @@ export class AnswerWriter implements AnswerOut {
     // Where the primary did not serve, the caller is told why.
     if (reason !== null) more += `x-driftline-reason: ${reason}\r\n`;
     const end = ends.get(servedBy);
-    const texts = more === '' ? [id, end] : [id, end.slice(0, -CRLF.length), more, CRLF];
-    this.#head = { bytes: answer.bytes, texts };
+    this.#head = { bytes: answer.bytes, text: id, after: more === '' ? end : end.slice(0, -CRLF.length) + more + CRLF };
     return keep;
   }
 
@@ -84,7 +91,7 @@ export class AnswerWriter implements AnswerOut {
     const keep = mayKeep && this.#request.keepAlive;
     const answer = writeOwnAnswer({ status: REASON_STATUS[reason], reason, error, id, retryAfterS }, this.#connectionField(keep));
     const body = Buffer.from(answer.body, 'latin1');
-    writeMessage(this.#outlet, { ...NO_HEAD, texts: [answer.head] }, this.#request.method === 'HEAD' ? [] : [body], false, '');
+    writeMessage(this.#outlet, { ...NO_HEAD, text: answer.head }, this.#request.method === 'HEAD' ? [] : [body], false, '');
     return { body, keep };
   }
 

@@ -9,16 +9,22 @@ const NO_TRAILERS: readonly Header[] = [];
 const NOTHING: readonly Buffer[] = [];
 
 export class BodyReader {
-  readonly #chunks: ChunkDecoder | null;
+  #chunks: ChunkDecoder | null = null;
   /** Views of the body's bytes in what was read last. */
   pieces: readonly Buffer[] = NOTHING;
   /** Bytes still to come; Infinity until the connection closes; unused with chunks. */
-  #left: number;
+  #left = 0;
 
-  /** `lengthBytes` counts only with framing `length`. */
-  constructor(framing: AnswerFraming, lengthBytes: number) {
+  /** Of the next body. `lengthBytes` counts only with framing `length`. */
+  start(framing: AnswerFraming, lengthBytes: number): void {
+    this.pieces = NOTHING;
     this.#chunks = framing === 'chunked' ? new ChunkDecoder() : null;
     this.#left = framing === 'length' ? lengthBytes : framing === 'close' ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  /** Holds what was read last no more, nor the memory around it. */
+  letGo(): void {
+    this.pieces = NOTHING;
   }
 
   get done(): boolean {

@@ -13,13 +13,14 @@ import type { CopyLimits } from './recorder.ts';
 import type { CapturedCall } from './ring-record.ts';
 
 export class CallRecord implements CapturedCall {
-  readonly identity: Identity;
-  readonly captured: CapturedHead;
-  readonly startedAt: number;
+  // Set by `start`.
+  identity!: Identity;
+  captured!: CapturedHead;
+  startedAt = 0;
   /** The same instant on `performance.now()`. */
-  readonly startedMono: number;
-  readonly request: Capture;
-  readonly answer: Capture;
+  startedMono = 0;
+  readonly request = new Capture();
+  readonly answer = new Capture();
   readonly pace = new AnswerPace();
   /** Status sent to the client; 0 before any. */
   status = 0;
@@ -32,23 +33,35 @@ export class CallRecord implements CapturedCall {
   outcome: Outcome = 'failed';
   latencyMs = 0;
   readonly #path: DataPath;
-  readonly #limits: CopyLimits;
+  readonly #heldBytes: number;
+  #limits!: CopyLimits;
   #ended = false;
 
-  /**
-   * @param startedAt milliseconds since the Unix epoch
-   * @param heldBytes of the request's body that are held whatever the analysis wants, so that it can be sent again
-   */
-  constructor(path: DataPath, request: OutgoingRequest, identity: Identity, startedAt: number, startedMono: number, heldBytes: number) {
+  /** @param heldBytes of the request's body that are held whatever the analysis wants, so that it can be sent again */
+  constructor(path: DataPath, heldBytes: number) {
+    this.#path = path;
+    this.#heldBytes = heldBytes;
+  }
+
+  /** Of the next call, that begins at `startedAt`: milliseconds since the Unix epoch. */
+  start(request: OutgoingRequest, identity: Identity, startedAt: number, startedMono: number): void {
     this.identity = identity;
     this.captured = request.captured;
     this.startedAt = startedAt;
     this.startedMono = startedMono;
-    this.#path = path;
-    this.#limits = path.recorder.limitsFor(identity.id);
+    this.#limits = this.#path.recorder.limitsFor(identity.id);
     const { maxBodyBytes, maxAnswerBytes, isRecorded } = this.#limits;
-    this.request = new Capture(Math.max(maxBodyBytes, heldBytes), isRecorded);
-    this.answer = new Capture(maxAnswerBytes, isRecorded);
+    this.request.start(Math.max(maxBodyBytes, this.#heldBytes), isRecorded);
+    this.answer.start(maxAnswerBytes, isRecorded);
+    this.pace.start();
+    this.status = 0;
+    this.servedBy = 'none';
+    this.reason = null;
+    this.answerFields = '';
+    this.answerTrailers = '';
+    this.outcome = 'failed';
+    this.latencyMs = 0;
+    this.#ended = false;
   }
 
   get ended(): boolean {

@@ -1,5 +1,6 @@
 /**
- * The life of one call: sent to an upstream, perhaps once more or to the fallback, answered, captured.
+ * The life of one call: sent to an upstream, perhaps once more or to the fallback, answered, captured. What lives it serves the next call of the
+ * same connection as well.
  *
  * Until the first byte of a final answer has been passed on, a failure can still be mended; after it, only shown. Exactly one exchange
  * goes into the ring for each call, however it ends.
@@ -22,10 +23,10 @@ export class Call implements AttemptUser {
   readonly #path: DataPath;
   readonly #caller: Caller;
   readonly #out: AnswerOut;
-  readonly #request: OutgoingRequest;
   readonly #record: CallRecord;
   readonly #body: RequestBody;
   readonly #sending: Sending;
+  #request!: OutgoingRequest;
   /** The upstream has failed and the body is collected for the fallback. */
   #gathering = false;
 
@@ -36,18 +37,28 @@ export class Call implements AttemptUser {
   #keep = false;
   #clientBlocked = false;
 
-  // The two are one instant, since the Unix epoch and on `performance.now()`, in milliseconds.
-  constructor(path: DataPath, caller: Caller, out: AnswerOut, request: OutgoingRequest, startedAt: number, startedMono: number) {
+  constructor(path: DataPath, caller: Caller, out: AnswerOut) {
     this.#path = path;
     this.#caller = caller;
     this.#out = out;
-    this.#request = request;
+    this.#record = new CallRecord(path, MAX_REPLAY_BYTES);
+    this.#body = new RequestBody(caller, this.#record.request);
+    this.#sending = new Sending(path, this, this.#body);
+  }
+
+  /** Of the next call, when the one before has ended. The two are one instant, since the Unix epoch and on `performance.now()`, in milliseconds. */
+  start(request: OutgoingRequest, startedAt: number, startedMono: number): void {
     const identity = Identity.of(request, startedAt);
-    const record = new CallRecord(path, request, identity, startedAt, startedMono, MAX_REPLAY_BYTES);
-    this.#record = record;
-    record.request.expect(request.head.contentLength ?? 0);
-    this.#body = new RequestBody(caller, record.request, startedMono);
-    this.#sending = new Sending(path, this, { request, identity }, this.#body);
+    this.#request = request;
+    this.#record.start(request, identity, startedAt, startedMono);
+    this.#record.request.expect(request.head.contentLength ?? 0);
+    this.#body.start(startedMono);
+    this.#sending.start({ request, identity });
+    this.#gathering = false;
+    this.#answer = null;
+    this.#untilClose = false;
+    this.#keep = false;
+    this.#clientBlocked = false;
   }
 
   // ── from the client ──
@@ -252,6 +263,9 @@ export class Call implements AttemptUser {
     this.#record.status = REASON_STATUS[reason];
     this.#record.answer.keep(body);
     this.#record.end('failed');
+    // Of the request an upstream that has failed may have the bytes still.
+    this.#record.request.drop();
+    this.#record.answer.drop();
     this.#caller.callEnded(keep, performance.now());
   }
 

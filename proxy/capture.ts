@@ -14,8 +14,8 @@ const MAX_SPARE = 16;
 const spare: Buffer[] = [];
 
 export class Capture {
-  #limitBytes: number;
-  readonly #recognised: boolean;
+  #limitBytes = 0;
+  #recognised = true;
   #kept: Buffer = NOTHING;
   #keptBytes = 0;
   /** Whether the copy lies in memory that is used again. */
@@ -25,10 +25,14 @@ export class Capture {
   /** Of all that passed, once that is more than is kept. */
   #fingerprint: Fingerprint | null = null;
 
-  /** @param recognised whether a body that outgrows the copy gets a fingerprint: what is not recorded needs none */
-  constructor(limitBytes: number, recognised = true) {
+  /** Of the next body. @param recognised whether one that outgrows the copy gets a fingerprint: what is not recorded needs none */
+  start(limitBytes: number, recognised = true): void {
+    this.drop();
     this.#limitBytes = limitBytes;
     this.#recognised = recognised;
+    this.#totalBytes = 0;
+    this.#expectedBytes = 0;
+    this.#fingerprint = null;
   }
 
   /** How long the body says it is: then a long one is gathered in one place from the first piece on. */
@@ -78,9 +82,14 @@ export class Capture {
     return isFirst;
   }
 
-  /** The copy is done with, and so is whoever was given it: its memory may become another's. Nothing is kept any more. */
+  /** The copy is done with, and so is whoever was given it: its memory may become another's. Nothing is kept until the next `start`. */
   free(): void {
     if (this.#isSpare && spare.length < MAX_SPARE) spare.push(this.#kept);
+    this.drop();
+  }
+
+  /** The copy is done with, but its memory may be looked at still. */
+  drop(): void {
     this.#isSpare = false;
     this.#kept = NOTHING;
     this.#keptBytes = 0;

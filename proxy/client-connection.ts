@@ -29,9 +29,12 @@ export class ClientConnection implements Caller {
   #consuming = false;
   /** Whether nobody looks at the bytes any more that have come just now. */
   #isFree = false;
+  // These three serve one call after the other.
+  readonly #body = new BodyReader();
+  readonly #answer: AnswerWriter;
+  readonly #lasting: Call;
+  /** The call that has begun, or null. */
   #call: Call | null = null;
-  #answer: AnswerWriter | null = null;
-  #body: BodyReader | null = null;
   /** When the present head began. */
   #startedAt = 0;
   #startedMono = 0;
@@ -53,6 +56,8 @@ export class ClientConnection implements Caller {
         else this.#resume();
       }),
     );
+    this.#answer = new AnswerWriter(this.#outlet);
+    this.#lasting = new Call(path, this, this.#answer);
     // What is written has left: from here on only a client that does not close is waited for.
     socket.on('finish', () => path.deadlines.set(this, performance.now() + path.limits.lingerMs));
     // A client that hangs up half-way does not wait for an answer: the same reading as nginx and node:http have.
@@ -77,7 +82,7 @@ export class ClientConnection implements Caller {
 
   callEnded(keep: boolean, now: number): void {
     this.#call = null;
-    this.#body = null;
+    this.#body.letGo();
     if (!keep || this.#path.draining) {
       this.finish();
       return;
@@ -92,7 +97,7 @@ export class ClientConnection implements Caller {
     this.#phase = 'closing';
     this.#path.deadlines.set(this, performance.now() + this.#path.limits.stallTimeoutMs);
     // Where the end of the connection is the end of the answer, only a reset tells the difference.
-    if (this.#answer?.endsWithConnection === true) this.socket.resetAndDestroy();
+    if (this.#answer.endsWithConnection) this.socket.resetAndDestroy();
     else this.socket.destroySoon();
   }
 
@@ -187,14 +192,14 @@ export class ClientConnection implements Caller {
     const request = this.#path.requests.read(input, at, end);
     if ('kind' in request) return this.#refuse(request);
     const { head } = request;
-    const body = new BodyReader(head.framing, head.contentLength ?? 0);
+    const body = this.#body;
+    body.start(head.framing, head.contentLength ?? 0);
     const next = body.read(input, end + HEAD_END_BYTES);
     this.#path.counters.add('requests');
-    const answer = new AnswerWriter(this.#outlet, head);
-    const call = new Call(this.#path, this, answer, request, this.#startedAt, this.#startedMono);
+    this.#answer.start(head);
+    const call = this.#lasting;
+    call.start(request, this.#startedAt, this.#startedMono);
     this.#call = call;
-    this.#answer = answer;
-    this.#body = body;
     this.#phase = body.done ? 'answer' : 'body';
     if (body.failure !== null) call.bodyBroken(body.failure);
     else call.begin(body.pieces, body.done, body.trailers, now);
@@ -202,8 +207,8 @@ export class ClientConnection implements Caller {
   }
 
   #readBody(input: Buffer, from: number): number {
-    // In phase `body` both are there.
-    const body = this.#body!;
+    const body = this.#body;
+    // In phase `body` there is one.
     const call = this.#call!;
     const at = body.read(input, from);
     if (body.failure !== null) call.bodyBroken(body.failure);

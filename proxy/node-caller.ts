@@ -31,7 +31,8 @@ export class NodeCaller implements Caller, AnswerOut {
     response.sendDate = false;
     path.deadlines.add(this);
     path.counters.add('requests');
-    const call = new Call(path, this, this, request, Date.now(), performance.now());
+    const call = new Call(path, this, this);
+    call.start(request, Date.now(), performance.now());
     this.#call = call;
     const safely = (what: () => void) => this.#safely(what);
     let came: Buffer[] | null = [];

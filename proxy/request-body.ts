@@ -16,14 +16,22 @@ export class RequestBody {
   readonly #caller: Caller;
   readonly #copy: Capture;
   /** From here on the least rate counts, on `performance.now()`; moves by the time in which we did not read. */
-  #rateFrom: number;
+  #rateFrom = 0;
   #pausedAt = 0;
   #isReplayed = false;
 
-  constructor(caller: Caller, copy: Capture, startedMono: number) {
+  constructor(caller: Caller, copy: Capture) {
     this.#caller = caller;
     this.#copy = copy;
+  }
+
+  /** Of the next call. */
+  start(startedMono: number): void {
+    this.done = false;
+    this.trailers = NO_TRAILERS;
     this.#rateFrom = startedMono;
+    this.#pausedAt = 0;
+    this.#isReplayed = false;
   }
 
   get totalBytes(): number {
@@ -43,7 +51,8 @@ export class RequestBody {
 
   /** The call is answered and recorded. What was sent again may be on its way still. */
   free(): void {
-    if (!this.#isReplayed) this.#copy.free();
+    if (this.#isReplayed) this.#copy.drop();
+    else this.#copy.free();
   }
 
   get paused(): boolean {

@@ -9,6 +9,7 @@ import { MAX_REPLAY_BYTES } from './limits.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Target } from './target.ts';
 
+const NOTHING: readonly Buffer[] = [];
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
 export class Sending implements Waiter {
@@ -19,18 +20,27 @@ export class Sending implements Waiter {
   readonly #path: DataPath;
   /** Hears of the attempt; `failed` also when it comes to none. */
   readonly #user: AttemptUser;
-  readonly #request: AttemptRequest;
   readonly #body: RequestBody;
+  #request!: AttemptRequest;
   #place: 'none' | 'waiting' | 'in' = 'none';
   /** Body bytes that came before the attempt began. */
-  #unsent: readonly Buffer[] = [];
+  #unsent = NOTHING;
   #retried = false;
 
-  constructor(path: DataPath, user: AttemptUser, request: AttemptRequest, body: RequestBody) {
+  constructor(path: DataPath, user: AttemptUser, body: RequestBody) {
     this.#path = path;
     this.#user = user;
-    this.#request = request;
     this.#body = body;
+  }
+
+  /** Of the next call. */
+  start(request: AttemptRequest): void {
+    this.target = null;
+    this.attempt = null;
+    this.#request = request;
+    this.#place = 'none';
+    this.#unsent = NOTHING;
+    this.#retried = false;
   }
 
   /** Whether it waits for a place. */
@@ -134,7 +144,7 @@ export class Sending implements Waiter {
     const attempt = target.transport.open(this.#user, this.#request, fresh);
     this.attempt = attempt;
     const flowing = attempt.send(this.#unsent, done, trailers);
-    this.#unsent = [];
+    this.#unsent = NOTHING;
     if (flowing) this.#body.resume();
     else this.#body.pause();
     this.#user.moved(now);

@@ -23,9 +23,9 @@ export class UpstreamConnection implements Attempt {
   readonly #pool: ConnectionPool;
   /** Whether a call was answered on it before. */
   #reused = false;
+  /** Reads one answer after the other. */
+  readonly #reader: AnswerReader;
   #user: AttemptUser | null = null;
-  /** Reads the present answer; set together with the user. */
-  #reader: AnswerReader | null = null;
   /** The head, until it goes out together with the first bytes of the body. */
   #head: Head = NO_HEAD;
   #chunked = false;
@@ -34,6 +34,7 @@ export class UpstreamConnection implements Attempt {
 
   constructor(pool: ConnectionPool) {
     this.#pool = pool;
+    this.#reader = new AnswerReader(pool.answers);
     this.#socket = dial(pool.target, pool.target.clientTls, 'http/1.1', {
       connected: () => {
         this.connected = true;
@@ -60,10 +61,10 @@ export class UpstreamConnection implements Attempt {
     const { head, bytes, needsHost } = request;
     const { host, port } = this.#pool.target;
     this.#user = user;
-    this.#reader = new AnswerReader(this.#pool.answers, head.method);
+    this.#reader.start(head.method);
     this.#chunked = head.framing === 'chunked';
     this.#sent = false;
-    this.#head = { bytes: needsHost ? withHost(bytes, `${host}:${port}`) : bytes, texts: [identity.lines] };
+    this.#head = { bytes: needsHost ? withHost(bytes, `${host}:${port}`) : bytes, text: identity.lines, after: '' };
   }
 
   get holdsBytes(): boolean {
@@ -71,11 +72,11 @@ export class UpstreamConnection implements Attempt {
   }
 
   get inHead(): boolean {
-    return this.#reader?.inHead === true;
+    return this.#reader.inHead;
   }
 
   get stale(): boolean {
-    return this.#reused && this.#reader?.untouched === true;
+    return this.#reused && this.#reader.untouched;
   }
 
   send(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
@@ -101,8 +102,7 @@ export class UpstreamConnection implements Attempt {
 
   /** Returns whether the bytes are free again. */
   #read(user: AttemptUser, bytes: Buffer): boolean {
-    // A reader comes with every user.
-    const reader = this.#reader!;
+    const reader = this.#reader;
     const hadFinal = reader.final !== null;
     const now = performance.now();
     const progress = reader.read(bytes);
@@ -117,20 +117,21 @@ export class UpstreamConnection implements Attempt {
       return false;
     }
     if (!hadFinal) user.answer(reader.final, reader.framing);
-    if (progress === 'done') this.#release(reader, now);
-    return user.part(reader.pieces, progress === 'done', reader.trailers, now);
+    const { pieces, trailers } = reader;
+    if (progress === 'done') this.#release(now);
+    return user.part(pieces, progress === 'done', trailers, now);
   }
 
   /** Back to the pool, if another call may follow. */
-  #release(reader: AnswerReader, now: number): void {
+  #release(now: number): void {
+    const reader = this.#reader;
     // Bytes after the answer's end belong to nobody; a request that is not wholly sent would run into the next one.
     if (!reader.reusable || reader.surplus || !this.#sent) {
       this.discard();
       return;
     }
     this.#user = null;
-    // It holds what was read last, and with that all the memory around it.
-    this.#reader = null;
+    reader.letGo();
     this.#reused = true;
     this.#pool.keep(this, now);
   }
@@ -141,8 +142,8 @@ export class UpstreamConnection implements Attempt {
     this.discard();
     this.#tell(user, (user) => {
       if (how !== 'end') user.failed(how);
-      else if (reader?.endsWithConnection === true) user.part([], true, []);
-      else user.failed(reader?.untouched === true ? 'reset' : 'bad-answer');
+      else if (reader.endsWithConnection) user.part([], true, []);
+      else user.failed(reader.untouched ? 'reset' : 'bad-answer');
     });
   }
 

@@ -7,19 +7,23 @@ import type { Outlet } from './outlet.ts';
 const JOIN_BYTES = 32 * 1024;
 const NOTHING = Buffer.alloc(0);
 
-/** The start of a message: bytes that were made before, then texts (latin1) that are this message's own: fast where each is `flat`. */
+/** The start of a message: bytes that were made before, then two texts (latin1) that are this message's own: fast where each is `flat`. */
 export interface Head {
   readonly bytes: Buffer;
-  readonly texts: readonly string[];
+  readonly text: string;
+  readonly after: string;
 }
 
-export const NO_HEAD: Head = { bytes: NOTHING, texts: [] };
+export const NO_HEAD: Head = { bytes: NOTHING, text: '', after: '' };
 
 const BENCH_BYTES = 2 * JOIN_BYTES;
 
 /** Where small messages are put together, from the first byte that is free on. */
 let bench = Buffer.allocUnsafeSlow(BENCH_BYTES);
 let free = 0;
+/** Views of it from its first byte on, by length: lengths repeat, and a view takes more memory than many a head. */
+const views = new Map<number, Buffer>();
+const MAX_VIEWS = 512;
 
 /**
  * Sends `head`, then the pieces (as one chunk when `chunked`), then `end` (latin1). Any of them may be empty.
@@ -31,30 +35,43 @@ export function writeMessage(outlet: Outlet, head: Head, pieces: readonly Buffer
   const isChunk = chunked && bodyBytes > 0;
   const size = isChunk ? `${bodyBytes.toString(16)}\r\n` : '';
   const after = isChunk ? `\r\n${end}` : end;
-  let total = head.bytes.length + size.length + bodyBytes + after.length;
-  for (const text of head.texts) total += text.length;
+  const total = head.bytes.length + head.text.length + head.after.length + size.length + bodyBytes + after.length;
   if (total === 0) return !outlet.isBlocked;
   if (total === bodyBytes && pieces.length === 1) return outlet.write(pieces[0]!);
   if (total > JOIN_BYTES) {
-    const before = Buffer.from(head.texts.join('') + size, 'latin1');
+    const before = Buffer.from(head.text + head.after + size, 'latin1');
     const parts = [head.bytes, before, ...pieces, Buffer.from(after, 'latin1')];
     return outlet.writeAll(parts.filter(({ length }) => length > 0));
   }
   if (bench.length - free < total) {
     bench = Buffer.allocUnsafeSlow(BENCH_BYTES);
     free = 0;
+    views.clear();
   }
   bench.set(head.bytes, free);
   let at = free + head.bytes.length;
-  for (const text of head.texts) at += bench.write(text, at, 'latin1');
+  if (head.text !== '') at += bench.write(head.text, at, 'latin1');
+  if (head.after !== '') at += bench.write(head.after, at, 'latin1');
   if (size !== '') at += bench.write(size, at, 'latin1');
   for (const piece of pieces) {
     bench.set(piece, at);
     at += piece.length;
   }
   if (after !== '') bench.write(after, at, 'latin1');
-  const flowing = outlet.write(bench.subarray(free, free + total));
+  const flowing = outlet.write(view(total));
   // What was not taken yet, as always with TLS, still lies there.
   if (outlet.unsentBytes > 0) free += total;
   return flowing;
+}
+
+/** Of the bench's next bytes. */
+function view(bytes: number): Buffer {
+  if (free > 0) return bench.subarray(free, free + bytes);
+  let known = views.get(bytes);
+  if (known === undefined) {
+    if (views.size === MAX_VIEWS) views.clear();
+    known = bench.subarray(0, bytes);
+    views.set(bytes, known);
+  }
+  return known;
 }

@@ -3,9 +3,9 @@
  *
  * open-loop ADDRESS PORT PATH BODIES PER_SECOND SECONDS CONNECTIONS
  *
- * BODIES is a file with one body a line, sent in turn. A connection has one request under way; one that is due while none is free leaves as
- * soon as one is. Prints one line of JSON, times in milliseconds. Ends with 1 and a reason when a connection broke, an answer was no 200 or
- * an answer did not come.
+ * BODIES is a file with one body a line, sent in turn. Opens its connections, and then makes a round for each line on standard input. A connection
+ * has one request under way; one that is due while none is free leaves as soon as one is. Prints one line of JSON a round, times in milliseconds.
+ * Ends with 1 and a reason when a connection broke, an answer was no 200 or an answer did not come.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,11 +17,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Requests due in this part of the time are not counted: connections open, caches fill. */
+/* Requests due in this part of a round are not counted: caches fill. */
 #define WARM_UP 0.25
 /* How long is waited for the last answers. */
 #define LAST_ANSWERS_NS 30000000000LL
@@ -112,41 +111,36 @@ static int take(struct connection *one) {
   return 1;
 }
 
-int main(int argc, char **argv) {
-  if (argc != 8) fail("ADDRESS PORT PATH BODIES PER_SECOND SECONDS CONNECTIONS");
-  double interval = 1e9 / atof(argv[5]), seconds = atof(argv[6]);
-  size_t connections = strtoul(argv[7], NULL, 10), kinds, total = (size_t)(seconds * 1e9 / interval);
-  size_t counted_from = (size_t)(WARM_UP * (double)total), counted = 0;
-  char **requests = read_requests(argv[4], argv[3], argv[1], argv[2], &kinds);
-  int64_t *late = need(calloc(total, sizeof *late)), *latency = need(calloc(total, sizeof *latency));
-  struct connection *all = need(calloc(connections, sizeof *all));
+/* What one round sent and how long it took, by the requests that are counted. */
+struct round {
+  size_t sent, counted, lates;
+  int64_t *latency, *late;
+};
+
+static void run(struct round *round, struct connection *all, size_t connections, char **requests, size_t kinds, double interval, size_t total) {
+  size_t counted_from = (size_t)(WARM_UP * (double)total), due = 0, answered = 0;
   /* A ring of those that are free, the one that waits longest first. */
   struct connection **idle = need(calloc(connections, sizeof *idle));
   size_t first_idle = 0, idle_count = connections;
+  for (size_t k = 0; k < connections; k++) idle[k] = &all[k];
   struct epoll_event events[64];
   int poll = epoll_create1(0);
-
-  /* By default the kernel may wake us 50 µs late to save power. */
-  prctl(PR_SET_TIMERSLACK, 1UL);
-  for (size_t k = 0; k < connections; k++) {
-    open_connection(&all[k], argv[1], argv[2]);
+  for (size_t k = 0; k < connections; k++)
     epoll_ctl(poll, EPOLL_CTL_ADD, all[k].fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &all[k]});
-    idle[k] = &all[k];
-  }
 
+  round->sent = round->counted = round->lates = 0;
   int64_t start = now() + 1000000;
-  size_t due = 0, sent = 0, answered = 0;
   while (answered < total) {
     int64_t at = now(), next;
-    while ((next = start + (int64_t)((double)due * interval), due < total && next <= at) || (sent < due && idle_count > 0)) {
+    while ((next = start + (int64_t)((double)due * interval), due < total && next <= at) || (round->sent < due && idle_count > 0)) {
       /* How late it is noticed is our own doing; that no connection is free is the server's, and in its latency. */
-      if (due < total && next <= at) late[due++] = at - next;
+      if (due < total && next <= at && due++ >= counted_from) round->late[round->lates++] = at - next;
       if (idle_count > 0) {
         struct connection *one = idle[first_idle];
         first_idle = (first_idle + 1) % connections;
         idle_count--;
-        one->due = start + (int64_t)((double)sent * interval);
-        const char *request = requests[sent++ % kinds];
+        one->due = start + (int64_t)((double)round->sent * interval);
+        const char *request = requests[round->sent++ % kinds];
         ssize_t length = (ssize_t)strlen(request);
         if (send(one->fd, request, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) != length) fail("a request could not be sent at once");
       }
@@ -161,19 +155,35 @@ int main(int argc, char **argv) {
       struct connection *one = events[k].data.ptr;
       if (!take(one)) continue;
       answered++;
-      if (one->due >= start + (int64_t)((double)counted_from * interval)) latency[counted++] = now() - one->due;
+      if (one->due >= start + (int64_t)((double)counted_from * interval)) round->latency[round->counted++] = now() - one->due;
       idle[(first_idle + idle_count++) % connections] = one;
     }
   }
+  close(poll);
+  free(idle);
+}
 
-  size_t lates = total - counted_from;
-  qsort(latency, counted, sizeof *latency, ascending);
-  qsort(late + counted_from, lates, sizeof *late, ascending);
-  struct rusage used;
-  getrusage(RUSAGE_SELF, &used);
-  printf("{\"sent\":%zu,\"p50Ms\":%.4f,\"p99Ms\":%.4f,\"maxMs\":%.4f,\"lateP50Ms\":%.4f,\"lateP99Ms\":%.4f,\"lateMaxMs\":%.4f,\"cpuMs\":%.1f}\n", sent,
-         quantile(latency, counted, 0.5), quantile(latency, counted, 0.99), quantile(latency, counted, 1), quantile(late + counted_from, lates, 0.5),
-         quantile(late + counted_from, lates, 0.99), quantile(late + counted_from, lates, 1),
-         (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e3 + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e3);
+int main(int argc, char **argv) {
+  if (argc != 8) fail("ADDRESS PORT PATH BODIES PER_SECOND SECONDS CONNECTIONS");
+  double interval = 1e9 / atof(argv[5]), seconds = atof(argv[6]);
+  size_t connections = strtoul(argv[7], NULL, 10), kinds, total = (size_t)(seconds * 1e9 / interval);
+  char **requests = read_requests(argv[4], argv[3], argv[1], argv[2], &kinds);
+  struct round round = {.latency = need(calloc(total, sizeof(int64_t))), .late = need(calloc(total, sizeof(int64_t)))};
+  struct connection *all = need(calloc(connections, sizeof *all));
+  for (size_t k = 0; k < connections; k++) open_connection(&all[k], argv[1], argv[2]);
+
+  /* By default the kernel may wake us 50 µs late to save power. */
+  prctl(PR_SET_TIMERSLACK, 1UL);
+  /* A round for each line that comes. */
+  for (int character; (character = getchar()) != EOF;) {
+    if (character != '\n') continue;
+    run(&round, all, connections, requests, kinds, interval, total);
+    qsort(round.latency, round.counted, sizeof *round.latency, ascending);
+    qsort(round.late, round.lates, sizeof *round.late, ascending);
+    printf("{\"sent\":%zu,\"p50Ms\":%.4f,\"p99Ms\":%.4f,\"maxMs\":%.4f,\"lateP50Ms\":%.4f,\"lateP99Ms\":%.4f,\"lateMaxMs\":%.4f}\n", round.sent,
+           quantile(round.latency, round.counted, 0.5), quantile(round.latency, round.counted, 0.99), quantile(round.latency, round.counted, 1),
+           quantile(round.late, round.lates, 0.5), quantile(round.late, round.lates, 0.99), quantile(round.late, round.lates, 1));
+    fflush(stdout);
+  }
   return 0;
 }

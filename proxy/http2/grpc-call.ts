@@ -47,7 +47,8 @@ export class GrpcCall implements Deadline {
     this.#stream = stream;
     this.#request = request;
     const now = Date.now();
-    this.#record = new CallRecord(path, request, Identity.of(request, now), now, performance.now(), MAX_REPLAY_BYTES);
+    this.#record = new CallRecord(path, MAX_REPLAY_BYTES);
+    this.#record.start(request, Identity.of(request, now), now, performance.now());
     const { head } = request;
     const timeout = head.names.indexOf('grpc-timeout');
     this.#givenUpAt = this.#record.startedMono + timeoutMs(timeout === -1 ? null : head.fields[timeout]![1]);

@@ -29,7 +29,8 @@ export class StreamClient implements Caller {
     this.#stream = stream;
     this.#announcedBytes = request.head.contentLength;
     path.deadlines.add(this);
-    this.#call = new Call(path, this, new StreamWriter(stream, request.head), request, Date.now(), performance.now());
+    this.#call = new Call(path, this, new StreamWriter(stream, request.head));
+    this.#call.start(request, Date.now(), performance.now());
     stream.on('error', () => {});
     stream.on('close', () => this.#safely(() => this.#gone()));
     stream.on('drain', () => this.#safely(() => this.#call?.clientDrained()));

@@ -29,13 +29,16 @@ export class Http1Tap implements Tap {
   /** The body that is coming, and the call it belongs to. */
   #body: BodyReader | null = null;
   #sender: ObservedCall | null = null;
-  /** Reads the answer to the oldest call; null between two answers. */
-  #reader: AnswerReader | null = null;
+  /** Reads the answer to the oldest call. */
+  readonly #reader: AnswerReader;
+  /** Whether it has begun: not between two answers. */
+  #isReading = false;
   /** Whether the client sends no more. */
   #clientEnded = false;
 
   constructor(path: DataPath) {
     this.#path = path;
+    this.#reader = new AnswerReader(path.answers);
   }
 
   get idle(): boolean {
@@ -72,8 +75,9 @@ export class Http1Tap implements Tap {
     for (let input: Buffer | null = bytes; input !== null; ) {
       const call = this.#waiting[0];
       if (call === undefined) throw new Unobservable('unreadable', 'an answer that nobody asked for');
-      this.#reader ??= new AnswerReader(this.#path.answers, call.method);
       const reader = this.#reader;
+      if (!this.#isReading) reader.start(call.method);
+      this.#isReading = true;
       const progress = reader.read(input);
       reader.takeInterim();
       if (progress === 'broken') throw new Unobservable(reader.switched ? 'upgrade' : 'unreadable', 'not an answer');
@@ -83,7 +87,7 @@ export class Http1Tap implements Tap {
       }
       if (progress === 'more') return;
       input = reader.rest;
-      this.#done(call, reader);
+      this.#done(call);
     }
   }
 
@@ -93,7 +97,7 @@ export class Http1Tap implements Tap {
 
   serverEnded(): void {
     const call = this.#waiting[0];
-    if (call !== undefined && this.#reader?.endsWithConnection === true) this.#done(call, this.#reader);
+    if (call !== undefined && this.#isReading && this.#reader.endsWithConnection) this.#done(call);
     // A server that closes on a client that had closed before just follows.
     this.#endAll(this.#clientEnded ? null : 'reset');
   }
@@ -118,7 +122,8 @@ export class Http1Tap implements Tap {
       throw new Unobservable(UPGRADES.test(input.toString('latin1', from, end)) ? 'upgrade' : 'unreadable', request.message);
     if (this.#waiting.length === MAX_WAITING) throw new Unobservable('too-large', 'too many requests without an answer');
     const { framing, contentLength } = request.head;
-    const body = new BodyReader(framing, contentLength ?? 0);
+    const body = new BodyReader();
+    body.start(framing, contentLength ?? 0);
     this.#sender = new ObservedCall(this.#path, request, this.#startedAt, this.#startedMono);
     this.#waiting.push(this.#sender);
     if (!body.done) this.#body = body;
@@ -132,12 +137,13 @@ export class Http1Tap implements Tap {
     return at;
   }
 
-  #done(call: ObservedCall, reader: AnswerReader): void {
-    this.#reader = null;
+  #done(call: ObservedCall): void {
+    this.#isReading = false;
     this.#waiting.shift();
     // An answer before the request's end: what still comes of the body is read over.
     if (this.#sender === call) this.#sender = null;
-    call.done(reader.trailers);
+    call.done(this.#reader.trailers);
+    this.#reader.letGo();
   }
 
   #endAll(reason: Reason | null): void {
@@ -146,6 +152,6 @@ export class Http1Tap implements Tap {
       else call.failed(reason);
     }
     this.#sender = null;
-    this.#reader = null;
+    this.#isReading = false;
   }
 }

@@ -16,7 +16,8 @@ export class ObservedCall {
   /** `startedAt` in milliseconds since the Unix epoch, `startedMono` the same instant on `performance.now()`. */
   constructor(path: DataPath, request: OutgoingRequest, startedAt: number, startedMono: number) {
     this.#path = path;
-    this.#record = new CallRecord(path, request, Identity.ofSeen(request, startedAt), startedAt, startedMono, 0);
+    this.#record = new CallRecord(path, 0);
+    this.#record.start(request, Identity.ofSeen(request, startedAt), startedAt, startedMono);
     path.counters.add('requests');
   }
 

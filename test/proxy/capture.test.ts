@@ -7,7 +7,8 @@ t.test('the copy is the first bytes of what passed, however they were cut, and t
   const pieces = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 30 });
   fc.assert(
     fc.property(pieces, fc.integer({ min: 0, max: 400 }), (given, limitBytes) => {
-      const capture = new Capture(limitBytes);
+      const capture = new Capture();
+      capture.start(limitBytes);
       const buffers = given.map((piece) => Buffer.from(piece));
       for (const buffer of buffers) capture.keep(buffer);
       const all = Buffer.concat(given);
@@ -32,7 +33,8 @@ t.test('the copy is the first bytes of what passed, however they were cut, and t
 });
 
 t.test('a body that is not recorded has no fingerprint', async (t) => {
-  const capture = new Capture(2, false);
+  const capture = new Capture();
+  capture.start(2, false);
   for (const piece of ['a', 'bcd', 'e']) capture.keep(Buffer.from(piece));
   t.same([capture.bytes.toString(), capture.totalBytes, capture.fingerprintBeyond(0)], ['ab', 5, null]);
 });

@@ -100,7 +100,8 @@ export function ours(kind: 'request' | 'answer', pieces: readonly Buffer[], meth
             : `1.${head.minorVersion} ${head.status} ${head.reasonPhrase}`;
         current = { start, fields: head.fields.map(([name, value]) => `${name}: ${value}`), body: '', trailers: [], complete: false };
         seen.push(current);
-        body = new BodyReader(head.kind === 'request' ? head.framing : answerFraming(head, method), head.contentLength ?? 0);
+        body = new BodyReader();
+        body.start(head.kind === 'request' ? head.framing : answerFraming(head, method), head.contentLength ?? 0);
       }
       at = body.read(input, at);
       for (const view of body.pieces) current!.body += view.toString('latin1');
