@@ -59,8 +59,6 @@ export class CallRecord implements CapturedCall {
     this.reason = null;
     this.answerFields = '';
     this.answerTrailers = '';
-    this.outcome = 'failed';
-    this.latencyMs = 0;
     this.#ended = false;
   }
 

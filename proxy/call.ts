@@ -56,8 +56,6 @@ export class Call implements AttemptUser {
     this.#sending.start({ request, identity });
     this.#gathering = false;
     this.#answer = null;
-    this.#untilClose = false;
-    this.#keep = false;
     this.#clientBlocked = false;
   }
 

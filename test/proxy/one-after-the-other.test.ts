@@ -4,16 +4,23 @@
  */
 import t from 'tap';
 import type { Exchange } from '../../contracts/exchange.ts';
+import { MAX_REPLAY_BYTES } from '../../proxy/limits.ts';
 import { answering, dial, get, type Model, model, ok, type Peer, post, proxied, type Running, requestSize } from './wire.ts';
 
 t.setTimeout(300_000);
 
 const LONG = 'x'.repeat(200_000);
+/** By its last byte more than is held to be sent again. */
+const TOO_LONG = LONG.slice(0, MAX_REPLAY_BYTES + 1);
 
 interface Kind {
   readonly send: string;
-  /** What the answer ends with. */
-  readonly ends: RegExp;
+  /** Sent when the model server has had time to fail. */
+  readonly rest?: string;
+  /** What the answer ends with; null = the client leaves instead of waiting for one. */
+  readonly ends: RegExp | null;
+  /** Whether it is the last of its connection. */
+  readonly isLast?: boolean;
 }
 
 const KINDS: { readonly [name: string]: Kind } = {
@@ -31,6 +38,22 @@ const KINDS: { readonly [name: string]: Kind } = {
   'ended by its connection': { send: get('/until-close'), ends: /0\r\n\r\n$/ },
   'served by the fallback': { send: post('/dies', '{"x":2}'), ends: /scored$/ },
   'that nobody serves': { send: get('/dies'), ends: /"id":"[^"]+"\}\n$/ },
+  'too long to be sent again': {
+    send: `POST /dies HTTP/1.1\r\nHost: model\r\nContent-Length: ${TOO_LONG.length}\r\n\r\nx`,
+    rest: TOO_LONG.slice(1),
+    ends: /"id":"[^"]+"\}\n$/,
+  },
+  'in two parts': {
+    send: 'POST /plain HTTP/1.1\r\nHost: model\r\nContent-Length: 4\r\n\r\nab',
+    rest: 'cd',
+    ends: /plain$/,
+  },
+  'given up': { send: get('/silent'), ends: null, isLast: true },
+  broken: {
+    send: 'POST /plain HTTP/1.1\r\nHost: model\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n',
+    ends: /"id":"[^"]+"\}\n$/,
+    isLast: true,
+  },
   'in a loop': { send: get('/plain', 'x-driftline-hop: 99\r\n'), ends: /"id":"[^"]+"\}\n$/ },
 };
 
@@ -49,7 +72,8 @@ t.test('a call is the same whatever came before it on its connection', async (t)
   });
   const alone = new Map<string, unknown>();
   for (const name of Object.keys(KINDS)) alone.set(name, await made(proxy, server, dial(t, proxy), name));
-  for (const before of Object.keys(KINDS)) {
+  for (const [before, { isLast }] of Object.entries(KINDS)) {
+    if (isLast === true) continue;
     for (const name of Object.keys(KINDS)) {
       const client = dial(t, proxy);
       await made(proxy, server, client, before);
@@ -60,12 +84,15 @@ t.test('a call is the same whatever came before it on its connection', async (t)
 
 /** All that can be seen of a call, less what is never the same. */
 async function made(proxy: Running, server: Model, client: Peer, name: string): Promise<unknown> {
-  const { send, ends } = KINDS[name]!;
+  const { send, rest, ends } = KINDS[name]!;
   const from = client.received.length;
   const seen = server.peers.map(({ received }) => received.length);
   client.send(send);
+  if (rest !== undefined || ends === null) await new Promise((resolve) => setTimeout(resolve, 30));
+  if (rest !== undefined) client.send(rest);
+  if (ends === null) client.socket.destroy();
   const exchange = await proxy.exchange();
-  const answer = (await client.until((text) => ends.test(text.slice(from)))).slice(from);
+  const answer = ends === null ? '' : (await client.until((text) => ends.test(text.slice(from)))).slice(from);
   const upstream = server.peers.map(({ received }, k) => received.slice(seen[k] ?? 0)).join('');
   return { answer: without(exchange, answer), upstream: without(exchange, upstream), exchange: recorded(exchange) };
 }
@@ -94,6 +121,7 @@ function recorded(exchange: Exchange): unknown {
 function serve(peer: Peer): void {
   let read = 0;
   peer.socket.on('data', async () => {
+    if (/^\S+ \/dies /.test(peer.received.slice(read))) peer.socket.destroy();
     for (let size = requestSize(peer.received.slice(read)); size > 0; size = requestSize(peer.received.slice(read))) {
       const request = peer.received.slice(read, read + size);
       read += size;
@@ -104,8 +132,7 @@ function serve(peer: Peer): void {
       else if (path === '/hinted') peer.send(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${ok('hinted')}`);
       else if (path === '/nothing') peer.send('HTTP/1.1 204 No Content\r\n\r\n');
       else if (path === '/until-close') peer.socket.end('HTTP/1.1 200 OK\r\n\r\nuntil close');
-      else if (path === '/dies') peer.socket.destroy();
-      else {
+      else if (path === '/slow') {
         peer.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
         for (const part of ['first', 'again', 'third']) {
           peer.send(`5\r\n${part}\r\n`);
