@@ -34,10 +34,7 @@ export class AnswerWriter implements AnswerOut {
   /** Of the answer to the next request. */
   start(request: RequestHead): void {
     this.continued = false;
-    this.endsWithConnection = false;
     this.#request = request;
-    this.#chunked = false;
-    this.#head = NO_HEAD;
   }
 
   get unsentBytes(): number {

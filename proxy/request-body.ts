@@ -30,7 +30,6 @@ export class RequestBody {
     this.done = false;
     this.trailers = NO_TRAILERS;
     this.#rateFrom = startedMono;
-    this.#pausedAt = 0;
     this.#isReplayed = false;
   }
 

@@ -36,10 +36,7 @@ export class Sending implements Waiter {
   /** Of the next call. */
   start(request: AttemptRequest): void {
     this.target = null;
-    this.attempt = null;
     this.#request = request;
-    this.#place = 'none';
-    this.#unsent = NOTHING;
     this.#retried = false;
   }
 
@@ -111,6 +108,7 @@ export class Sending implements Waiter {
   /** Ends the attempt, or the waiting for one. The breaker hears how it went: `done` after an answer, `abandoned` when it tells nothing. */
   end(how: 'done' | 'failed' | 'abandoned'): void {
     const { target, attempt } = this;
+    this.#unsent = NOTHING;
     if (attempt !== null) {
       attempt.discard();
       this.attempt = null;
