@@ -37,16 +37,10 @@ export class AnswerReader {
 
   /** Of the next answer. `method` is the request's: it decides whether a body follows. */
   start(method: string): void {
-    this.#body.start('none', 0);
     this.#method = method;
-    this.#held = null;
-    this.#interim = null;
     this.#interimCount = 0;
     this.final = null;
-    this.framing = 'none';
     this.untouched = true;
-    this.rest = null;
-    this.switched = false;
   }
 
   /** Holds what was read last no more, nor the memory around it. */

@@ -4,7 +4,7 @@
  */
 import t from 'tap';
 import type { Exchange } from '../../contracts/exchange.ts';
-import { MAX_REPLAY_BYTES } from '../../proxy/limits.ts';
+import { MAX_INTERIM_ANSWERS, MAX_REPLAY_BYTES } from '../../proxy/limits.ts';
 import { answering, dial, get, type Model, model, ok, type Peer, post, proxied, type Running, requestSize } from './wire.ts';
 
 t.setTimeout(300_000);
@@ -86,6 +86,14 @@ t.test('a call is the same whatever came before it on its connection', async (t)
       t.same(await made(proxy, server, client, name), alone.get(name), `${name} after ${before}`);
     }
   }
+});
+
+t.test('interim answers are counted for each answer', async (t) => {
+  const server = await model(t, serve);
+  const proxy = await proxied(t, server.port);
+  const client = dial(t, proxy);
+  for (let n = 0; n <= MAX_INTERIM_ANSWERS; n++) t.match(await made(proxy, server, client, 'hinted'), { exchange: { status: 200 } });
+  t.equal(server.peers.length, 1);
 });
 
 /** All that can be seen of a call, less what is never the same. */
