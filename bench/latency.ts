@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { busyBetween, LOAD_CORE, openPlacing, type Placing, PROXY_CORE, readCores } from './cores.ts';
-import { type Figure, figureOf, type Report } from './figure.ts';
+import { type Figure, figureOf, medianOf, type Report } from './figure.ts';
 import { answerBody, PATH, requestBodies, requestBody } from './load/bodies.ts';
 import { type Latencies, OpenLoop, openLoopProgram } from './load/open-loop.ts';
 import { wrk, wrkScript } from './load/wrk.ts';
@@ -22,6 +22,8 @@ const ROUND_S = 0.3;
 /** Peers that nothing is judged by have a turn in one of so many rounds. */
 const SELDOM = 5;
 const CONNECTIONS = 64;
+/** Of a second each: what a core bears changes with what its neighbours do. */
+const BURSTS = 15;
 /** Of each peer, before anything is measured. */
 const WARM_ROUNDS = 5;
 
@@ -66,7 +68,10 @@ export async function benchLatency(options: { rounds?: number; seconds?: number 
     const closedLoop = (peer: Peer, length: number) => wrk(`${peer.url}${PATH}`, script, { connections: CONNECTIONS, seconds: length });
     for (const peer of peers) await closedLoop(peer, 2);
     await Promise.all(peers.map((peer) => peer.caughtUp?.()));
-    const perSecond = Math.floor((await closedLoop(peers.find(({ name }) => name === ON)!, 3)).perSecond / 2);
+    const on = peers.find(({ name }) => name === ON)!;
+    const saturated: number[] = [];
+    while (saturated.length < BURSTS) saturated.push((await closedLoop(on, 1)).perSecond);
+    const perSecond = Math.floor(medianOf(saturated) / 2);
 
     const bodies = join(folder, 'bodies');
     writeFileSync(bodies, `${requestBodies().join('\n')}\n`);
@@ -80,7 +85,6 @@ export async function benchLatency(options: { rounds?: number; seconds?: number 
       for (let k = 0; k < WARM_ROUNDS; k++) await loop.round();
       await peer.caughtUp?.();
     }
-    await Promise.all(peers.map((peer) => peer.caughtUp?.()));
     const measured: Round[] = [];
     for (let round = 0; round < rounds; round++) {
       const turns = peers.filter(({ name }) => round % SELDOM === 0 || OFTEN.includes(name));
@@ -142,7 +146,7 @@ function aboutOf(perSecond: number, seconds: number, { realTime }: Placing): str
     ? 'All that answers a call, and the load maker, has real-time priority, so that other work on the machine waits for it.'
     : 'The bench may not give real-time priority here: other work on the machine is measured too.';
   return (
-    `An open loop of ${perSecond} requests a second, half of what Driftline with capture on bears in the same arrangement, over ${CONNECTIONS} connections that stay open from round to round; a POST of ${requestBody(0).length} bytes, an ` +
+    `An open loop of ${perSecond} requests a second, half of what Driftline with capture on bears in the same arrangement (the median of ${BURSTS} bursts of a second), over ${CONNECTIONS} connections that stay open from round to round; a POST of ${requestBody(0).length} bytes, an ` +
     `answer of ${answerBody().length}; rounds of ${seconds} s peer by peer, each second one in the opposite order. The proxy under test has one core, the load maker and the model server the other. ${priority} ` +
     'Driftline’s threads that answer no call (main, analysis, the engine’s helpers) run on either core when nobody there wants it, as they do where there are cores to spare; in `one core for all` they stand on the proxy’s core with ' +
     'the priority of the thread that answers. A loop of the idle class keeps both cores awake. Added: less the same quantile of direct calls in the same round. Lateness is the load maker’s own: from when a request was due to when it noticed. ' +

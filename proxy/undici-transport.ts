@@ -107,6 +107,8 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   /** Bytes that had come over the connection before this attempt. */
   #readBefore = 0;
   #interim = 0;
+  /** Whether nothing is told any more but that it has failed. */
+  #hasFailed = false;
 
   constructor(dispatcher: Dispatcher, user: AttemptUser, request: AttemptRequest, tools: Tools) {
     this.#dispatcher = dispatcher;
@@ -191,9 +193,8 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
-    const user = this.#user;
-    this.#user = null;
-    this.#tellTo(user, (user) => user.part([], true, pairs(controller.rawTrailers)));
+    if (this.#hasFailed) return;
+    this.#tellLast((user) => user.part([], true, pairs(controller.rawTrailers)));
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
@@ -236,17 +237,22 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   }
 
   #fail(reason: Reason): void {
-    const user = this.#user;
-    if (user === null) return;
-    this.#user = null;
+    if (this.#user === null || this.#hasFailed) return;
+    this.#hasFailed = true;
     this.#controller?.abort(new Error(reason));
     this.#body?.destroy();
-    // Not inside `dispatch`: who opens the attempt is not ready to hear of its end.
-    process.nextTick(() => this.#tellTo(user, (user) => user.failed(reason)));
+    // Not inside `dispatch`: who opens the attempt is not ready to hear of its end. Until then it may be given up still.
+    process.nextTick(() => this.#tellLast((user) => user.failed(reason)));
   }
 
   #tell(what: (user: AttemptUser) => void): void {
-    this.#tellTo(this.#user, what);
+    if (!this.#hasFailed) this.#tellTo(this.#user, what);
+  }
+
+  #tellLast(what: (user: AttemptUser) => void): void {
+    const user = this.#user;
+    this.#user = null;
+    this.#tellTo(user, what);
   }
 
   /** Nothing that an upstream does may end more than the call it does it to. */
