@@ -14,6 +14,7 @@ import { openExporters } from '../exporters/catalogue.ts';
 import { Delivery, systemTimer } from '../exporters/delivery.ts';
 import { Dispatcher } from '../policies/dispatch.ts';
 import { openAlerts, readAlertsState } from '../policies/alerts-state.ts';
+import { signingFault } from '../policies/actions/webhook.ts';
 import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
 import { openProxy } from '../proxy/proxy.ts';
@@ -165,6 +166,14 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   };
   thread.on('committed', wakeAll);
 
+  // Now rather than at the first alert.
+  const tellUnsigned = ({ actions }: Policy) => {
+    for (const action of actions) {
+      const fault = signingFault(action, { secret: readSecret });
+      if (fault !== null) log(`action ${action.name}: ${fault}; until it is, what it sends waits`);
+    }
+  };
+  tellUnsigned(policy);
   const usePolicy = async (next: Policy) => {
     // What can fail comes first, and nothing of the old policy ends before the new one stands.
     const credentials = certificates.for(next.traffic);
@@ -182,6 +191,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     scorer = after;
     policy = next;
     policyText = textOf(next);
+    tellUnsigned(next);
     if (!same) await before?.close();
   };
   const reloads =

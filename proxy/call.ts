@@ -11,7 +11,7 @@ import type { AttemptUser } from './attempt.ts';
 import type { AnswerOut, Caller } from './caller.ts';
 import { CallRecord } from './call-record.ts';
 import type { DataPath } from './data-path.ts';
-import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
+import { type OutgoingAnswer, type OutgoingRequest, recordedLines } from './forward.ts';
 import type { AnswerFraming } from './framing.ts';
 import { Identity } from './identity.ts';
 import { MAX_HOPS, MAX_REPLAY_BYTES } from './limits.ts';
@@ -157,6 +157,7 @@ export class Call implements AttemptUser {
     // The end of a connection brings no byte.
     if (!done || !this.#untilClose) this.#record.saw(now);
     if (done) {
+      if (trailers.length > 0) this.#record.answerTrailers = recordedLines(trailers);
       this.#sending.end('done');
       this.#record.end('answered', now);
       this.#body.free();

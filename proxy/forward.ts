@@ -3,6 +3,7 @@
  *
  * Everything here depends on the incoming head alone, so the result is remembered with it: callers repeat their heads.
  */
+import type { Header } from '../contracts/exchange.ts';
 import { parseTraceparent, type TraceContext } from '../contracts/trace-context.ts';
 import { flat } from './flat.ts';
 import type { AnswerHead, RequestHead } from './framing.ts';
@@ -56,7 +57,7 @@ const GUARDED = new Set([...DROPPED_FROM_REQUESTS, 'host', 'expect', 'trailer', 
 /** Not removable by naming them in Connection: the message would change its meaning. */
 const IMMUNE = new Set(['host', 'expect']);
 /** Fields whose values are not recorded. */
-export const SECRET = new Set(['authorization', 'cookie', 'set-cookie', 'proxy-authorization']);
+const SECRET = new Set(['authorization', 'cookie', 'set-cookie', 'proxy-authorization']);
 const VISIBLE_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** Prepares a request for the upstream. */
@@ -128,5 +129,10 @@ function firstValid(ids: readonly string[]): string | null {
 
 function withoutSecrets(head: RequestHead | AnswerHead): string {
   if (!head.names.some((name) => SECRET.has(name))) return head.text;
-  return head.fields.map(([name, value], i) => `${name}: ${SECRET.has(head.names[i]!) ? '' : value}`).join('\r\n');
+  return recordedLines(head.fields);
+}
+
+/** Fields as they go on record: a line each, all but the last with their CRLF, and without secrets. */
+export function recordedLines(fields: readonly Header[]): string {
+  return fields.map(([name, value]) => `${name}: ${SECRET.has(name.toLowerCase()) ? '' : value}`).join('\r\n');
 }

@@ -52,8 +52,14 @@ export const webhook = defineAction({
   },
 });
 
+/** Why nothing can be signed for the action at present, or null. */
+export function signingFault(action: ActionPolicy, tools: Pick<ActionTools, 'secret'>): string | null {
+  const keys = action.type === 'webhook' ? keysOf(action, tools) : [];
+  return typeof keys === 'string' ? keys : null;
+}
+
 /** Keys to sign with, none when the policy names no secret, or in words why there are none. */
-function keysOf(action: WebhookPolicy, tools: ActionTools): readonly Buffer[] | string {
+function keysOf(action: WebhookPolicy, tools: Pick<ActionTools, 'secret'>): readonly Buffer[] | string {
   if (action.secretRef === null) return [];
   const secret = tools.secret(action.secretRef);
   // Not a failure for good: a secret that is mounted late or mended counts at the next attempt.

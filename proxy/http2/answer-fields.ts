@@ -55,8 +55,3 @@ export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[]
 export function release(stream: ServerHttp2Stream): void {
   if (!stream.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
 }
-
-/** Names and values in turn as field lines, each but the last with its CRLF, for the record. */
-export function asLines(fields: readonly Header[]): string {
-  return fields.map(([name, value]) => `${name}: ${value}`).join('\r\n');
-}

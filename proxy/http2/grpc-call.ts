@@ -7,12 +7,12 @@ import type { Header, Outcome } from '../../contracts/exchange.ts';
 import { CallRecord } from '../call-record.ts';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
-import type { OutgoingRequest } from '../forward.ts';
+import { type OutgoingRequest, recordedLines } from '../forward.ts';
 import { Identity } from '../identity.ts';
 import { DEADLINE_GRACE_MS, MAX_HOPS, MAX_REPLAY_BYTES } from '../limits.ts';
 import { REASON_TEXT, type Reason } from '../reasons.ts';
 import type { Target } from '../target.ts';
-import { asLines, endAnswer, isOpen, release, respond } from './answer-fields.ts';
+import { endAnswer, isOpen, release, respond } from './answer-fields.ts';
 import { statusFields, timeoutMs } from './grpc.ts';
 import { readAnswerHead, statusOf, upstreamHead } from './grpc-heads.ts';
 import { readTrailers } from './request-fields.ts';
@@ -190,7 +190,7 @@ export class GrpcCall implements Deadline {
     const servedBy = this.#target.label;
     this.#record.status = status;
     this.#record.servedBy = servedBy;
-    this.#record.answerFields = asLines(recorded);
+    this.#record.answerFields = recordedLines(recorded);
     passed.push('x-driftline-id', id, 'x-driftline-served-by', servedBy);
     if (reason !== null) passed.push('x-driftline-reason', reason);
     respond(this.#stream, status, passed, ended);
@@ -314,7 +314,7 @@ export class GrpcCall implements Deadline {
   #end(outcome: Outcome): void {
     if (this.#record.ended) return;
     this.#path.deadlines.delete(this);
-    this.#record.answerTrailers = asLines(this.#trailers);
+    this.#record.answerTrailers = recordedLines(this.#trailers);
     this.#record.end(outcome);
   }
 

@@ -3,7 +3,7 @@
  */
 import type { Header } from '../../contracts/exchange.ts';
 import type { Destination } from '../dial.ts';
-import { DROPPED_FROM_ANSWERS, type OutgoingRequest, SECRET } from '../forward.ts';
+import { DROPPED_FROM_ANSWERS, type OutgoingRequest } from '../forward.ts';
 import type { Identity } from '../identity.ts';
 import { fieldsBelow } from './answer-fields.ts';
 
@@ -31,7 +31,7 @@ export interface GrpcAnswerHead {
   readonly status: number;
   /** The fields that go on to the client. */
   readonly passed: string[];
-  /** Those for the record, without secrets. */
+  /** Those that go on record. */
   readonly recorded: readonly Header[];
 }
 
@@ -44,7 +44,7 @@ export function readAnswerHead(raw: readonly string[]): GrpcAnswerHead | null {
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
     if (name.startsWith(':')) continue;
-    recorded.push([name, SECRET.has(name) ? '' : raw[i + 1]!]);
+    recorded.push([name, raw[i + 1]!]);
     if (!DROPPED_FROM_ANSWERS.has(name)) passed.push(name, raw[i + 1]!);
   }
   return { status, passed, recorded };

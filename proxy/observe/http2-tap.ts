@@ -3,8 +3,7 @@
  */
 import type { Header } from '../../contracts/exchange.ts';
 import type { DataPath } from '../data-path.ts';
-import { SECRET } from '../forward.ts';
-import { asLines } from '../http2/answer-fields.ts';
+import { recordedLines } from '../forward.ts';
 import { readRequestFields, readTrailers } from '../http2/request-fields.ts';
 import type { Reason } from '../reasons.ts';
 import { FrameReader, type FrameSink } from './frames.ts';
@@ -110,7 +109,7 @@ export class Http2Tap implements Tap {
       return;
     }
     if (status < 200) return;
-    call.answered(status, asLines(kept(raw)));
+    call.answered(status, recordedLines(fieldsOf(raw)));
     if (ended) {
       call.answer([]);
       this.#end(stream, () => call.done(NO_TRAILERS));
@@ -138,12 +137,12 @@ export class Http2Tap implements Tap {
   }
 }
 
-/** Fields of an answer for the record, secrets taken out. */
-function kept(raw: readonly string[]): Header[] {
+/** Without the pseudo-header fields. */
+function fieldsOf(raw: readonly string[]): Header[] {
   const fields: Header[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
-    if (!name.startsWith(':')) fields.push([name, SECRET.has(name) ? '' : raw[i + 1]!]);
+    if (!name.startsWith(':')) fields.push([name, raw[i + 1]!]);
   }
   return fields;
 }

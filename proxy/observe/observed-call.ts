@@ -4,8 +4,7 @@
 import type { Header } from '../../contracts/exchange.ts';
 import { CallRecord } from '../call-record.ts';
 import type { DataPath } from '../data-path.ts';
-import type { OutgoingRequest } from '../forward.ts';
-import { asLines } from '../http2/answer-fields.ts';
+import { type OutgoingRequest, recordedLines } from '../forward.ts';
 import { Identity } from '../identity.ts';
 import type { Reason } from '../reasons.ts';
 
@@ -48,7 +47,7 @@ export class ObservedCall {
 
   /** The answer is whole. */
   done(trailers: readonly Header[]): void {
-    this.#record.answerTrailers = asLines(trailers);
+    this.#record.answerTrailers = recordedLines(trailers);
     this.#record.end('answered');
   }
 

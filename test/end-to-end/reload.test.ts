@@ -1,5 +1,6 @@
 /**
- * A policy whose fallback cannot be loaded is refused at reload, and the old fallback goes on answering.
+ * A policy whose fallback cannot be loaded is refused at reload, and the old fallback goes on answering. Secrets that a policy needs and does
+ * not find are told as soon as it is in use.
  */
 import { copyFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -26,6 +27,8 @@ kind: Policy
 metadata: {name: reloaded}
 spec:
   model: {name: elec2}
+  actions:
+    - {name: retrain, type: webhook, url: "https://example.com/", signing: {secretRef: of-the-${note}}}
   traffic:
     protocol: kserve-v2
     upstreams:
@@ -38,6 +41,7 @@ spec:
   write('good.onnx', 'first');
   const sidecar = await runSidecar(['-c', file, '--state', path.join(folder, 'state')]);
   t.teardown(() => sidecar.kill());
+  await sidecar.saying(/action retrain: secret of-the-first is not configured/);
   const predict = () => call(`${sidecar.data}/v2/models/elec2/infer`, { method: 'POST', body: v2Row(INPUTS) });
   t.match((await predict()).headers, { 'x-driftline-served-by': 'fallback', 'x-driftline-reason': 'connect-refused' });
 
@@ -52,5 +56,6 @@ spec:
   write('good.onnx', 'third');
   const mended = await until('the reload', status, ({ policy }) => policy.reloads === 1);
   t.equal(mended.policy.lastError, null);
+  await sidecar.saying(/action retrain: secret of-the-third is not configured/);
   t.equal((await predict()).status, 200);
 });

@@ -22,11 +22,15 @@ t.test('chunked bodies pass in both directions as they come, extensions removed 
   await client.until('\r\n\r\n');
   peer.send('A\r\n2');
   await client.until(/\r\n\r\n1\r\nA\r\n$/);
-  peer.send(';x=y\r\nBC\r\n0\r\nX-Time: 5\r\n\r\n');
-  await client.until(/1\r\nA\r\n2\r\nBC\r\n0\r\nX-Time: 5\r\n\r\n$/);
+  peer.send(';x=y\r\nBC\r\n0\r\nX-Time: 5\r\nSet-Cookie: s=1\r\n\r\n');
+  await client.until(/1\r\nA\r\n2\r\nBC\r\n0\r\nX-Time: 5\r\nSet-Cookie: s=1\r\n\r\n$/);
   const exchange = await proxy.exchange();
   t.equal(Buffer.from(exchange.request.bytes).toString(), 'abcde');
   t.equal(Buffer.from(exchange.response.bytes).toString(), 'ABC');
+  t.same(exchange.responseTrailers, [
+    ['X-Time', '5'],
+    ['Set-Cookie', ''],
+  ]);
   client.send(get('/again'));
   await peer.until('GET /again');
   t.equal(server.peers.length, 1, 'both connections are fit for another call');
