@@ -1,8 +1,8 @@
 /** Random hexadecimal digits, of bytes drawn from the system in blocks: one draw a call would cost more than the rest of a head. */
 import { randomFillSync } from 'node:crypto';
 
-/** Enough for some sixty calls: a call that waits for a larger draw is late by what all of them save. */
-const block = Buffer.alloc(2048);
+/** Enough for two thousand calls: what is seldom done is done with cold caches, and then a draw takes a tenth of a millisecond whatever its size. */
+const block = Buffer.alloc(64 * 1024);
 let used = block.length;
 const DIGITS = Buffer.from('0123456789abcdef');
 
