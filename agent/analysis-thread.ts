@@ -4,12 +4,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Policy } from '../contracts/policy.ts';
-import { returnMemorySoon } from '../proxy/return-memory.ts';
 import { RingReader } from '../proxy/ring.ts';
 import { Analysis } from './analyse.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 import { calibrateApart } from './calibration/calibration-thread.ts';
 import { readReferences } from './reference.ts';
+import { returnMemory } from './return-memory.ts';
 import { Committer } from './store/commit.ts';
 import { openState } from './store/open.ts';
 import { StoreReader } from './store/read.ts';
@@ -42,7 +42,7 @@ const waits = new Map<RingReader, Promise<void>>();
 
 let policy = start.policy;
 let analysis = await open(policy);
-returnMemorySoon();
+returnMemory();
 let lastCommit = Date.now();
 let lastTick = Date.now();
 say({ kind: 'ready', setAside });

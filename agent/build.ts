@@ -18,7 +18,6 @@ import { signingFault } from '../policies/actions/webhook.ts';
 import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
 import { openProxy } from '../proxy/proxy.ts';
-import { returnMemorySoon } from '../proxy/return-memory.ts';
 import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
 import { Certificates } from './certificates.ts';
@@ -32,6 +31,7 @@ import type { Status } from './status.ts';
 import { readStatus, settledCalls } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
 import { Shedding } from './shedding.ts';
+import { returnMemory } from './return-memory.ts';
 import { StoredEventLog, StoredOutbox, StoredRoute } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
 import { UpstreamProbe } from './upstream-probe.ts';
@@ -265,7 +265,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   });
   opened.push(admin);
   wakeAll();
-  returnMemorySoon();
+  returnMemory();
 
   let closed: Promise<void> | null = null;
   const close = async (delayMs: number) => {

@@ -5,7 +5,6 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Counters } from './counters.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import { Pressure } from './pressure.ts';
-import { returnMemory } from './return-memory.ts';
 import { RingWriter } from './ring.ts';
 import { type Address, DataServer } from './server.ts';
 import type { TrafficOptions } from './traffic.ts';
@@ -88,8 +87,6 @@ if (parentPort !== null) {
     );
   });
 
-  // Before there are calls that it would hold up.
-  returnMemory();
   server.listen(data.listen, data.reusePort).then(
     (address) => reply({ kind: 'listening', address }),
     (error: NodeJS.ErrnoException) => {
