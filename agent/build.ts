@@ -14,7 +14,7 @@ import { openExporters } from '../exporters/catalogue.ts';
 import { Delivery, systemTimer } from '../exporters/delivery.ts';
 import { Dispatcher } from '../policies/dispatch.ts';
 import { openAlerts, readAlertsState } from '../policies/alerts-state.ts';
-import { signingFault } from '../policies/actions/webhook.ts';
+import { signingFaults } from '../policies/actions/webhook.ts';
 import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
 import { openProxy } from '../proxy/proxy.ts';
@@ -167,12 +167,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   thread.on('committed', wakeAll);
 
   // Now rather than at the first alert.
-  const tellUnsigned = ({ actions }: Policy) => {
-    for (const action of actions) {
-      const fault = signingFault(action, { secret: readSecret });
-      if (fault !== null) log(`action ${action.name}: ${fault}; until it is, what it sends waits`);
-    }
-  };
+  const tellUnsigned = ({ actions }: Policy) => signingFaults(actions, readSecret).forEach(log);
   tellUnsigned(policy);
   const usePolicy = async (next: Policy) => {
     // What can fail comes first, and nothing of the old policy ends before the new one stands.

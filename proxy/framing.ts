@@ -180,6 +180,11 @@ export function endOfHead(input: Buffer, from: number): number {
   return -1;
 }
 
+/** Names and values in turn, as Node gives them, as pairs. */
+export function flatPairs(flat: readonly string[]): Header[] {
+  return flat.flatMap((name, i): Header[] => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : []));
+}
+
 /** Field lines that were checked before, as pairs. */
 export function splitFields(text: string): Header[] {
   const fields: Header[] = [];

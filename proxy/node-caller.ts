@@ -7,7 +7,7 @@ import { Call } from './call.ts';
 import type { AnswerOut, Caller, OwnWords, Server } from './caller.ts';
 import type { DataPath } from './data-path.ts';
 import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
-import { type AnswerFraming, splitFields } from './framing.ts';
+import { type AnswerFraming, flatPairs, splitFields } from './framing.ts';
 import { ownAnswer } from './own-answer.ts';
 import { REASON_STATUS } from './reasons.ts';
 
@@ -171,9 +171,4 @@ export class NodeCaller implements Caller, AnswerOut {
       this.destroy();
     }
   }
-}
-
-/** Pairs of what Node gives flat. */
-export function flatPairs(flat: readonly string[]): Header[] {
-  return flat.flatMap((name, i): Header[] => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : []));
 }

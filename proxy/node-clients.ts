@@ -5,9 +5,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { DataPath } from './data-path.ts';
 import { prepareRequest } from './forward.ts';
-import { type Refusal, requestHead } from './framing.ts';
+import { flatPairs, type Refusal, requestHead } from './framing.ts';
 import { type Limits, MAX_HEAD_BYTES } from './limits.ts';
-import { flatPairs, NodeCaller } from './node-caller.ts';
+import { NodeCaller } from './node-caller.ts';
 import { ownAnswer, writeOwnAnswer } from './own-answer.ts';
 
 /** How often Node looks for heads that are late, milliseconds. */

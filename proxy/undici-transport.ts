@@ -11,7 +11,7 @@ import type { Header } from '../contracts/exchange.ts';
 import type { Attempt, AttemptRequest, AttemptUser, Transport } from './attempt.ts';
 import type { Destination } from './dial.ts';
 import { prepareAnswer } from './forward.ts';
-import { answerFraming, answerHead, splitFields } from './framing.ts';
+import { answerFraming, answerHead, flatPairs, splitFields } from './framing.ts';
 import { type Limits, MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS } from './limits.ts';
 import type { Reason } from './reasons.ts';
 
@@ -271,7 +271,7 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
 function pairs(raw: Dispatcher.DispatchController['rawHeaders'] | undefined): Header[] {
   if (!Array.isArray(raw)) return [];
   const flat = raw.map((part: Buffer | string) => (typeof part === 'string' ? part : part.toString('latin1')));
-  return flat.flatMap((name, i): Header[] => (i % 2 === 0 ? [[name, flat[i + 1] ?? '']] : []));
+  return flatPairs(flat);
 }
 
 function reasonOf(error: Error, connected: boolean, untouched: boolean): Reason {

@@ -29,7 +29,7 @@ export const webhook = defineAction({
   perform: async (action, decision, tools) => {
     // The payload is what `prepare` made.
     const body = String(decision.payload);
-    const keys = keysOf(action, tools);
+    const keys = keysOf(action, tools.secret);
     if (typeof keys === 'string') return { kind: 'retry', reason: keys, afterMs: null };
     try {
       const answer = await post({
@@ -52,16 +52,18 @@ export const webhook = defineAction({
   },
 });
 
-/** Why nothing can be signed for the action at present, or null. */
-export function signingFault(action: ActionPolicy, tools: Pick<ActionTools, 'secret'>): string | null {
-  const keys = action.type === 'webhook' ? keysOf(action, tools) : [];
-  return typeof keys === 'string' ? keys : null;
+/** A line for each action for which nothing can be signed at present. */
+export function signingFaults(actions: readonly ActionPolicy[], secretOf: ActionTools['secret']): string[] {
+  return actions.flatMap((action) => {
+    const keys = action.type === 'webhook' ? keysOf(action, secretOf) : [];
+    return typeof keys === 'string' ? [`action ${action.name}: ${keys}; until it is, what it sends waits`] : [];
+  });
 }
 
 /** Keys to sign with, none when the policy names no secret, or in words why there are none. */
-function keysOf(action: WebhookPolicy, tools: Pick<ActionTools, 'secret'>): readonly Buffer[] | string {
+function keysOf(action: WebhookPolicy, secretOf: ActionTools['secret']): readonly Buffer[] | string {
   if (action.secretRef === null) return [];
-  const secret = tools.secret(action.secretRef);
+  const secret = secretOf(action.secretRef);
   // Not a failure for good: a secret that is mounted late or mended counts at the next attempt.
   if (secret === null) return `secret ${action.secretRef} is not configured`;
   return readKeys(secret) ?? `secret ${action.secretRef} is not whsec_ and the base64 of 24 to 64 bytes`;

@@ -3,11 +3,16 @@
  */
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Header } from '../../contracts/exchange.ts';
-import { splitFields } from '../framing.ts';
+import { flatPairs, splitFields } from '../framing.ts';
 
 /** The fields below a start line, made ready by `forward.ts` or `own-answer.ts`; each line ends in CRLF. */
 export function fieldsBelow(text: string): string[] {
   return splitFields(text.slice(text.indexOf('\r\n') + 2).replace(/\r\n$/, '')).flatMap(([name, value]) => [name.toLowerCase(), value]);
+}
+
+/** As pairs, without the pseudo-header fields. */
+export function fieldsOf(raw: readonly string[]): Header[] {
+  return flatPairs(raw).filter(([name]) => !name.startsWith(':'));
 }
 
 /** Trailers as `sendTrailers` takes them: the values of a repeated name together. */

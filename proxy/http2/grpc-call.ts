@@ -12,7 +12,7 @@ import { Identity } from '../identity.ts';
 import { DEADLINE_GRACE_MS, MAX_HOPS, MAX_REPLAY_BYTES } from '../limits.ts';
 import { REASON_TEXT, type Reason } from '../reasons.ts';
 import type { Target } from '../target.ts';
-import { endAnswer, isOpen, release, respond } from './answer-fields.ts';
+import { endAnswer, fieldsOf, isOpen, release, respond } from './answer-fields.ts';
 import { statusFields, timeoutMs } from './grpc.ts';
 import { readAnswerHead, statusOf, upstreamHead } from './grpc-heads.ts';
 import { readTrailers } from './request-fields.ts';
@@ -182,7 +182,7 @@ export class GrpcCall implements Deadline {
     }
     this.#judge('succeeded');
     const ended = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    const { status, passed, recorded } = head;
+    const { status, passed } = head;
     const {
       identity: { id },
       reason,
@@ -190,7 +190,7 @@ export class GrpcCall implements Deadline {
     const servedBy = this.#target.label;
     this.#record.status = status;
     this.#record.servedBy = servedBy;
-    this.#record.answerFields = recordedLines(recorded);
+    this.#record.answerFields = recordedLines(fieldsOf(raw));
     passed.push('x-driftline-id', id, 'x-driftline-served-by', servedBy);
     if (reason !== null) passed.push('x-driftline-reason', reason);
     respond(this.#stream, status, passed, ended);

@@ -1,7 +1,6 @@
 /**
  * The two heads of a gRPC call, as `node:http2` takes and gives them: names and values in turn.
  */
-import type { Header } from '../../contracts/exchange.ts';
 import type { Destination } from '../dial.ts';
 import { DROPPED_FROM_ANSWERS, type OutgoingRequest } from '../forward.ts';
 import type { Identity } from '../identity.ts';
@@ -31,8 +30,6 @@ export interface GrpcAnswerHead {
   readonly status: number;
   /** The fields that go on to the client. */
   readonly passed: string[];
-  /** Those that go on record. */
-  readonly recorded: readonly Header[];
 }
 
 /** Reads an answer's head; null when its status is none. */
@@ -40,14 +37,11 @@ export function readAnswerHead(raw: readonly string[]): GrpcAnswerHead | null {
   const status = statusOf(raw);
   if (!Number.isInteger(status) || status < 200 || status > 599) return null;
   const passed: string[] = [];
-  const recorded: Header[] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
-    if (name.startsWith(':')) continue;
-    recorded.push([name, raw[i + 1]!]);
-    if (!DROPPED_FROM_ANSWERS.has(name)) passed.push(name, raw[i + 1]!);
+    if (!name.startsWith(':') && !DROPPED_FROM_ANSWERS.has(name)) passed.push(name, raw[i + 1]!);
   }
-  return { status, passed, recorded };
+  return { status, passed };
 }
 
 /** NaN where there is none. */

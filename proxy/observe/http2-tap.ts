@@ -4,6 +4,7 @@
 import type { Header } from '../../contracts/exchange.ts';
 import type { DataPath } from '../data-path.ts';
 import { recordedLines } from '../forward.ts';
+import { fieldsOf } from '../http2/answer-fields.ts';
 import { readRequestFields, readTrailers } from '../http2/request-fields.ts';
 import type { Reason } from '../reasons.ts';
 import { FrameReader, type FrameSink } from './frames.ts';
@@ -135,14 +136,4 @@ export class Http2Tap implements Tap {
     }
     this.#calls.clear();
   }
-}
-
-/** Without the pseudo-header fields. */
-function fieldsOf(raw: readonly string[]): Header[] {
-  const fields: Header[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]!;
-    if (!name.startsWith(':')) fields.push([name, raw[i + 1]!]);
-  }
-  return fields;
 }
