@@ -7,6 +7,7 @@ import type { OutgoingAnswer } from './forward.ts';
 import { type AnswerFraming, answerFraming, endOfHead, HEAD_END_BYTES, hasBareLineFeed, type Refusal } from './framing.ts';
 import { MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS } from './limits.ts';
 import type { Memo } from './memo.ts';
+import { lasting } from './reading.ts';
 
 /** `broken`: the bytes are no answer. */
 export type Progress = 'more' | 'done' | 'broken';
@@ -125,7 +126,7 @@ export class AnswerReader {
   }
 
   #hold(rest: Buffer): Progress {
-    this.#held = rest;
+    this.#held = lasting(rest);
     const start = rest.toString('latin1', 0, STATUS_LINE_START.length);
     const plausible = STATUS_LINE_START.startsWith(start) && rest.length <= MAX_HEAD_BYTES && !hasBareLineFeed(rest);
     return plausible ? 'more' : 'broken';

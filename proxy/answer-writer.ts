@@ -11,7 +11,7 @@ import { Memo } from './memo.ts';
 import { writeOwnAnswer } from './own-answer.ts';
 import type { Outlet } from './outlet.ts';
 import { REASON_STATUS } from './reasons.ts';
-import { type Head, NO_HEAD, writeMessage } from './write.ts';
+import { Head, writeMessage } from './write.ts';
 
 const CRLF = '\r\n';
 /** What follows the id in most heads, by who served, and the blank line. */
@@ -24,8 +24,8 @@ export class AnswerWriter implements AnswerOut {
   readonly #outlet: Outlet;
   #request!: RequestHead;
   #chunked = false;
-  /** The head, until it goes out together with the first bytes of the body. */
-  #head: Head = NO_HEAD;
+  /** The answer's, until it goes out together with the first bytes of the body. */
+  readonly #head = new Head();
 
   constructor(outlet: Outlet) {
     this.#outlet = outlet;
@@ -74,21 +74,23 @@ export class AnswerWriter implements AnswerOut {
     // Where the primary did not serve, the caller is told why.
     if (reason !== null) more += `x-driftline-reason: ${reason}\r\n`;
     const end = ends.get(servedBy);
-    this.#head = { bytes: answer.bytes, text: id, after: more === '' ? end : end.slice(0, -CRLF.length) + more + CRLF };
+    this.#head.set(answer.bytes, id, more === '' ? end : end.slice(0, -CRLF.length) + more + CRLF);
     return keep;
   }
 
   write(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
-    const head = this.#head;
-    this.#head = NO_HEAD;
-    return writeMessage(this.#outlet, head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
+    const flowing = writeMessage(this.#outlet, this.#head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
+    this.#head.clear();
+    return flowing;
   }
 
   own({ id, reason, error, retryAfterS }: OwnWords, mayKeep: boolean): { readonly body: Buffer; readonly keep: boolean } {
     const keep = mayKeep && this.#request.keepAlive;
     const answer = writeOwnAnswer({ status: REASON_STATUS[reason], reason, error, id, retryAfterS }, this.#connectionField(keep));
     const body = Buffer.from(answer.body, 'latin1');
-    writeMessage(this.#outlet, { ...NO_HEAD, text: answer.head }, this.#request.method === 'HEAD' ? [] : [body], false, '');
+    const head = new Head();
+    head.text = answer.head;
+    writeMessage(this.#outlet, head, this.#request.method === 'HEAD' ? [] : [body], false, '');
     return { body, keep };
   }
 

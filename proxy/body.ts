@@ -4,6 +4,7 @@
 import type { Header } from '../contracts/exchange.ts';
 import { ChunkDecoder } from './chunks.ts';
 import type { AnswerFraming } from './framing.ts';
+import { pieceOf } from './reading.ts';
 
 const NO_TRAILERS: readonly Header[] = [];
 const NOTHING: readonly Buffer[] = [];
@@ -53,8 +54,7 @@ export class BodyReader {
       return this.#chunks.read(input, from, pieces);
     }
     const end = Math.min(input.length, from + this.#left);
-    // A list that is written out takes a fraction of the memory of one that grows.
-    this.pieces = end === from ? NOTHING : [from === 0 && end === input.length ? input : input.subarray(from, end)];
+    this.pieces = end === from ? NOTHING : pieceOf(input, from, end);
     this.#left -= end - from;
     return end;
   }

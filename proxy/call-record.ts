@@ -4,6 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Outcome } from '../contracts/exchange.ts';
 import { AnswerPace } from './answer-pace.ts';
+import type { Server } from './caller.ts';
 import { Capture } from './capture.ts';
 import type { DataPath } from './data-path.ts';
 import type { CapturedHead, OutgoingRequest } from './forward.ts';
@@ -12,7 +13,7 @@ import type { Reason } from './reasons.ts';
 import type { CopyLimits } from './recorder.ts';
 import type { CapturedCall } from './ring-record.ts';
 
-export class CallRecord implements CapturedCall {
+export class CallRecord implements CapturedCall, Server {
   // Set by `start`.
   identity!: Identity;
   captured!: CapturedHead;
@@ -51,8 +52,8 @@ export class CallRecord implements CapturedCall {
     this.startedMono = startedMono;
     this.#limits = this.#path.recorder.limitsFor(identity.id);
     const { maxBodyBytes, maxAnswerBytes, isRecorded } = this.#limits;
-    this.request.start(Math.max(maxBodyBytes, this.#heldBytes), isRecorded);
-    this.answer.start(maxAnswerBytes, isRecorded);
+    this.request.start(maxBodyBytes, this.#heldBytes, isRecorded);
+    this.answer.start(maxAnswerBytes, 0, isRecorded);
     this.pace.start();
     this.status = 0;
     this.servedBy = 'none';
@@ -62,32 +63,12 @@ export class CallRecord implements CapturedCall {
     this.#ended = false;
   }
 
+  get id(): string {
+    return this.identity.id;
+  }
+
   get ended(): boolean {
     return this.#ended;
-  }
-
-  get requestBytes(): Buffer {
-    return this.request.first(this.#limits.maxBodyBytes);
-  }
-
-  get requestTotalBytes(): number {
-    return this.request.totalBytes;
-  }
-
-  get requestFingerprint(): number | null {
-    return this.request.fingerprintBeyond(this.#limits.maxBodyBytes);
-  }
-
-  get answerBytes(): Buffer {
-    return this.answer.bytes;
-  }
-
-  get answerTotalBytes(): number {
-    return this.answer.totalBytes;
-  }
-
-  get answerFingerprint(): number | null {
-    return this.answer.fingerprintBeyond(this.#limits.maxAnswerBytes);
   }
 
   /** A read of the answer has passed on. */

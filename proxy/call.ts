@@ -145,14 +145,14 @@ export class Call implements AttemptUser {
     this.#untilClose = framing === 'close';
     this.#record.status = answer.head.status;
     this.#record.servedBy = servedBy;
-    this.#keep = this.#out.open(answer, framing, { id: this.#record.identity.id, servedBy, reason: this.#record.reason }, this.#mayKeep);
+    this.#keep = this.#out.open(answer, framing, this.#record, this.#mayKeep);
   }
 
   part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[], now = performance.now()): boolean {
     // The connection is free again, or another call's already.
     if (done) this.#sending.attempt = null;
     let isViewed = false;
-    for (const piece of pieces) if (this.#record.answer.keep(piece)) isViewed = true;
+    for (const piece of pieces) if (this.#record.answer.keep(piece, done)) isViewed = true;
     const flowing = this.#out.write(pieces, done, trailers);
     // The end of a connection brings no byte.
     if (!done || !this.#untilClose) this.#record.saw(now);

@@ -4,31 +4,46 @@
  * It is also what a call is sent again from: to a fresh connection or to the fallback, as long as `whole` holds.
  */
 import { Fingerprint, fingerprintOf } from './fingerprint.ts';
+import { isPassing } from './reading.ts';
+import type { CopiedBody } from './ring-record.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** From here on it pays to know a body's length before it has come. */
 const LONG_BYTES = 16 * 1024;
+/** Least memory for a copy. */
+const LEAST_BYTES = 4096;
 /** Memory of this size is used again: fresh pages cost about as much as the copy that goes into them. */
 const SPARE_BYTES = 256 * 1024;
 const MAX_SPARE = 16;
 const spare: Buffer[] = [];
 
-export class Capture {
+export class Capture implements CopiedBody {
+  /** Of these, the first so many go on record. */
   #limitBytes = 0;
+  #recordBytes = 0;
   #recognised = true;
   #kept: Buffer = NOTHING;
   #keptBytes = 0;
-  /** Whether the copy lies in memory that is used again. */
+  /** Memory for small copies, of one body after the other. */
+  #own: Buffer | null = null;
+  /** Whether the copy lies in memory that any body may use again. */
   #isSpare = false;
   #totalBytes = 0;
   #expectedBytes = 0;
   /** Of all that passed, once that is more than is kept. */
   #fingerprint: Fingerprint | null = null;
 
-  /** Of the next body. @param recognised whether one that outgrows the copy gets a fingerprint: what is not recorded needs none */
-  start(limitBytes: number, recognised = true): void {
+  /**
+   * Of the next body.
+   *
+   * @param recordBytes of it that go on record
+   * @param heldBytes that are held whatever goes on record
+   * @param recognised whether one that outgrows the record gets a fingerprint: what is not recorded needs none
+   */
+  start(recordBytes: number, heldBytes = 0, recognised = true): void {
     this.drop();
-    this.#limitBytes = limitBytes;
+    this.#limitBytes = Math.max(recordBytes, heldBytes);
+    this.#recordBytes = recordBytes;
     this.#recognised = recognised;
     this.#totalBytes = 0;
     this.#expectedBytes = 0;
@@ -41,14 +56,15 @@ export class Capture {
   }
 
   /**
-   * The first piece is kept as a view (a body mostly comes in one); further ones are gathered, so that many small ones cost no more.
+   * The first piece is kept as a view (a body mostly comes in one), unless it is passing and the record is not `due` before it goes; further ones
+   * are gathered, so that many small ones cost no more.
    *
    * Returns whether the piece is still looked at.
    */
-  keep(piece: Buffer): boolean {
+  keep(piece: Buffer, due = false): boolean {
     this.#totalBytes += piece.length;
     const room = Math.min(piece.length, this.#limitBytes - this.#keptBytes);
-    const isViewed = room > 0 && this.#gather(piece, room);
+    const isViewed = room > 0 && this.#gather(piece, room, due);
     if (!this.#recognised || this.whole) return isViewed;
     if (this.#fingerprint === null) {
       this.#fingerprint = new Fingerprint();
@@ -58,38 +74,47 @@ export class Capture {
     return isViewed;
   }
 
-  #gather(piece: Buffer, room: number): boolean {
+  #gather(piece: Buffer, room: number, due: boolean): boolean {
     // What is announced only takes no memory: much of it must have come.
     const isLong = piece.length > LONG_BYTES && this.#expectedBytes > piece.length;
-    const isFirst = this.#keptBytes === 0 && !isLong;
-    if (isFirst) {
+    const isViewed = this.#keptBytes === 0 && !isLong && (due || !isPassing(piece));
+    if (isViewed) {
       this.#kept = room === piece.length ? piece : piece.subarray(0, room);
     } else {
       const needed = Math.max(this.#keptBytes + room, isLong ? Math.min(this.#expectedBytes, this.#limitBytes) : 0);
-      // The first piece has no spare room, so that what belongs to the connection is never written to.
-      if (needed <= this.#kept.length) {
-        piece.copy(this.#kept, this.#keptBytes, 0, room);
-      } else {
-        const bytes = Math.min(this.#limitBytes, Math.max(4096, isLong ? needed : needed * 2));
-        this.#isSpare = bytes > SPARE_BYTES / 2 && bytes <= SPARE_BYTES;
-        const grown = this.#isSpare ? (spare.pop() ?? Buffer.allocUnsafeSlow(SPARE_BYTES)) : Buffer.allocUnsafe(bytes);
-        this.#kept.copy(grown, 0, 0, this.#keptBytes);
-        piece.copy(grown, this.#keptBytes, 0, room);
-        this.#kept = grown;
-      }
+      // A view has no spare room, so that what belongs to the connection is never written to.
+      if (needed > this.#kept.length) this.#grow(needed, isLong);
+      piece.copy(this.#kept, this.#keptBytes, 0, room);
     }
     this.#keptBytes += room;
-    return isFirst;
+    return isViewed;
+  }
+
+  #grow(needed: number, isLong: boolean): void {
+    let grown = this.#own;
+    if (grown === null || needed > grown.length || this.#kept === grown) {
+      const bytes = Math.max(LEAST_BYTES, isLong ? needed : Math.min(needed * 2, Math.max(needed, this.#limitBytes)));
+      this.#isSpare = bytes > SPARE_BYTES / 2 && bytes <= SPARE_BYTES;
+      grown = this.#isSpare ? (spare.pop() ?? Buffer.allocUnsafeSlow(SPARE_BYTES)) : Buffer.allocUnsafeSlow(bytes);
+      if (bytes <= LONG_BYTES) this.#own = grown;
+    }
+    this.#kept.copy(grown, 0, 0, this.#keptBytes);
+    this.#kept = grown;
   }
 
   /** The copy is done with, and so is whoever was given it: its memory may become another's. Nothing is kept until the next `start`. */
   free(): void {
     if (this.#isSpare && spare.length < MAX_SPARE) spare.push(this.#kept);
-    this.drop();
+    this.#leave();
   }
 
   /** The copy is done with, but its memory may be looked at still. */
   drop(): void {
+    if (this.#kept === this.#own) this.#own = null;
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#isSpare = false;
     this.#kept = NOTHING;
     this.#keptBytes = 0;
@@ -101,11 +126,14 @@ export class Capture {
     return this.#kept.length === this.#keptBytes ? this.#kept : this.#kept.subarray(0, this.#keptBytes);
   }
 
-  get keptBytes(): number {
-    return this.#keptBytes;
+  get memory(): Buffer {
+    return this.#kept;
   }
 
-  /** Bytes that passed, kept or not. */
+  get recordedBytes(): number {
+    return Math.min(this.#keptBytes, this.#recordBytes);
+  }
+
   get totalBytes(): number {
     return this.#totalBytes;
   }
@@ -115,14 +143,8 @@ export class Capture {
     return this.#keptBytes === this.#totalBytes;
   }
 
-  /** The first of the bytes that are kept. */
-  first(bytes: number): Buffer {
-    return bytes >= this.#keptBytes ? this.bytes : this.#kept.subarray(0, bytes);
-  }
-
-  /** Of the whole body, where it is longer than so many bytes; else, and where nobody wants it, null. */
-  fingerprintBeyond(bytes: number): number | null {
-    if (!this.#recognised || this.#totalBytes <= bytes) return null;
+  get fingerprint(): number | null {
+    if (!this.#recognised || this.#totalBytes <= this.#recordBytes) return null;
     return this.#fingerprint === null ? fingerprintOf(this.bytes) : this.#fingerprint.value;
   }
 }

@@ -3,6 +3,7 @@
  */
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { receive } from './accepted.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { BodyReader } from './body.ts';
 import { Call } from './call.ts';
@@ -12,7 +13,7 @@ import { endOfHead, HEAD_END_BYTES, hasBareLineFeed, type Refusal } from './fram
 import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
 import { Outlet } from './outlet.ts';
 import { writeOwnAnswer } from './own-answer.ts';
-import { releaseRead } from './reading.ts';
+import { lasting, releaseRead } from './reading.ts';
 
 /** `closing`: all is said; what still comes is thrown away until the other side closes too. */
 type Phase = 'idle' | 'head' | 'body' | 'answer' | 'closing';
@@ -44,7 +45,7 @@ export class ClientConnection implements Caller {
     this.#path = path;
     path.deadlines.add(this);
     path.deadlines.set(this, performance.now() + path.limits.headTimeoutMs);
-    socket.on('data', (bytes: Buffer) => {
+    receive(socket, (bytes) => {
       if (this.#phase === 'closing') return;
       this.#isFree = false;
       this.#consume(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
@@ -156,7 +157,7 @@ export class ClientConnection implements Caller {
   }
 
   #hold(rest: Buffer): void {
-    this.#held = rest;
+    this.#held = lasting(rest);
     if (this.#phase === 'answer' && rest.length > MAX_PIPELINED_BYTES) this.socket.pause();
     else if (this.#phase === 'idle') this.socket.pause();
   }

@@ -30,7 +30,7 @@ export function clientTls({ ca, cert, key }: Pem, serverName: string | null): Cl
 export interface Dialler {
   /** Bytes may flow: after the handshake, where there is one. */
   connected(): void;
-  /** Bytes have come, to keep. Absent = the socket is read as a stream. */
+  /** Bytes have come, perhaps passing (see `readInto`). Absent = the socket is read as a stream. */
   received?(bytes: Buffer): void;
 }
 

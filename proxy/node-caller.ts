@@ -9,6 +9,7 @@ import type { DataPath } from './data-path.ts';
 import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
 import { type AnswerFraming, flatPairs, splitFields } from './framing.ts';
 import { ownAnswer } from './own-answer.ts';
+import { lasting } from './reading.ts';
 import { REASON_STATUS } from './reasons.ts';
 
 export class NodeCaller implements Caller, AnswerOut {
@@ -134,7 +135,7 @@ export class NodeCaller implements Caller, AnswerOut {
   write(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
     if (pieces.length === 0 && !done) this.#response.flushHeaders();
     let flowing = true;
-    for (const piece of pieces) flowing = this.#response.write(piece);
+    for (const piece of pieces) flowing = this.#response.write(lasting(piece));
     if (done && trailers.length > 0) this.#response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
     return flowing;
   }

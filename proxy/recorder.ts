@@ -25,6 +25,7 @@ export class Recorder {
   readonly #counters: Counters;
   readonly #pressure: Pressure;
   readonly #traffic: Traffic;
+  #whole = NO_BODIES;
 
   constructor(ring: RingWriter, counters: Counters, pressure: Pressure, traffic: Traffic) {
     this.#ring = ring;
@@ -37,7 +38,11 @@ export class Recorder {
   limitsFor(id: string): CopyLimits {
     const { sampling, maxBodyBytes, maxAnswerBytes } = this.#traffic;
     if (isLeftOut(id, sampling)) return NOTHING;
-    return this.#pressure.gaveUp('payloads') ? NO_BODIES : { maxBodyBytes, maxAnswerBytes, isRecorded: true };
+    if (this.#pressure.gaveUp('payloads')) return NO_BODIES;
+    // One serves all calls until the policy changes.
+    const { maxBodyBytes: ofRequest, maxAnswerBytes: ofAnswer } = this.#whole;
+    if (ofRequest !== maxBodyBytes || ofAnswer !== maxAnswerBytes) this.#whole = { maxBodyBytes, maxAnswerBytes, isRecorded: true };
+    return this.#whole;
   }
 
   /** Takes a call that has ended, with the limits it began with. */

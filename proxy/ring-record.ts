@@ -6,11 +6,10 @@
  * ```
  *   0 i32 record size in bytes, multiple of 8     40 u32 × 9 lengths of the texts: id, what follows it (`Identity`), method,
  *   4 u16 status, u8 outcome, u8 what it has               path, request fields, served-by, reason, answer fields, trailers
- *   8 f64 started at     16 f64 latency           76 u32 × 2 kept bytes of request, answer
- *  24 f64 total bytes of request, 32 of answer    84 u32 × 2 where these lie in the record
- *  92 f32 × 3 first byte, last byte, longest gap 104 u32 reads of the answer, 108 u32 marks kept of them
- * 112 u32 × 2 fingerprint of request, answer
- * 120 f32 ms, u32 bytes for each mark; texts, request bytes, answer bytes
+ *   8 f64 started at     16 f64 latency           76 u32 × 2 recorded bytes of request, answer
+ *  24 f64 total bytes of request, 32 of answer    84 f32 × 3 first byte, last byte, longest gap
+ *  96 u32 reads of the answer, u32 marks of them 104 u32 × 2 fingerprint of request, answer
+ * 112 f32 ms, u32 bytes for each mark; texts, request bytes, answer bytes
  * ```
  */
 import type { AnswerTiming, Exchange, Outcome } from '../contracts/exchange.ts';
@@ -19,6 +18,16 @@ import type { CapturedHead } from './forward.ts';
 import { splitFields } from './framing.ts';
 import { type Identity, traceparentOf } from './identity.ts';
 import { Memo } from './memo.ts';
+
+/** What there is of a body. */
+export interface CopiedBody {
+  /** Begins with what goes on record. */
+  readonly memory: Buffer;
+  readonly recordedBytes: number;
+  readonly totalBytes: number;
+  /** Of all bytes where they do not all go on record, or null. */
+  readonly fingerprint: number | null;
+}
 
 /** An ended call as the data thread holds it. All texts are latin1. */
 export interface CapturedCall {
@@ -34,23 +43,16 @@ export interface CapturedCall {
   readonly answerFields: string;
   /** Absent = the answer had none. */
   readonly answerTrailers?: string;
-  readonly requestBytes: Uint8Array;
-  readonly requestTotalBytes: number;
-  /** Of all bytes where they are not all here; absent or null = they are. */
-  readonly requestFingerprint?: number | null;
-  readonly answerBytes: Uint8Array;
-  readonly answerTotalBytes: number;
-  readonly answerFingerprint?: number | null;
+  readonly request: CopiedBody;
+  readonly answer: CopiedBody;
   /** Absent or without a read: no answer came from a server. */
   readonly pace?: AnswerPace;
 }
 
-const HEAD_BYTES = 120;
-const PACE_AT = 92;
-const FINGERPRINTS_AT = 112;
+const HEAD_BYTES = 112;
+const PACE_AT = 84;
+const FINGERPRINTS_AT = 104;
 const MARK_BYTES = 8;
-/** Room to move a body within: see `aligned`. */
-const SLACK_BYTES = 7;
 const LENGTHS_AT = 40;
 const TEXTS = 9;
 /** Bits of the byte that tells what there is; the answer's fingerprint has the next one. */
@@ -67,9 +69,7 @@ export function sizeOf(call: CapturedCall): number {
     (call.reason === null ? 0 : call.reason.length) +
     call.answerFields.length +
     (call.answerTrailers?.length ?? 0);
-  return (
-    (HEAD_BYTES + MARK_BYTES * markCount(call) + texts + call.requestBytes.length + call.answerBytes.length + 2 * SLACK_BYTES + 7) & ~7
-  );
+  return (HEAD_BYTES + MARK_BYTES * markCount(call) + texts + call.request.recordedBytes + call.answer.recordedBytes + 7) & ~7;
 }
 
 /** Writes the call at `at`, which is a multiple of 8. `view` and `bytes` show the same memory. */
@@ -79,7 +79,9 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setInt32(at, size, true);
   view.setUint16(at + 4, call.status, true);
   view.setUint8(at + 6, OUTCOMES.indexOf(call.outcome));
-  const { requestFingerprint = null, answerFingerprint = null, requestBytes, answerBytes } = call;
+  const { request, answer } = call;
+  const requestFingerprint = request.fingerprint;
+  const answerFingerprint = answer.fingerprint;
   view.setUint8(
     at + 7,
     (call.reason === null ? 0 : HAS_REASON) |
@@ -90,8 +92,8 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setUint32(at + FINGERPRINTS_AT + 4, answerFingerprint ?? 0, true);
   view.setFloat64(at + 8, call.startedAt, true);
   view.setFloat64(at + 16, call.latencyMs, true);
-  view.setFloat64(at + 24, call.requestTotalBytes, true);
-  view.setFloat64(at + 32, call.answerTotalBytes, true);
+  view.setFloat64(at + 24, request.totalBytes, true);
+  view.setFloat64(at + 32, answer.totalBytes, true);
   const { id, lines } = call.identity;
   const { method, path, text } = call.captured;
   view.setUint32(at + LENGTHS_AT, id.length, true);
@@ -103,8 +105,8 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setUint32(at + LENGTHS_AT + 24, reason.length, true);
   view.setUint32(at + LENGTHS_AT + 28, call.answerFields.length, true);
   view.setUint32(at + LENGTHS_AT + 32, trailers.length, true);
-  view.setUint32(at + LENGTHS_AT + 36, requestBytes.length, true);
-  view.setUint32(at + LENGTHS_AT + 40, answerBytes.length, true);
+  view.setUint32(at + LENGTHS_AT + 36, request.recordedBytes, true);
+  view.setUint32(at + LENGTHS_AT + 40, answer.recordedBytes, true);
   let to = at + HEAD_BYTES;
   const { pace } = call;
   const marks = markCount(call);
@@ -124,33 +126,22 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   if (reason !== '') to += bytes.write(reason, to, 'latin1');
   to += bytes.write(call.answerFields, to, 'latin1');
   if (trailers !== '') to += bytes.write(trailers, to, 'latin1');
-  const requestAt = aligned(to, requestBytes);
-  const answerAt = aligned(requestAt + requestBytes.length, answerBytes);
-  view.setUint32(at + 84, requestAt - at, true);
-  view.setUint32(at + 88, answerAt - at, true);
-  copyBetween(requestBytes, bytes, requestAt);
-  copyBetween(answerBytes, bytes, answerAt);
+  copyShared(request.memory, request.recordedBytes, bytes, to);
+  copyShared(answer.memory, answer.recordedBytes, bytes, to + request.recordedBytes);
 }
 
-/** From here on `fill` is faster, which copies as if nobody shared the memory. */
-const LONG_BYTES = 4096;
-
-/** Copies into or out of shared memory that the other thread does not touch now. */
-export function copyBetween(from: Uint8Array, to: Buffer, at = 0): void {
-  if (from.length < LONG_BYTES) to.set(from, at);
-  else to.fill(from, at, at + from.length);
+/**
+ * Copies the first `length` bytes into shared memory. The engine does that word by word, and where the two do not lie alike byte by byte; so
+ * the first byte is copied here, and the others by Node, which leaves it to the engine only where it is all of a view.
+ */
+function copyShared(from: Buffer, length: number, to: Buffer, at: number): void {
+  if (length === 0) return;
+  to[at] = from[0]!;
+  from.copy(to, at + 1, 1, length);
 }
 
 function markCount({ pace }: CapturedCall): number {
   return pace === undefined || pace.marks === null ? 0 : pace.marks.length >> 1;
-}
-
-/**
- * The first place from `to` on that lies in its 8 bytes as the source does. Copies into shared memory go word by word where both sides
- * agree on that, and byte by byte, at four times the cost, where not.
- */
-function aligned(to: number, source: Uint8Array): number {
-  return to + ((source.byteOffset - to) & 7);
 }
 
 /** Clients repeat their fields, and a server its own for as long as its `date` stays. */
@@ -179,10 +170,8 @@ export function decodeExchange(record: Buffer): Exchange {
   const reason = text(6);
   const responseHeaders = fields.get(text(7));
   const responseTrailers = fields.get(text(8));
-  const body = (i: number) => {
-    const start = record.readUInt32LE(84 + 4 * i);
-    return record.subarray(start, start + length(9 + i));
-  };
+  const requestAt = textsAt + textsLength;
+  const answerAt = requestAt + length(TEXTS);
   const fingerprint = (i: number) =>
     (record[7]! & (HAS_FINGERPRINT << i)) === 0 ? {} : { fingerprint: record.readUInt32LE(FINGERPRINTS_AT + 4 * i) };
   return {
@@ -199,8 +188,8 @@ export function decodeExchange(record: Buffer): Exchange {
     requestHeaders,
     responseHeaders,
     ...(responseTrailers.length === 0 ? {} : { responseTrailers }),
-    request: { bytes: body(0), totalBytes: record.readDoubleLE(24), ...fingerprint(0) },
-    response: { bytes: body(1), totalBytes: record.readDoubleLE(32), ...fingerprint(1) },
+    request: { bytes: record.subarray(requestAt, answerAt), totalBytes: record.readDoubleLE(24), ...fingerprint(0) },
+    response: { bytes: record.subarray(answerAt, answerAt + length(TEXTS + 1)), totalBytes: record.readDoubleLE(32), ...fingerprint(1) },
     ...(timing === null ? {} : { timing }),
   };
 }

@@ -8,7 +8,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import type { Exchange } from '../contracts/exchange.ts';
-import { type CapturedCall, copyBetween, decodeExchange, encodeCall, sizeOf } from './ring-record.ts';
+import { type CapturedCall, decodeExchange, encodeCall, sizeOf } from './ring-record.ts';
 
 /** 16 MiB: some 4,000 exchanges of 1 KB in, 2 KB out. */
 export const DEFAULT_RING_BYTES = 16 * 1024 * 1024;
@@ -114,10 +114,9 @@ export class RingReader {
     }
     this.#hasRead = true;
     // A copy: the writer may overwrite the place as soon as the tail has moved.
-    const bytes = this.#bytes.subarray(index, index + size);
     if (size > this.#copy.length && size <= MAX_COPY_BYTES) this.#copy = Buffer.allocUnsafeSlow(MAX_COPY_BYTES);
     const record = size <= this.#copy.length ? this.#copy.subarray(0, size) : Buffer.allocUnsafeSlow(size);
-    copyBetween(bytes, record);
+    this.#bytes.copy(record, 0, index, index + size);
     this.#tail = (this.#tail + size) | 0;
     Atomics.store(this.#control, TAIL, this.#tail);
     return decodeExchange(record);

@@ -6,6 +6,7 @@ import type { Waiter } from './admission.ts';
 import type { Attempt, AttemptRequest, AttemptUser } from './attempt.ts';
 import type { DataPath } from './data-path.ts';
 import { MAX_REPLAY_BYTES } from './limits.ts';
+import { lasting } from './reading.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Target } from './target.ts';
 
@@ -60,6 +61,7 @@ export class Sending implements Waiter {
       this.#open(target, false, now);
     } else {
       this.#place = 'waiting';
+      this.#unsent = pieces.map(lasting);
       this.#path.counters.add('queued');
       this.#body.pause();
     }
@@ -81,7 +83,7 @@ export class Sending implements Waiter {
   body(pieces: readonly Buffer[]): void {
     const { done, trailers } = this.#body;
     if (this.attempt === null) {
-      if (this.#place === 'waiting') this.#unsent = [...this.#unsent, ...pieces];
+      if (this.#place === 'waiting') this.#unsent = [...this.#unsent, ...pieces.map(lasting)];
     } else if (!this.attempt.send(pieces, done, trailers)) this.#body.pause();
   }
 

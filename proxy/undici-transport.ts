@@ -13,6 +13,7 @@ import type { Destination } from './dial.ts';
 import { prepareAnswer } from './forward.ts';
 import { answerFraming, answerHead, flatPairs, splitFields } from './framing.ts';
 import { type Limits, MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS } from './limits.ts';
+import { lasting } from './reading.ts';
 import type { Reason } from './reasons.ts';
 
 /** Rewritten by undici, or not understood by it. */
@@ -128,7 +129,8 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
     this.#readBefore = socket.bytesRead;
   }
 
-  send(pieces: readonly Buffer[], done: boolean): boolean {
+  send(passing: readonly Buffer[], done: boolean): boolean {
+    const pieces = passing.map(lasting);
     if (!this.#dispatched) return this.#dispatch(pieces, done);
     let flowing = true;
     for (const piece of pieces) flowing = this.#body?.push(piece) ?? true;

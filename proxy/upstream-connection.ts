@@ -12,7 +12,7 @@ import { Outlet } from './outlet.ts';
 import { releaseRead } from './reading.ts';
 import type { Reason } from './reasons.ts';
 import type { ConnectionPool } from './upstream.ts';
-import { type Head, NO_HEAD, writeMessage } from './write.ts';
+import { Head, writeMessage } from './write.ts';
 
 export class UpstreamConnection implements Attempt {
   connected = false;
@@ -26,8 +26,8 @@ export class UpstreamConnection implements Attempt {
   /** Reads one answer after the other. */
   readonly #reader: AnswerReader;
   #user: AttemptUser | null = null;
-  /** The head, until it goes out together with the first bytes of the body. */
-  #head: Head = NO_HEAD;
+  /** The request's, until it goes out together with the first bytes of the body. */
+  readonly #head = new Head();
   #chunked = false;
   /** Whether the request is sent to its end: only then may another follow. */
   #sent = false;
@@ -64,7 +64,7 @@ export class UpstreamConnection implements Attempt {
     this.#reader.start(head.method);
     this.#chunked = head.framing === 'chunked';
     this.#sent = false;
-    this.#head = { bytes: needsHost ? withHost(bytes, `${host}:${port}`) : bytes, text: identity.lines, after: '' };
+    this.#head.set(needsHost ? withHost(bytes, `${host}:${port}`) : bytes, identity.lines, '');
   }
 
   get holdsBytes(): boolean {
@@ -80,10 +80,10 @@ export class UpstreamConnection implements Attempt {
   }
 
   send(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean {
-    const head = this.#head;
-    this.#head = NO_HEAD;
     this.#sent = done;
-    return writeMessage(this.#outlet, head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
+    const flowing = writeMessage(this.#outlet, this.#head, pieces, this.#chunked, done && this.#chunked ? lastChunk(trailers) : '');
+    this.#head.clear();
+    return flowing;
   }
 
   pause(): void {

@@ -2,32 +2,42 @@
  * Writes a part of a message: head, body bytes and end together, in one system call where they are small.
  */
 import type { Outlet } from './outlet.ts';
+import { isPassing, lasting } from './reading.ts';
 
 /** Up to here copying into one buffer is cheaper than a vectored write. */
 const JOIN_BYTES = 32 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /** The start of a message: bytes that were made before, then two texts (latin1) that are this message's own: fast where each is `flat`. */
-export interface Head {
-  readonly bytes: Buffer;
-  readonly text: string;
-  readonly after: string;
-}
+export class Head {
+  bytes: Buffer = NOTHING;
+  text = '';
+  after = '';
 
-export const NO_HEAD: Head = { bytes: NOTHING, text: '', after: '' };
+  set(bytes: Buffer, text: string, after: string): void {
+    this.bytes = bytes;
+    this.text = text;
+    this.after = after;
+  }
+
+  /** It is sent. */
+  clear(): void {
+    this.set(NOTHING, '', '');
+  }
+}
 
 const BENCH_BYTES = 2 * JOIN_BYTES;
 
 /** Where small messages are put together, from the first byte that is free on. */
 let bench = Buffer.allocUnsafeSlow(BENCH_BYTES);
 let free = 0;
-/** Views of it from its first byte on, by length: lengths repeat, and a view takes more memory than many a head. */
+/** Views of it from there on, by length: lengths repeat, and a view takes more memory than many a head. */
 const views = new Map<number, Buffer>();
 const MAX_VIEWS = 512;
 
 /**
  * Sends `head`, then the pieces (as one chunk when `chunked`), then `end` (latin1). Any of them may be empty.
- * The pieces must not be changed afterwards. Returns false when the receiver should be waited for.
+ * The pieces must not be changed afterwards, unless they are passing. Returns false when the receiver should be waited for.
  */
 export function writeMessage(outlet: Outlet, head: Head, pieces: readonly Buffer[], chunked: boolean, end: string): boolean {
   let bodyBytes = 0;
@@ -37,16 +47,15 @@ export function writeMessage(outlet: Outlet, head: Head, pieces: readonly Buffer
   const after = isChunk ? `\r\n${end}` : end;
   const total = head.bytes.length + head.text.length + head.after.length + size.length + bodyBytes + after.length;
   if (total === 0) return !outlet.isBlocked;
-  if (total === bodyBytes && pieces.length === 1) return outlet.write(pieces[0]!);
+  if (total === bodyBytes && pieces.length === 1 && !isPassing(pieces[0]!)) return outlet.write(pieces[0]!);
   if (total > JOIN_BYTES) {
     const before = Buffer.from(head.text + head.after + size, 'latin1');
-    const parts = [head.bytes, before, ...pieces, Buffer.from(after, 'latin1')];
+    const parts = [head.bytes, before, ...pieces.map(lasting), Buffer.from(after, 'latin1')];
     return outlet.writeAll(parts.filter(({ length }) => length > 0));
   }
   if (bench.length - free < total) {
     bench = Buffer.allocUnsafeSlow(BENCH_BYTES);
-    free = 0;
-    views.clear();
+    begin(0);
   }
   bench.set(head.bytes, free);
   let at = free + head.bytes.length;
@@ -60,18 +69,23 @@ export function writeMessage(outlet: Outlet, head: Head, pieces: readonly Buffer
   if (after !== '') bench.write(after, at, 'latin1');
   const flowing = outlet.write(view(total));
   // What was not taken yet, as always with TLS, still lies there.
-  if (outlet.unsentBytes > 0) free += total;
+  if (outlet.unsentBytes > 0) begin(free + total);
   return flowing;
 }
 
 /** Of the bench's next bytes. */
 function view(bytes: number): Buffer {
-  if (free > 0) return bench.subarray(free, free + bytes);
   let known = views.get(bytes);
   if (known === undefined) {
     if (views.size === MAX_VIEWS) views.clear();
-    known = bench.subarray(0, bytes);
+    known = bench.subarray(free, free + bytes);
     views.set(bytes, known);
   }
   return known;
+}
+
+/** The next message is put together at this byte of the bench. */
+function begin(at: number): void {
+  free = at;
+  views.clear();
 }

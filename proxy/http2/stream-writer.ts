@@ -7,6 +7,7 @@ import type { AnswerOut, OwnWords, Server } from '../caller.ts';
 import type { OutgoingAnswer } from '../forward.ts';
 import type { AnswerFraming, RequestHead } from '../framing.ts';
 import { writeOwnAnswer } from '../own-answer.ts';
+import { lasting } from '../reading.ts';
 import { REASON_STATUS } from '../reasons.ts';
 import { asObject, endAnswer, fieldsBelow, isOpen, release, respond } from './answer-fields.ts';
 
@@ -59,7 +60,7 @@ export class StreamWriter implements AnswerOut {
       if (endStream) setImmediate(() => release(stream));
     }
     let flowing = true;
-    for (const piece of pieces) flowing = stream.write(piece);
+    for (const piece of pieces) flowing = stream.write(lasting(piece));
     if (done && stream.writable) endAnswer(stream, trailers);
     return flowing;
   }

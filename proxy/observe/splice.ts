@@ -9,6 +9,7 @@ import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
 import { connectReason, dial } from '../dial.ts';
 import { Outlet } from '../outlet.ts';
+import { lasting } from '../reading.ts';
 import type { Reason } from '../reasons.ts';
 import type { Holder } from '../reception.ts';
 import { Observation } from './tap.ts';
@@ -36,7 +37,8 @@ export class Splice implements Holder, Deadline {
         this.#connected = true;
         path.deadlines.delete(this);
       },
-      received: (bytes) => {
+      received: (passing) => {
+        const bytes = lasting(passing);
         if (!toClient.write(bytes)) this.#server.pause();
         this.#observation.fromServer(bytes);
         this.#leaveWhenIdle();

@@ -5,14 +5,22 @@ import t from 'tap';
 import type { Outcome } from '../../contracts/exchange.ts';
 import { AnswerPace, PACE_MARKS } from '../../proxy/answer-pace.ts';
 import { createRing, RingReader, RingWriter } from '../../proxy/ring.ts';
-import type { CapturedCall } from '../../proxy/ring-record.ts';
+import type { CapturedCall, CopiedBody } from '../../proxy/ring-record.ts';
 
 const latin1 = (maxLength: number) =>
   fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)), maxLength });
 const fields = fc.array(fc.tuple(fc.stringMatching(/^[A-Za-z-]{1,12}$/), fc.stringMatching(/^([!-~\xa0-\xff]([ -~]{0,8}[!-~])?)?$/)), {
   maxLength: 6,
 });
-const bytes = fc.uint8Array({ maxLength: 300 });
+/** Memory that begins with the copy, and may be longer. */
+const bodies = fc
+  .record({
+    bytes: fc.uint8Array({ maxLength: 300 }),
+    room: fc.nat(9),
+    totalBytes: fc.integer({ min: 0, max: 2 ** 50 }),
+    fingerprint: fc.option(fc.nat(2 ** 32 - 1)),
+  })
+  .map(({ bytes, room, ...rest }) => ({ ...copyOf(Buffer.concat([bytes, Buffer.alloc(room, 0xee)]), bytes.length), ...rest }));
 
 const calls = fc.record({
   id: latin1(40),
@@ -27,15 +35,20 @@ const calls = fc.record({
   traceparent: latin1(55),
   requestHeaders: fields,
   answerHeaders: fields,
-  requestBytes: bytes,
-  requestTotalBytes: fc.integer({ min: 0, max: 2 ** 50 }),
-  requestFingerprint: fc.option(fc.nat(2 ** 32 - 1)),
-  answerBytes: bytes,
-  answerTotalBytes: fc.integer({ min: 0, max: 2 ** 50 }),
-  answerFingerprint: fc.option(fc.nat(2 ** 32 - 1)),
+  request: bodies,
+  answer: bodies,
   reads: fc.array(fc.tuple(fc.float({ min: 0, max: 1e6, noNaN: true }), fc.nat()), { maxLength: PACE_MARKS + 3 }),
 });
 type Given = typeof calls extends fc.Arbitrary<infer T> ? T : never;
+
+/** All of a body that is recorded whole, unless said otherwise. */
+function copyOf(memory: Buffer, recordedBytes = memory.length): CopiedBody {
+  return { memory, recordedBytes, totalBytes: recordedBytes, fingerprint: null };
+}
+
+function bodyOf({ memory, recordedBytes, totalBytes, fingerprint }: CopiedBody) {
+  return { bytes: [...memory.subarray(0, recordedBytes)], totalBytes, ...(fingerprint === null ? {} : { fingerprint }) };
+}
 
 function identityOf(id: string, traceparent = '') {
   return { id, lines: `${id}\r\ntraceparent: ${traceparent}\r\n\r\n` };
@@ -55,13 +68,11 @@ function read(given: Given) {
   return {
     ...{ id, startedAt, latencyMs, method, path, status, servedBy, outcome, reason, traceparent, requestHeaders },
     responseHeaders: given.answerHeaders,
-    request: { bytes: [...given.requestBytes], totalBytes: given.requestTotalBytes, ...fingerprint(given.requestFingerprint) },
-    response: { bytes: [...given.answerBytes], totalBytes: given.answerTotalBytes, ...fingerprint(given.answerFingerprint) },
+    request: bodyOf(given.request),
+    response: bodyOf(given.answer),
     ...timing(given.reads),
   };
 }
-
-const fingerprint = (given: number | null) => (given === null ? {} : { fingerprint: given });
 
 /** What the record should say of the reads; nothing where there was none. */
 function timing(reads: readonly (readonly [ms: number, bytes: number])[]) {
@@ -89,8 +100,7 @@ function plain(reader: RingReader) {
 const EMPTY: CapturedCall = {
   ...{ identity: identityOf('a'), captured: { method: 'GET', path: '/', text: 'GET/' } },
   ...{ startedAt: 1, latencyMs: 2, status: 200, servedBy: 'primary', outcome: 'answered', reason: null },
-  ...{ answerFields: '', requestBytes: Buffer.alloc(0), requestTotalBytes: 0 },
-  ...{ answerBytes: Buffer.alloc(0), answerTotalBytes: 0 },
+  ...{ answerFields: '', request: copyOf(Buffer.alloc(0)), answer: copyOf(Buffer.alloc(0)) },
 };
 
 t.test('what is written is read, in order, whatever the writing and reading alternate and wherever the ring wraps', (t) => {
@@ -132,13 +142,13 @@ t.test('a full ring refuses the newest call, keeps the older ones, and takes cal
   const memory = createRing(4096);
   const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
   let kept = 0;
-  while (writer.write({ ...EMPTY, identity: identityOf(String(kept)), requestBytes: Buffer.alloc(850) })) kept++;
+  while (writer.write({ ...EMPTY, identity: identityOf(String(kept)), request: copyOf(Buffer.alloc(850)) })) kept++;
   t.equal(kept, 4);
-  t.notOk(writer.write({ ...EMPTY, identity: identityOf('refused'), requestBytes: Buffer.alloc(850) }));
+  t.notOk(writer.write({ ...EMPTY, identity: identityOf('refused'), request: copyOf(Buffer.alloc(850)) }));
   t.equal(reader.read()?.id, '0');
-  t.ok(writer.write({ ...EMPTY, identity: identityOf('next'), requestBytes: Buffer.alloc(800) }));
+  t.ok(writer.write({ ...EMPTY, identity: identityOf('next'), request: copyOf(Buffer.alloc(800)) }));
   t.same([reader.read()?.id, reader.read()?.id, reader.read()?.id, reader.read()?.id, reader.read()], ['1', '2', '3', 'next', null]);
-  t.notOk(writer.write({ ...EMPTY, requestBytes: Buffer.alloc(5000) }), 'larger than the ring');
+  t.notOk(writer.write({ ...EMPTY, request: copyOf(Buffer.alloc(5000)) }), 'larger than the ring');
   t.ok(writer.write(EMPTY));
   t.end();
 });
@@ -146,16 +156,16 @@ t.test('a full ring refuses the newest call, keeps the older ones, and takes cal
 t.test('a read exchange is a copy that writing does not change; the next one read may', (t) => {
   const memory = createRing(4096);
   const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
-  writer.write({ ...EMPTY, requestBytes: Buffer.from('first') });
+  writer.write({ ...EMPTY, request: copyOf(Buffer.from('first')) });
   const first = reader.read();
-  while (writer.write({ ...EMPTY, requestBytes: Buffer.alloc(500, 'x') }));
+  while (writer.write({ ...EMPTY, request: copyOf(Buffer.alloc(500, 'x')) }));
   t.equal(Buffer.from(first!.request.bytes).toString(), 'first');
   const large = Buffer.alloc(100_000, 'y');
   const wide = createRing(1 << 18);
   const [other, second] = [new RingWriter(wide), new RingReader(wide)];
-  other.write({ ...EMPTY, requestBytes: large });
+  other.write({ ...EMPTY, request: copyOf(large) });
   const read = second.read();
-  while (other.write({ ...EMPTY, requestBytes: Buffer.alloc(500, 'x') }));
+  while (other.write({ ...EMPTY, request: copyOf(Buffer.alloc(500, 'x')) }));
   t.ok(large.equals(read!.request.bytes), 'a large one likewise');
   t.end();
 });
