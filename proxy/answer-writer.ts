@@ -88,9 +88,9 @@ export class AnswerWriter implements AnswerOut {
     const keep = mayKeep && this.#request.keepAlive;
     const answer = writeOwnAnswer({ status: REASON_STATUS[reason], reason, error, id, retryAfterS }, this.#connectionField(keep));
     const body = Buffer.from(answer.body, 'latin1');
-    const head = new Head();
-    head.text = answer.head;
-    writeMessage(this.#outlet, head, this.#request.method === 'HEAD' ? [] : [body], false, '');
+    this.#head.text = answer.head;
+    this.#chunked = false;
+    this.write(this.#request.method === 'HEAD' ? [] : [body], true, []);
     return { body, keep };
   }
 

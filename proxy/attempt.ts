@@ -24,7 +24,10 @@ export interface Attempt {
   readonly stale: boolean;
   /** Whether bytes given to `send` may still be looked at. */
   readonly holdsBytes: boolean;
-  /** Sends body bytes, and the body's end when `done`; the head goes out with the first of them. Returns false when `drained` should be waited for. */
+  /**
+   * Sends body bytes, perhaps passing (see `reading.ts`), and the body's end when `done`; the head goes out with the first of them. Returns false
+   * when `drained` should be waited for.
+   */
   send(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean;
   /** Stops reading the answer, and goes on. */
   pause(): void;
@@ -43,7 +46,7 @@ export interface AttemptUser {
   drained(): void;
   interim(answer: OutgoingAnswer): void;
   answer(answer: OutgoingAnswer, framing: AnswerFraming): void;
-  /** Returns whether the pieces are free: nobody looks at them any more. */
+  /** Body bytes, perhaps passing. Returns whether the pieces are free: nobody looks at them any more. */
   part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[], now?: number): boolean;
   failed(reason: Reason): void;
   /** One of the above has thrown. */

@@ -48,7 +48,7 @@ export interface AnswerOut {
   continueBody(): void;
   /** Begins the final answer, which came framed as `incoming`. Returns whether another request may follow on the connection. */
   open(answer: OutgoingAnswer, incoming: AnswerFraming, server: Server, mayKeep: boolean): boolean;
-  /** Sends body bytes, and the end of the body when `done`. Returns false when the client should be waited for. */
+  /** Sends body bytes, perhaps passing (see `reading.ts`), and the end of the body when `done`. Returns false when the client should be waited for. */
   write(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[]): boolean;
   /** Sends an answer of Driftline's own in place of one. Returns the status and the body sent, and whether another request may follow. */
   own(words: OwnWords, mayKeep: boolean): { readonly body: Buffer; readonly keep: boolean };

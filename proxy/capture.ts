@@ -10,12 +10,15 @@ import type { CopiedBody } from './ring-record.ts';
 const NOTHING = Buffer.alloc(0);
 /** From here on it pays to know a body's length before it has come. */
 const LONG_BYTES = 16 * 1024;
-/** Least memory for a copy. */
-const LEAST_BYTES = 4096;
-/** Memory of this size is used again: fresh pages cost about as much as the copy that goes into them. */
-const SPARE_BYTES = 256 * 1024;
-const MAX_SPARE = 16;
-const spare: Buffer[] = [];
+/** Memory of one size that is used again: fresh pages cost more than the copy that goes into them. */
+interface Stock {
+  readonly bytes: number;
+  readonly most: number;
+  readonly spare: Buffer[];
+}
+
+const SMALL: Stock = { bytes: LONG_BYTES, most: 128, spare: [] };
+const LARGE: Stock = { bytes: 256 * 1024, most: 16, spare: [] };
 
 export class Capture implements CopiedBody {
   /** Of these, the first so many go on record. */
@@ -24,10 +27,8 @@ export class Capture implements CopiedBody {
   #recognised = true;
   #kept: Buffer = NOTHING;
   #keptBytes = 0;
-  /** Memory for small copies, of one body after the other. */
-  #own: Buffer | null = null;
-  /** Whether the copy lies in memory that any body may use again. */
-  #isSpare = false;
+  /** Where the copy's memory is from, if it is used again. */
+  #stock: Stock | null = null;
   #totalBytes = 0;
   #expectedBytes = 0;
   /** Of all that passed, once that is more than is kept. */
@@ -91,37 +92,29 @@ export class Capture implements CopiedBody {
   }
 
   #grow(needed: number, isLong: boolean): void {
-    let grown = this.#own;
-    if (grown === null || needed > grown.length || this.#kept === grown) {
-      const bytes = Math.max(LEAST_BYTES, isLong ? needed : Math.min(needed * 2, Math.max(needed, this.#limitBytes)));
-      this.#isSpare = bytes > SPARE_BYTES / 2 && bytes <= SPARE_BYTES;
-      grown = this.#isSpare ? (spare.pop() ?? Buffer.allocUnsafeSlow(SPARE_BYTES)) : Buffer.allocUnsafeSlow(bytes);
-      if (bytes <= LONG_BYTES) this.#own = grown;
-    }
+    const bytes = isLong ? needed : Math.max(needed, Math.min(needed * 2, this.#limitBytes));
+    this.#stock = needed <= SMALL.bytes ? SMALL : bytes > LARGE.bytes / 2 && bytes <= LARGE.bytes ? LARGE : null;
+    const grown = this.#stock?.spare.pop() ?? Buffer.allocUnsafeSlow(this.#stock?.bytes ?? bytes);
     this.#kept.copy(grown, 0, 0, this.#keptBytes);
     this.#kept = grown;
   }
 
   /** The copy is done with, and so is whoever was given it: its memory may become another's. Nothing is kept until the next `start`. */
   free(): void {
-    if (this.#isSpare && spare.length < MAX_SPARE) spare.push(this.#kept);
-    this.#leave();
+    const stock = this.#stock;
+    if (stock !== null && stock.spare.length < stock.most) stock.spare.push(this.#kept);
+    this.drop();
   }
 
   /** The copy is done with, but its memory may be looked at still. */
   drop(): void {
-    if (this.#kept === this.#own) this.#own = null;
-    this.#leave();
-  }
-
-  #leave(): void {
-    this.#isSpare = false;
+    this.#stock = null;
     this.#kept = NOTHING;
     this.#keptBytes = 0;
     this.#limitBytes = 0;
   }
 
-  /** The copy: at most the limit, valid until the next `keep`. */
+  /** The copy: at most the limit, valid until the next `keep`, and where the record was `due` until the read is over. */
   get bytes(): Buffer {
     return this.#kept.length === this.#keptBytes ? this.#kept : this.#kept.subarray(0, this.#keptBytes);
   }

@@ -27,7 +27,7 @@ const MAX_VIEWS = 1024;
 
 /** These bytes of `input`, as a list of one. */
 export function pieceOf(input: Buffer, from: number, end: number): readonly [Buffer] {
-  if (!isPassing(input)) return [input.subarray(from, end)];
+  if (!isPassing(input)) return [from === 0 && end === input.length ? input : input.subarray(from, end)];
   const start = input.byteOffset + from;
   // Both are less than 2¹⁵.
   const key = (start << 15) | (input.byteOffset + end);
@@ -61,7 +61,7 @@ export function readInto(received: (bytes: Buffer) => void): OnReadOpts {
   return {
     buffer: () => next,
     callback(length, memory) {
-      const own = next === shared ? null : next;
+      const own = memory === shared ? null : (memory as Buffer);
       const many = length > PASSING_BYTES;
       next = shared;
       released = false;
@@ -69,7 +69,7 @@ export function readInto(received: (bytes: Buffer) => void): OnReadOpts {
         if (own !== null) own.copy(shared, 0, 0, length);
         received(pieceOf(shared, 0, length)[0]);
       } else if (own === null) received(Buffer.from(shared.subarray(0, length)));
-      else received(Buffer.from(memory.buffer, memory.byteOffset, length));
+      else received(own.subarray(0, length));
       const free = own !== null && (released || !many) ? own : null;
       if (many) next = free ?? spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
       else if (free !== null && spare.length < MAX_SPARE) spare.push(free);
@@ -77,6 +77,7 @@ export function readInto(received: (bytes: Buffer) => void): OnReadOpts {
     },
   };
 }
+
 /** Takes what Node does for each read of a socket with these options, timers and a stream that nobody reads, out of the way. */
 export function readStraight(socket: Socket, { buffer, callback }: OnReadOpts): void {
   const handle = handleOf(socket);

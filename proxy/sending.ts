@@ -61,7 +61,7 @@ export class Sending implements Waiter {
       this.#open(target, false, now);
     } else {
       this.#place = 'waiting';
-      this.#unsent = pieces.map(lasting);
+      this.#unsent = this.#body.whole ? this.#body.replay : pieces.map(lasting);
       this.#path.counters.add('queued');
       this.#body.pause();
     }

@@ -129,11 +129,10 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
     this.#readBefore = socket.bytesRead;
   }
 
-  send(passing: readonly Buffer[], done: boolean): boolean {
-    const pieces = passing.map(lasting);
+  send(pieces: readonly Buffer[], done: boolean): boolean {
     if (!this.#dispatched) return this.#dispatch(pieces, done);
     let flowing = true;
-    for (const piece of pieces) flowing = this.#body?.push(piece) ?? true;
+    for (const piece of pieces) flowing = this.#body?.push(lasting(piece)) ?? true;
     if (done) this.#body?.push(null);
     return flowing;
   }
@@ -216,7 +215,7 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
     fields.push(['x-driftline-id', identity.id], ['x-driftline-hop', String(hop)], ['traceparent', identity.traceparent]);
     const hasBody = head.framing !== 'none';
     this.#body = hasBody && !done ? new Readable({ read: () => this.#tell((user) => user.drained()) }) : null;
-    for (const piece of this.#body === null ? [] : pieces) this.#body?.push(piece);
+    for (const piece of this.#body === null ? [] : pieces) this.#body?.push(lasting(piece));
     this.#dispatched = true;
     dispatching = this;
     this.#dispatcher.dispatch(
