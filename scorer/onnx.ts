@@ -54,6 +54,8 @@ export async function openModel(path: string, options: OnnxOptions = {}): Promis
 
 async function createSession(path: string, bytes: Buffer, options: OnnxOptions): Promise<InferenceSession> {
   const provider = options.provider ?? 'cpu';
+  // Else newer cards round factors to 10 bits (TF32): scores would differ from the CPU's in their third digit.
+  if (provider === 'cuda') process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   try {
     return await InferenceSession.create(bytes, {
       executionProviders: [provider],
@@ -76,8 +78,7 @@ async function createSession(path: string, bytes: Buffer, options: OnnxOptions):
     if (provider === 'cuda' && /provider|cuda/i.test(reason)) {
       throw new ScorerError(
         'provider',
-        `scorer: provider cuda is not available (${reason}); install CUDA's provider libraries (run \`npm rebuild onnxruntime-node\` ` +
-          'with ONNXRUNTIME_NODE_INSTALL unset, beside a CUDA 12 driver), or use provider cpu',
+        `scorer: provider cuda is not available (${reason}); install CUDA's provider libraries (docs/operations.md, "On a GPU"), or use provider cpu`,
         { cause: error },
       );
     }

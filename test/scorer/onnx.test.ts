@@ -51,14 +51,20 @@ t.test('CUDA that is not there is an error, never the CPU in silence', async (t)
   // In a process of its own, since the runtime prints its view on stderr as well.
   const script = `import { openModel } from './scorer/onnx.ts';
     const model = await openModel(${JSON.stringify(golden('matrix'))}, { provider: 'cuda' }).catch((error) => error);
-    console.log(model.code ?? 'opened', model.message ?? '');`;
+    console.log(process.env.NVIDIA_TF32_OVERRIDE, model.code ?? 'opened', model.message ?? '');`;
   const options = { cwd: path.join(import.meta.dirname, '../..'), encoding: 'utf8', stdio: 'pipe' } as const;
   const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], options);
   // Asked of the disk and not of the runtime: an open that succeeds without the library computed somewhere else.
   const folder = path.join(path.dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json')), 'bin');
   const installed = readdirSync(folder, { recursive: true }).some((file) => /providers_cuda\.(so|dll)$/.test(String(file)));
   if (installed) t.pass('refused', { skip: "CUDA's provider library is installed here" });
-  else t.match(said, /^provider scorer: provider cuda is not available.*provider libraries/);
+  else t.match(said, /^0 provider scorer: provider cuda is not available.*provider libraries/);
+  const asked = { ...options, env: { ...process.env, NVIDIA_TF32_OVERRIDE: '1' } };
+  t.match(
+    execFileSync(process.execPath, ['--input-type=module', '-e', script], asked),
+    /^1 /,
+    'less precision only where it was asked for',
+  );
 });
 
 t.test('a file that is no model is refused, and says which and what to do', async (t) => {
