@@ -58,7 +58,7 @@ export class AnswerWriter implements AnswerOut {
     this.#outlet.write(Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1'));
   }
 
-  open(answer: OutgoingAnswer, incoming: AnswerFraming, { id, servedBy, reason }: Server, mayKeep: boolean): boolean {
+  open(answer: OutgoingAnswer, incoming: AnswerFraming, { identity, servedBy, reason }: Server, mayKeep: boolean): boolean {
     const { head } = answer;
     const modern = this.#request.minorVersion === 1;
     const framing = incoming === 'chunked' || incoming === 'close' ? (modern ? 'chunked' : 'close') : incoming;
@@ -74,7 +74,7 @@ export class AnswerWriter implements AnswerOut {
     // Where the primary did not serve, the caller is told why.
     if (reason !== null) more += `x-driftline-reason: ${reason}\r\n`;
     const end = ends.get(servedBy);
-    this.#head.set(answer.bytes, id, more === '' ? end : end.slice(0, -CRLF.length) + more + CRLF);
+    this.#head.set(answer.bytes, identity.bytes, identity.idLength, more === '' ? end : end.slice(0, -CRLF.length) + more + CRLF);
     return keep;
   }
 
@@ -88,7 +88,7 @@ export class AnswerWriter implements AnswerOut {
     const keep = mayKeep && this.#request.keepAlive;
     const answer = writeOwnAnswer({ status: REASON_STATUS[reason], reason, error, id, retryAfterS }, this.#connectionField(keep));
     const body = Buffer.from(answer.body, 'latin1');
-    this.#head.text = answer.head;
+    this.#head.after = answer.head;
     this.#chunked = false;
     this.write(this.#request.method === 'HEAD' ? [] : [body], true, []);
     return { body, keep };

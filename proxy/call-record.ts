@@ -50,7 +50,7 @@ export class CallRecord implements CapturedCall, Server {
     this.captured = request.captured;
     this.startedAt = startedAt;
     this.startedMono = startedMono;
-    this.#limits = this.#path.recorder.limitsFor(identity.id);
+    this.#limits = this.#path.recorder.limitsFor(identity);
     const { maxBodyBytes, maxAnswerBytes, isRecorded } = this.#limits;
     this.request.start(maxBodyBytes, this.#heldBytes, isRecorded);
     this.answer.start(maxAnswerBytes, 0, isRecorded);
@@ -61,10 +61,6 @@ export class CallRecord implements CapturedCall, Server {
     this.answerFields = '';
     this.answerTrailers = '';
     this.#ended = false;
-  }
-
-  get id(): string {
-    return this.identity.id;
   }
 
   get ended(): boolean {

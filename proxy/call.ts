@@ -7,7 +7,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { Header } from '../contracts/exchange.ts';
-import type { AttemptUser } from './attempt.ts';
+import type { AttemptRequest, AttemptUser } from './attempt.ts';
 import type { AnswerOut, Caller } from './caller.ts';
 import { CallRecord } from './call-record.ts';
 import type { DataPath } from './data-path.ts';
@@ -19,14 +19,16 @@ import { REASON_STATUS, REASON_TEXT, type Reason } from './reasons.ts';
 import { leastMs, RequestBody } from './request-body.ts';
 import { Sending } from './sending.ts';
 
-export class Call implements AttemptUser {
+export class Call implements AttemptUser, AttemptRequest {
+  /** Set by `start`. */
+  request!: OutgoingRequest;
+  readonly identity = new Identity();
   readonly #path: DataPath;
   readonly #caller: Caller;
   readonly #out: AnswerOut;
   readonly #record: CallRecord;
   readonly #body: RequestBody;
   readonly #sending: Sending;
-  #request!: OutgoingRequest;
   /** The upstream has failed and the body is collected for the fallback. */
   #gathering = false;
 
@@ -48,12 +50,12 @@ export class Call implements AttemptUser {
 
   /** Of the next call, when the one before has ended. The two are one instant, since the Unix epoch and on `performance.now()`, in milliseconds. */
   start(request: OutgoingRequest, startedAt: number, startedMono: number): void {
-    const identity = Identity.of(request, startedAt);
-    this.#request = request;
-    this.#record.start(request, identity, startedAt, startedMono);
+    this.request = request;
+    this.identity.start(request, startedAt);
+    this.#record.start(request, this.identity, startedAt, startedMono);
     this.#record.request.expect(request.head.contentLength ?? 0);
     this.#body.start(startedMono);
-    this.#sending.start({ request, identity });
+    this.#sending.start(this);
     this.#gathering = false;
     this.#answer = null;
     this.#clientBlocked = false;
@@ -64,7 +66,7 @@ export class Call implements AttemptUser {
   /** Starts with the body bytes that came along with the head. */
   begin(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[], now = performance.now()): void {
     const { traffic, limits } = this.#path;
-    const { head, hop } = this.#request;
+    const { head, hop } = this.request;
     this.#body.take(pieces, done, trailers);
     if (hop > MAX_HOPS) this.#answerMyself('loop');
     else if ((head.contentLength ?? this.#body.totalBytes) > limits.maxRequestBytes) this.#answerMyself('body-too-large');
@@ -184,7 +186,7 @@ export class Call implements AttemptUser {
     // When the fallback fails too, the first failure is the one to tell.
     if (this.#record.reason === null || this.#record.reason === 'route') this.#record.reason = reason;
     const { fallback } = this.#path.traffic;
-    if (fallback === null || this.#sending.target === fallback || this.#request.head.method !== 'POST' || !this.#body.whole) {
+    if (fallback === null || this.#sending.target === fallback || this.request.head.method !== 'POST' || !this.#body.whole) {
       this.#answerMyself(this.#record.reason);
       return;
     }
@@ -208,7 +210,7 @@ export class Call implements AttemptUser {
   get #clientIsDue(): boolean {
     if (this.#body.done || this.#body.paused) return false;
     // A client that asked whether to go on waits for the answer to that.
-    return !this.#request.head.expectsContinue || this.#out.continued || this.#body.totalBytes > 0;
+    return !this.request.head.expectsContinue || this.#out.continued || this.#body.totalBytes > 0;
   }
 
   /** Whether the client's connection is at a message's end when the answer is. */
@@ -257,7 +259,7 @@ export class Call implements AttemptUser {
 
   #answerMyself(reason: Reason, error: string = REASON_TEXT[reason]): void {
     const retryAfterS = reason === 'circuit-open' ? Math.max(1, Math.ceil(this.#sending.openMs / 1000)) : 1;
-    const { body, keep } = this.#out.own({ id: this.#record.identity.id, reason, error, retryAfterS }, this.#mayKeep);
+    const { body, keep } = this.#out.own({ id: this.identity.id, reason, error, retryAfterS }, this.#mayKeep);
     this.#record.reason = reason;
     this.#record.status = REASON_STATUS[reason];
     this.#record.answer.keep(body);

@@ -5,12 +5,12 @@ import type { Header } from '../contracts/exchange.ts';
 import type { Deadline } from './deadlines.ts';
 import type { OutgoingAnswer } from './forward.ts';
 import type { AnswerFraming } from './framing.ts';
+import type { Identity } from './identity.ts';
 import type { Reason } from './reasons.ts';
 
 /** Who answers, and why it is not the primary. */
 export interface Server {
-  /** The prediction id. */
-  readonly id: string;
+  readonly identity: Identity;
   /** The word for `x-driftline-served-by`. */
   readonly servedBy: string;
   readonly reason: Reason | null;

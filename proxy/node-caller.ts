@@ -122,7 +122,7 @@ export class NodeCaller implements Caller, AnswerOut {
     this.#response.writeContinue();
   }
 
-  open({ head, text }: OutgoingAnswer, framing: AnswerFraming, { id, servedBy, reason }: Server, mayKeep: boolean): boolean {
+  open({ head, text }: OutgoingAnswer, framing: AnswerFraming, { identity: { id }, servedBy, reason }: Server, mayKeep: boolean): boolean {
     const keep = mayKeep && this.#request.head.keepAlive && (this.#request.head.minorVersion === 1 || framing !== 'chunked');
     const fields = splitFields(text.slice(text.indexOf('\r\n') + 2));
     if (head.contentLength !== null && head.status !== 204) fields.push(['Content-Length', String(head.contentLength)]);

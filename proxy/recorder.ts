@@ -34,10 +34,10 @@ export class Recorder {
     this.#traffic = traffic;
   }
 
-  /** For a call of this id that begins now. */
-  limitsFor(id: string): CopyLimits {
+  /** For a call that begins now. */
+  limitsFor(call: { readonly id: string }): CopyLimits {
     const { sampling, maxBodyBytes, maxAnswerBytes } = this.#traffic;
-    if (isLeftOut(id, sampling)) return NOTHING;
+    if (isLeftOut(call, sampling)) return NOTHING;
     if (this.#pressure.gaveUp('payloads')) return NO_BODIES;
     // One serves all calls until the policy changes.
     const { maxBodyBytes: ofRequest, maxAnswerBytes: ofAnswer } = this.#whole;

@@ -31,7 +31,7 @@ export interface CopiedBody {
 
 /** An ended call as the data thread holds it. All texts are latin1. */
 export interface CapturedCall {
-  readonly identity: Pick<Identity, 'id' | 'lines'>;
+  readonly identity: Pick<Identity, 'bytes' | 'idLength' | 'length'>;
   readonly captured: CapturedHead;
   readonly startedAt: number;
   readonly latencyMs: number;
@@ -63,7 +63,7 @@ const OUTCOMES: readonly Outcome[] = ['answered', 'failed', 'aborted'];
 /** Bytes that the call takes in the ring. */
 export function sizeOf(call: CapturedCall): number {
   const texts =
-    call.identity.lines.length +
+    call.identity.length +
     call.captured.text.length +
     call.servedBy.length +
     (call.reason === null ? 0 : call.reason.length) +
@@ -94,10 +94,10 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
   view.setFloat64(at + 16, call.latencyMs, true);
   view.setFloat64(at + 24, request.totalBytes, true);
   view.setFloat64(at + 32, answer.totalBytes, true);
-  const { id, lines } = call.identity;
+  const { identity } = call;
   const { method, path, text } = call.captured;
-  view.setUint32(at + LENGTHS_AT, id.length, true);
-  view.setUint32(at + LENGTHS_AT + 4, lines.length - id.length, true);
+  view.setUint32(at + LENGTHS_AT, identity.idLength, true);
+  view.setUint32(at + LENGTHS_AT + 4, identity.length - identity.idLength, true);
   view.setUint32(at + LENGTHS_AT + 8, method.length, true);
   view.setUint32(at + LENGTHS_AT + 12, path.length, true);
   view.setUint32(at + LENGTHS_AT + 16, text.length - method.length - path.length, true);
@@ -120,7 +120,8 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
     view.setUint32(to + 4, pace!.marks![i + 1]!, true);
   }
   // One by one: each is flat, which the text of all would not be.
-  to += bytes.write(lines, to, 'latin1');
+  copyShared(identity.bytes, identity.length, bytes, to);
+  to += identity.length;
   to += bytes.write(text, to, 'latin1');
   to += bytes.write(call.servedBy, to, 'latin1');
   if (reason !== '') to += bytes.write(reason, to, 'latin1');

@@ -16,7 +16,7 @@ export function isSampled(id: string, rate: number): boolean {
   return rate >= 1 || (rate > 0 && Number.parseInt(hash('sha256', id).slice(0, DIGITS), 16) / 16 ** DIGITS < rate);
 }
 
-/** Whether nobody needs to see the call of this id: the rate does not take it, and nothing about it could have it kept. */
-export function isLeftOut(id: string, { rate, keepAlways }: Sampling): boolean {
-  return keepAlways.length === 0 && !isSampled(id, rate);
+/** Whether nobody needs to see the call: the rate does not take its id, and nothing about it could have it kept. */
+export function isLeftOut(call: { readonly id: string }, { rate, keepAlways }: Sampling): boolean {
+  return keepAlways.length === 0 && rate < 1 && !isSampled(call.id, rate);
 }

@@ -41,13 +41,7 @@ export class UpstreamConnection implements Attempt {
         this.#tell(this.#user, (user) => user.moved());
       },
       received: (bytes) => {
-        const user = this.#user;
-        // Bytes that no call asked for: whatever they are, they must not become the next call's answer.
-        if (user === null) this.discard();
-        else
-          this.#tell(user, () => {
-            if (this.#read(user, bytes)) releaseRead();
-          });
+        if (this.#read(bytes)) releaseRead();
       },
     });
     this.#outlet = new Outlet(this.#socket, () => this.#tell(this.#user, (user) => user.drained()));
@@ -64,7 +58,7 @@ export class UpstreamConnection implements Attempt {
     this.#reader.start(head.method);
     this.#chunked = head.framing === 'chunked';
     this.#sent = false;
-    this.#head.set(needsHost ? withHost(bytes, `${host}:${port}`) : bytes, identity.lines, '');
+    this.#head.set(needsHost ? withHost(bytes, `${host}:${port}`) : bytes, identity.bytes, identity.length, '');
   }
 
   get holdsBytes(): boolean {
@@ -100,8 +94,23 @@ export class UpstreamConnection implements Attempt {
     this.#socket.destroy();
   }
 
-  /** Returns whether the bytes are free again. */
-  #read(user: AttemptUser, bytes: Buffer): boolean {
+  /** Returns whether the bytes are free again. Not by `#tell`, as a function made for each read is what a read would leave the most of. */
+  #read(bytes: Buffer): boolean {
+    const user = this.#user;
+    // Bytes that no call asked for: whatever they are, they must not become the next call's answer.
+    if (user === null) {
+      this.discard();
+      return false;
+    }
+    try {
+      return this.#readFor(user, bytes);
+    } catch (fault) {
+      this.#broken(user, fault);
+      return false;
+    }
+  }
+
+  #readFor(user: AttemptUser, bytes: Buffer): boolean {
     const reader = this.#reader;
     const hadFinal = reader.final !== null;
     const now = performance.now();
@@ -153,9 +162,13 @@ export class UpstreamConnection implements Attempt {
     try {
       what(user);
     } catch (fault) {
-      this.#pool.report(fault);
-      user.fault();
+      this.#broken(user, fault);
     }
+  }
+
+  #broken(user: AttemptUser, fault: unknown): void {
+    this.#pool.report(fault);
+    user.fault();
   }
 }
 

@@ -39,7 +39,7 @@ export class StreamWriter implements AnswerOut {
     this.#inform(100, []);
   }
 
-  open(answer: OutgoingAnswer, _incoming: AnswerFraming, { id, servedBy, reason }: Server): boolean {
+  open(answer: OutgoingAnswer, _incoming: AnswerFraming, { identity: { id }, servedBy, reason }: Server): boolean {
     const { status, contentLength } = answer.head;
     const fields = fieldsBelow(answer.text);
     if (contentLength !== null && status !== 204) fields.push('content-length', String(contentLength));

@@ -3,6 +3,7 @@ import { Identity } from '../../proxy/identity.ts';
 
 const NONE = { callerId: null, trace: null };
 const AT = 1_764_000_000_000;
+const linesOf = ({ bytes, length }: Identity) => bytes.toString('latin1', 0, length);
 
 t.test('an id is a UUID of version 7 that begins with its instant', (t) => {
   const ids = Array.from({ length: 20_000 }, (_, call) => Identity.of(NONE, AT + (call >> 3)).id);
@@ -29,19 +30,39 @@ t.test('a call begins a trace, or goes on in the caller’s with a span of its o
   t.match(lines[0]!.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   t.match(lines[1]!.traceparent, /^00-a{32}-[0-9a-f]{16}-00$/);
   t.match(lines[2]!.traceparent, /^00-(?!a{32})[0-9a-f]{32}-[0-9a-f]{16}-01$/);
-  for (const { id, lines: text, traceparent } of lines) t.equal(text, `${id}\r\ntraceparent: ${traceparent}\r\n\r\n`);
+  for (const one of lines) t.equal(linesOf(one), `${one.id}\r\ntraceparent: ${one.traceparent}\r\n\r\n`);
   t.end();
 });
 
 t.test('the caller’s id stays, and a call that was only seen begins no trace', (t) => {
   const chosen = Identity.of({ callerId: 'order 4711', trace: null }, AT);
   t.equal(chosen.id, 'order 4711');
-  t.match(chosen.lines, /^order 4711\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-01\r\n\r\n$/);
+  t.match(linesOf(chosen), /^order 4711\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-01\r\n\r\n$/);
   const seen = Identity.ofSeen({ callerId: 'order 4711', trace: null }, AT);
-  t.same([seen.id, seen.traceparent, seen.lines], ['order 4711', '', 'order 4711\r\ntraceparent: \r\n\r\n']);
+  t.same([seen.id, seen.traceparent, linesOf(seen)], ['order 4711', '', 'order 4711\r\ntraceparent: \r\n\r\n']);
   t.match(
     Identity.ofSeen({ callerId: null, trace: { traceId: 'b'.repeat(32), spanId: 'c'.repeat(16), flags: '01' } }, AT).traceparent,
     /^00-b{32}-[0-9a-f]{16}-01$/,
   );
+  t.end();
+});
+
+t.test('the next call’s is like the first one’s, whatever came before', (t) => {
+  const trace = { traceId: 'a'.repeat(32), spanId: 'c'.repeat(16), flags: '00' };
+  const kinds = [null, 'b', 'order 4711', 'd'.repeat(128)].flatMap((callerId) => [null, trace].map((trace) => ({ callerId, trace })));
+  const one = new Identity();
+  for (const before of kinds) {
+    for (const asked of kinds) {
+      one.start(before, AT);
+      const left = one.id;
+      one.start(asked, AT + 1);
+      if (asked.callerId === null) t.match(one.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      else t.equal(one.id, asked.callerId);
+      t.match(one.traceparent, asked.trace === null ? /^00-(?!a{32})[0-9a-f]{32}-[0-9a-f]{16}-01$/ : /^00-a{32}-[0-9a-f]{16}-00$/);
+      t.equal(linesOf(one), `${one.id}\r\ntraceparent: ${one.traceparent}\r\n\r\n`);
+      t.equal(left, before.callerId ?? left);
+      if (before.callerId === null) t.not(one.id, left);
+    }
+  }
   t.end();
 });

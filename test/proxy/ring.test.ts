@@ -51,7 +51,8 @@ function bodyOf({ memory, recordedBytes, totalBytes, fingerprint }: CopiedBody) 
 }
 
 function identityOf(id: string, traceparent = '') {
-  return { id, lines: `${id}\r\ntraceparent: ${traceparent}\r\n\r\n` };
+  const bytes = Buffer.from(`${id}\r\ntraceparent: ${traceparent}\r\n\r\nnot of it`, 'latin1');
+  return { bytes, idLength: id.length, length: bytes.length - 'not of it'.length };
 }
 
 function captured(given: Given): CapturedCall {

@@ -15,8 +15,8 @@ t.test('a call is sampled when the first 52 bits of its id’s SHA-256 say so: e
     const place = Number.parseInt(createHash('sha256').update(id).digest('hex').slice(0, 13), 16) / 2 ** 52;
     for (const rate of [0, 0.1, 0.5, 0.9, 1]) t.equal(isSampled(id, rate), rate === 1 || place < rate);
     t.ok(!isSampled(id, 0.2) || isSampled(id, 0.3));
-    t.equal(isLeftOut(id, { rate: 0.5, keepAlways: [] }), place >= 0.5);
-    t.equal(isLeftOut(id, { rate: 0, keepAlways: ['has_feedback'] }), false);
+    t.equal(isLeftOut({ id }, { rate: 0.5, keepAlways: [] }), place >= 0.5);
+    t.equal(isLeftOut({ id }, { rate: 0, keepAlways: ['has_feedback'] }), false);
   }
 });
 
