@@ -50,9 +50,30 @@ export function figureOf(figure: string, unit: string, values: readonly number[]
     median: middleOf(sorted),
     maximum: sorted.at(-1)!,
     runs: sorted.length,
-    ...(sorted.length < FEWEST_RUNS ? {} : { interval: bootstrap(sorted) }),
+    ...(sorted.length < FEWEST_RUNS ? {} : { interval: bootstrap(sorted, medianOf) }),
     ...(atMost === undefined ? {} : { atMost }),
   };
+}
+
+/**
+ * The median of ours less `times` that of theirs, of pairs of one round each: what two medians say of each other, where both have long tails of
+ * their own. Least and most are of the pairs.
+ */
+export function figureOfMedians(
+  figure: string,
+  unit: string,
+  pairs: readonly (readonly [ours: number, theirs: number])[],
+  times: number,
+  atMost: number,
+): Figure {
+  const between = (some: typeof pairs) => medianOf(some.map(([ours]) => ours)) - times * medianOf(some.map(([, theirs]) => theirs));
+  const pair = figureOf(
+    figure,
+    unit,
+    pairs.map(([ours, theirs]) => ours - times * theirs),
+    atMost,
+  );
+  return { ...pair, median: between(pairs), ...(pair.interval === undefined ? {} : { interval: bootstrap(pairs, between) }) };
 }
 
 /** Met when the interval's upper end is within what was promised, open when the interval straddles it. */
@@ -71,15 +92,15 @@ function middleOf(sorted: readonly number[]): number {
   return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
 }
 
-/** Percentile bootstrap of the median (Efron 1979), with a seed, so that the same runs give the same interval. */
-function bootstrap(values: readonly number[]): [number, number] {
+/** Percentile bootstrap (Efron 1979), with a seed, so that the same runs give the same interval. */
+function bootstrap<T>(runs: readonly T[], statistic: (runs: readonly T[]) => number): [number, number] {
   let state = 1;
   const draw = () => {
     state = (Math.imul(1_664_525, state) + 1_013_904_223) >>> 0;
-    return values[Math.floor((state / 2 ** 32) * values.length)]!;
+    return runs[Math.floor((state / 2 ** 32) * runs.length)]!;
   };
-  const medians = Array.from({ length: RESAMPLES }, () => medianOf(Array.from(values, draw))).sort((a, b) => a - b);
-  return [medians[Math.floor(0.025 * RESAMPLES)]!, medians[Math.ceil(0.975 * RESAMPLES) - 1]!];
+  const drawn = Array.from({ length: RESAMPLES }, () => statistic(Array.from(runs, draw))).sort((a, b) => a - b);
+  return [drawn[Math.floor(0.025 * RESAMPLES)]!, drawn[Math.ceil(0.975 * RESAMPLES) - 1]!];
 }
 
 /** Reads the clock and the load; the answer reads them again and gives the circumstances of what ran in between. */

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { busyBetween, LOAD_CORE, openPlacing, type Placing, PROXY_CORE, readCores } from './cores.ts';
-import { type Figure, figureOf, medianOf, type Report } from './figure.ts';
+import { type Figure, figureOf, figureOfMedians, medianOf, type Report } from './figure.ts';
 import { answerBody, PATH, requestBodies, requestBody } from './load/bodies.ts';
 import { type Latencies, OpenLoop, openLoopProgram } from './load/open-loop.ts';
 import { wrk, wrkScript } from './load/wrk.ts';
@@ -150,7 +150,7 @@ function aboutOf(perSecond: number, seconds: number, { realTime }: Placing): str
     `answer of ${answerBody().length}; rounds of ${seconds} s peer by peer, each second one in the opposite order. The proxy under test has one core, the load maker and the model server the other. ${priority} ` +
     'Driftline’s threads that answer no call (main, analysis, the engine’s helpers) run on either core when nobody there wants it, as they do where there are cores to spare; in `one core for all` they stand on the proxy’s core with ' +
     'the priority of the thread that answers. A loop of the idle class keeps both cores awake. Added: less the same quantile of direct calls in the same round. Lateness is the load maker’s own: from when a request was due to when it noticed. ' +
-    'The figure to reach, at most twice what nginx adds, is judged as a difference that is at most 0, as what nginx adds may be next to nothing.'
+    'The figure to reach, at most twice what nginx adds, is judged as a difference that is at most 0, as what nginx adds may be next to nothing: the median of what is added less twice the median of what nginx adds, rounds drawn again for its interval.'
   );
 }
 
@@ -162,7 +162,7 @@ function figuresOf(measured: readonly Round[]): Figure[] {
   const turns = measured.flat();
   const each = (name: string, value: (turn: Measured) => number) => turns.filter((turn) => turn.name === name).map(value);
   /** What two peers have of a round, for each of their turns in it. */
-  const paired = (name: string, other: string, value: (turn: Measured, other: Measured, direct: Measured) => number) =>
+  const paired = <T>(name: string, other: string, value: (turn: Measured, other: Measured, direct: Measured) => T) =>
     measured.flatMap((round) => {
       const direct = round.find((turn) => turn.name === DIRECT)!;
       const others = round.filter((turn) => turn.name === other);
@@ -212,8 +212,13 @@ function figuresOf(measured: readonly Round[]): Figure[] {
     turns.map(({ loadCoreBusy }) => loadCoreBusy),
   );
   for (const name of [ON, SHARED, EVERYTHING]) {
-    const twice = paired(name, 'nginx', (turn, nginx, direct) => turn.p99Ms - direct.p99Ms - 2 * (nginx.p99Ms - direct.p99Ms));
-    row(`${name}: added p99 less twice nginx’s`, 'ms', twice, 0);
+    const added = paired(name, 'nginx', (turn, nginx, direct) => [turn.p99Ms - direct.p99Ms, nginx.p99Ms - direct.p99Ms] as const);
+    if (added.length > 0) figures.push(figureOfMedians(`${name}: added p99 less twice nginx’s`, 'ms', added, 2, 0));
+    row(
+      `${name}: added p99 less twice nginx’s, round by round`,
+      'ms',
+      added.map(([ours, nginx]) => ours - 2 * nginx),
+    );
     row(
       `${name}: added p99 less nginx’s`,
       'ms',
