@@ -10,6 +10,7 @@ import type { CopiedBody } from './ring-record.ts';
 const NOTHING = Buffer.alloc(0);
 /** From here on it pays to know a body's length before it has come. */
 const LONG_BYTES = 16 * 1024;
+
 /** Memory of one size that is used again: fresh pages cost more than the copy that goes into them. */
 interface Stock {
   readonly bytes: number;
@@ -21,8 +22,9 @@ const SMALL: Stock = { bytes: LONG_BYTES, most: 128, spare: [] };
 const LARGE: Stock = { bytes: 256 * 1024, most: 16, spare: [] };
 
 export class Capture implements CopiedBody {
-  /** Of these, the first so many go on record. */
+  /** The most that is kept. */
   #limitBytes = 0;
+  /** The most of it that goes on record. */
   #recordBytes = 0;
   #recognised = true;
   #kept: Buffer = NOTHING;

@@ -119,9 +119,9 @@ export function encodeCall(call: CapturedCall, size: number, bytes: Buffer, view
     view.setFloat32(to, pace!.marks![i]!, true);
     view.setUint32(to + 4, pace!.marks![i + 1]!, true);
   }
-  // One by one: each is flat, which the text of all would not be.
   copyShared(identity.bytes, identity.length, bytes, to);
   to += identity.length;
+  // One by one: each is flat, which the text of all would not be.
   to += bytes.write(text, to, 'latin1');
   to += bytes.write(call.servedBy, to, 'latin1');
   if (reason !== '') to += bytes.write(reason, to, 'latin1');

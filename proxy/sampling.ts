@@ -18,5 +18,6 @@ export function isSampled(id: string, rate: number): boolean {
 
 /** Whether nobody needs to see the call: the rate does not take its id, and nothing about it could have it kept. */
 export function isLeftOut(call: { readonly id: string }, { rate, keepAlways }: Sampling): boolean {
+  // Where all are taken, no text is made of an id.
   return keepAlways.length === 0 && rate < 1 && !isSampled(call.id, rate);
 }

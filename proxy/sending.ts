@@ -61,6 +61,7 @@ export class Sending implements Waiter {
       this.#open(target, false, now);
     } else {
       this.#place = 'waiting';
+      // Where the copy is whole it is there anyway.
       this.#unsent = this.#body.whole ? this.#body.replay : pieces.map(lasting);
       this.#path.counters.add('queued');
       this.#body.pause();

@@ -97,7 +97,7 @@ export function toElements(input: string, datatype: Datatype, data: readonly Sca
   }
 }
 
-/** A loop: the arrays' own `from` takes ten times as long for each element. */
+/** A loop: the arrays' own `from` takes several times as long for each element. */
 function filled<T, A extends { [index: number]: T }>(into: A, data: readonly Scalar[], convert: (value: Scalar, index: number) => T): A {
   for (let i = 0; i < data.length; i++) into[i] = convert(data[i]!, i);
   return into;
