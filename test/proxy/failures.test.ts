@@ -176,6 +176,20 @@ for (const { parser, proxied } of parsers) {
       );
     });
 
+    t.test('a connection on which bytes came that nobody asked for is not used again', async (t) => {
+      const server = await model(t, (peer, n) => answering(() => ok(`connection ${n}`))(peer));
+      // It would not be closed for any other reason.
+      const proxy = await proxied(t, server.port, { limits: { upstreamIdleMs: 60_000 } });
+      const client = dial(t, proxy);
+      client.send(post('/', 'x'));
+      await client.until('connection 0');
+      const first = await server.peer(0);
+      first.send('HTTP/1.1 200 OK\r\n');
+      await first.end();
+      client.send(post('/', 'x'));
+      await client.until('connection 1');
+    });
+
     t.test('a fresh connection that fails is not tried again, nor a pooled one whose body is no longer held', async (t) => {
       const server = await model(t, (peer, n) => {
         answering((_, __, count) => {
