@@ -186,14 +186,5 @@ function figuresOf(measured: ReadonlyMap<string, readonly Measured[]>, connectio
   row('observing, data thread, against nginx', 'ratio', against(each(observing, thread('data-0')), byNginx));
   row('everything on, data thread, against nginx', 'ratio', against(each(everything, thread('data-0')), byNginx));
   row('everything on, whole process, against nginx', 'ratio', against(each(everything, total), byNginx), 5);
-  row(
-    'ring full, p99, against capture off',
-    'ratio',
-    against(
-      each('Driftline, ring full', (round) => round.p99Ms),
-      each('Driftline, capture off', (round) => round.p99Ms),
-    ),
-    1.1,
-  );
   return figures;
 }
