@@ -49,6 +49,8 @@ export interface AttemptUser {
   /** Body bytes, perhaps passing. Returns whether the pieces are free: nobody looks at them any more. */
   part(pieces: readonly Buffer[], done: boolean, trailers: readonly Header[], now?: number): boolean;
   failed(reason: Reason): void;
+  /** It has held bytes for longest while there was too little room for all. */
+  evict(): void;
   /** One of the above has thrown. */
   fault(): void;
 }

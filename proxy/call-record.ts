@@ -20,8 +20,8 @@ export class CallRecord implements CapturedCall, Server {
   startedAt = 0;
   /** The same instant on `performance.now()`. */
   startedMono = 0;
-  readonly request = new Capture();
-  readonly answer = new Capture();
+  readonly request: Capture;
+  readonly answer: Capture;
   readonly pace = new AnswerPace();
   /** Status sent to the client; 0 before any. */
   status = 0;
@@ -41,6 +41,8 @@ export class CallRecord implements CapturedCall, Server {
   /** @param heldBytes of the request's body that are held whatever the analysis wants, so that it can be sent again */
   constructor(path: DataPath, heldBytes: number) {
     this.#path = path;
+    this.request = new Capture(path.held);
+    this.answer = new Capture(path.held);
     this.#heldBytes = heldBytes;
   }
 
@@ -87,5 +89,7 @@ export class CallRecord implements CapturedCall, Server {
       if (reason !== null) counters.fallbackBy(reason);
     }
     recorder.record(this.#limits, this);
+    this.request.giveBack();
+    this.answer.giveBack();
   }
 }

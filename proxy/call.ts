@@ -122,6 +122,18 @@ export class Call implements AttemptUser, AttemptRequest {
     } else this.failed(attempt?.connected === false ? 'connect-timeout' : 'no-answer');
   }
 
+  evict(): void {
+    this.#sending.end('abandoned');
+    if (this.#answer === null) {
+      // What has come behind it on the connection is to go as well.
+      this.#answerMyself('overloaded', REASON_TEXT.overloaded, false);
+      return;
+    }
+    this.#record.reason = 'overloaded';
+    this.#record.end('failed');
+    this.#caller.destroy();
+  }
+
   // ── from the upstream ──
 
   moved(now?: number): void {
@@ -257,9 +269,9 @@ export class Call implements AttemptUser, AttemptRequest {
     else this.#breakOff(reason);
   }
 
-  #answerMyself(reason: Reason, error: string = REASON_TEXT[reason]): void {
+  #answerMyself(reason: Reason, error: string = REASON_TEXT[reason], mayKeep = this.#mayKeep): void {
     const retryAfterS = reason === 'circuit-open' ? Math.max(1, Math.ceil(this.#sending.openMs / 1000)) : 1;
-    const { body, keep } = this.#out.own({ id: this.identity.id, reason, error, retryAfterS }, this.#mayKeep);
+    const { body, keep } = this.#out.own({ id: this.identity.id, reason, error, retryAfterS }, mayKeep);
     this.#record.reason = reason;
     this.#record.status = REASON_STATUS[reason];
     this.#record.answer.keep(body);

@@ -4,6 +4,7 @@
  * It is also what a call is sent again from: to a fresh connection or to the fallback, as long as `whole` holds.
  */
 import { Fingerprint, fingerprintOf } from './fingerprint.ts';
+import type { Held } from './held.ts';
 import { isPassing } from './reading.ts';
 import type { CopiedBody } from './ring-record.ts';
 
@@ -22,6 +23,9 @@ const SMALL: Stock = { bytes: LONG_BYTES, most: 128, spare: [] };
 const LARGE: Stock = { bytes: 256 * 1024, most: 16, spare: [] };
 
 export class Capture implements CopiedBody {
+  readonly #held: Held;
+  /** What room was made for. */
+  #takenBytes = 0;
   /** The most that is kept. */
   #limitBytes = 0;
   /** The most of it that goes on record. */
@@ -35,6 +39,10 @@ export class Capture implements CopiedBody {
   #expectedBytes = 0;
   /** Of all that passed, once that is more than is kept. */
   #fingerprint: Fingerprint | null = null;
+
+  constructor(held: Held) {
+    this.#held = held;
+  }
 
   /**
    * Of the next body.
@@ -66,7 +74,11 @@ export class Capture implements CopiedBody {
    */
   keep(piece: Buffer, due = false): boolean {
     this.#totalBytes += piece.length;
-    const room = Math.min(piece.length, this.#limitBytes - this.#keptBytes);
+    let room = Math.min(piece.length, this.#limitBytes - this.#keptBytes);
+    if (room > 0 && !this.#hasRoom(room, due)) {
+      this.#limitBytes = this.#keptBytes;
+      room = 0;
+    }
     const isViewed = room > 0 && this.#gather(piece, room, due);
     if (!this.#recognised || this.whole) return isViewed;
     if (this.#fingerprint === null) {
@@ -75,6 +87,17 @@ export class Capture implements CopiedBody {
     }
     this.#fingerprint.add(room > 0 ? piece.subarray(room) : piece);
     return isViewed;
+  }
+
+  /** Whether so many bytes more may be kept. What is small, or looked at for one read only, takes no room. */
+  #hasRoom(bytes: number, due: boolean): boolean {
+    const keptBytes = this.#keptBytes + bytes;
+    if (keptBytes <= LONG_BYTES || (due && this.#keptBytes === 0)) return true;
+    const needed = (keptBytes <= LARGE.bytes / 4 ? LARGE.bytes / 4 : this.#limitBytes) - this.#takenBytes;
+    if (needed <= 0) return true;
+    if (!this.#held.takeForCopy(needed)) return false;
+    this.#takenBytes += needed;
+    return true;
   }
 
   #gather(piece: Buffer, room: number, due: boolean): boolean {
@@ -106,6 +129,13 @@ export class Capture implements CopiedBody {
     const stock = this.#stock;
     if (stock !== null && stock.spare.length < stock.most) stock.spare.push(this.#kept);
     this.drop();
+  }
+
+  /** It will be done with at once, and another may have the room. */
+  giveBack(): void {
+    if (this.#takenBytes === 0) return;
+    this.#held.giveBack(this.#takenBytes);
+    this.#takenBytes = 0;
   }
 
   /** The copy is done with, but its memory may be looked at still. */

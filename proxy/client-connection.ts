@@ -11,14 +11,18 @@ import type { Caller } from './caller.ts';
 import type { DataPath } from './data-path.ts';
 import { endOfHead, HEAD_END_BYTES, hasBareLineFeed, type Refusal } from './framing.ts';
 import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
+import type { Evictable } from './held.ts';
 import { Outlet } from './outlet.ts';
 import { writeOwnAnswer } from './own-answer.ts';
-import { lasting, releaseRead } from './reading.ts';
+import { lasting, READ_BYTES, releaseRead } from './reading.ts';
+
+/** Requests behind the present one, or the start of a head: from here on they count as held. */
+const MANY_BYTES = 4 * 1024;
 
 /** `closing`: all is said; what still comes is thrown away until the other side closes too. */
 type Phase = 'idle' | 'head' | 'body' | 'answer' | 'closing';
 
-export class ClientConnection implements Caller {
+export class ClientConnection implements Caller, Evictable {
   deadlineAt = Number.POSITIVE_INFINITY;
   readonly socket: Socket;
   bodyPaused = false;
@@ -51,12 +55,12 @@ export class ClientConnection implements Caller {
       this.#consume(this.#held === null ? bytes : Buffer.concat([this.#held, bytes]));
       if (this.#isFree) releaseRead();
     });
-    this.#outlet = new Outlet(socket, () =>
+    const drained = () =>
       this.#safely(() => {
         if (this.#call !== null) this.#call.clientDrained();
         else this.#resume();
-      }),
-    );
+      });
+    this.#outlet = new Outlet(socket, path.held, drained, () => this.evict());
     this.#answer = new AnswerWriter(this.#outlet);
     this.#lasting = new Call(path, this, this.#answer);
     // What is written has left: from here on only a client that does not close is waited for.
@@ -67,6 +71,7 @@ export class ClientConnection implements Caller {
     socket.on('close', () => {
       this.#safely(() => this.#gone());
       path.deadlines.delete(this);
+      path.held.release(this);
     });
   }
 
@@ -120,6 +125,14 @@ export class ClientConnection implements Caller {
     this.#path.deadlines.set(this, performance.now() + this.#path.limits.stallTimeoutMs);
   }
 
+  evict(): void {
+    this.#safely(() => {
+      if (this.#call !== null) this.#call.evict();
+      // The socket tells by `close`.
+      else this.socket.destroy();
+    });
+  }
+
   expire(): void {
     this.#safely(() => this.#expired());
   }
@@ -154,10 +167,13 @@ export class ClientConnection implements Caller {
     }
     this.#consuming = false;
     if (at < input.length && this.#phase !== 'closing') this.#hold(at === 0 ? input : input.subarray(at));
+    else this.#path.held.release(this);
   }
 
   #hold(rest: Buffer): void {
     this.#held = lasting(rest);
+    if (rest.length > MANY_BYTES) this.#path.held.hold(this, rest.length + READ_BYTES);
+    else this.#path.held.release(this);
     if (this.#phase === 'answer' && rest.length > MAX_PIPELINED_BYTES) this.socket.pause();
     else if (this.#phase === 'idle') this.socket.pause();
   }

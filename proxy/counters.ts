@@ -22,6 +22,9 @@ const NAMES = [
   'shed',
   'unseen',
   'sampledOut',
+  'heldBytes',
+  'evicted',
+  'copiesCut',
 ] as const;
 
 /** The name of a single counter. */
@@ -64,6 +67,12 @@ export interface ProxyCounters {
   readonly unseen: number;
   /** Those that sampling left out before they were copied. */
   readonly sampledOut: number;
+  /** Bytes held now for clients and upstreams that are slow (`held.ts`). */
+  readonly heldBytes: number;
+  /** Calls and connections broken off since more was held than there is room for. */
+  readonly evicted: number;
+  /** Bodies of which less was copied than the policy says, since copies had no room. */
+  readonly copiesCut: number;
   /** Failed calls by reason; zero ones included. */
   readonly failedBy: { readonly [R in Reason]: number };
   /** Calls answered by the fallback, by the reason why the primary did not. */

@@ -5,6 +5,7 @@ import type { Counters } from './counters.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { OutgoingAnswer, OutgoingRequest } from './forward.ts';
 import type { Refusal } from './framing.ts';
+import type { Held } from './held.ts';
 import type { Limits } from './limits.ts';
 import type { Memo } from './memo.ts';
 import type { Pressure } from './pressure.ts';
@@ -17,6 +18,8 @@ export interface DataPath {
   limits: Limits;
   readonly deadlines: Deadlines;
   readonly counters: Counters;
+  /** What lies in memory because somebody is slow. */
+  readonly held: Held;
   /** Takes calls that have ended. */
   readonly recorder: Recorder;
   /** What is given up at present. */

@@ -15,6 +15,8 @@ export interface Limits extends TrafficLimits {
   readonly sessionAgeMs: number;
   /** A gRPC call in which nothing moves either way. */
   readonly streamIdleMs: number;
+  /** Bytes held for clients and upstreams that are slow; and as many again of copies. Less where the machine has less (`resources.ts`). */
+  readonly maxHeldBytes: number;
 }
 
 /** What holds without a policy; a test keeps the policy's defaults equal to these. */
@@ -40,6 +42,7 @@ export const DEFAULT_LIMITS: Limits = {
   sessionIdleMs: 300_000,
   sessionAgeMs: 3_600_000,
   streamIdleMs: 300_000,
+  maxHeldBytes: 1024 * 1024 * 1024,
 };
 
 export const DEFAULT_BREAKER: BreakerOptions = { failures: 5, share: 0.5, ofLast: 50, openMs: 2_000 };

@@ -7,26 +7,36 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
+import type { Held, Evictable } from './held.ts';
 import { type Handle, handleOf, inside, type WriteRequest } from './node-inside.ts';
+import { READ_BYTES } from './reading.ts';
 
 /** Serves again and again: only a write that goes on takes it. */
 let request: WriteRequest | null = inside === null ? null : new inside.WriteWrap();
 
-export class Outlet {
+export class Outlet implements Evictable {
+  readonly evict: () => void;
   readonly #socket: Socket;
   readonly #drained: () => void;
+  readonly #held: Held;
   readonly #isDirect: boolean;
   /** Bytes given to the connection that it has not sent yet; those of the stream not counted. */
   #underway = 0;
   #isBlocked = false;
 
-  /** `drained` is told when bytes are taken again after a write that returned false. */
-  constructor(socket: Socket, drained: () => void) {
+  /** `drained` is told when bytes are taken again after a write that returned false; `evict` when what waits here has waited for longest, and too much does. */
+  constructor(socket: Socket, held: Held, drained: () => void, evict: () => void) {
     this.#socket = socket;
+    this.#held = held;
     this.#drained = drained;
+    this.evict = evict;
     // Of a TLS socket the connection underneath takes no plain bytes.
     this.#isDirect = inside !== null && !(socket instanceof TLSSocket);
-    socket.on('drain', drained);
+    socket.on('drain', () => {
+      held.release(this);
+      drained();
+    });
+    socket.on('close', () => held.release(this));
   }
 
   /** Bytes that the system has not taken yet. */
@@ -42,7 +52,7 @@ export class Outlet {
   /** Bytes must not be changed while any are unsent. Returns false when the receiver should be waited for. */
   write(bytes: Buffer): boolean {
     const handle = this.#handle;
-    if (handle === null) return this.#socket.write(bytes) && !this.#isBlocked;
+    if (handle === null) return this.#waits(this.#socket.write(bytes));
     // There with every handle.
     this.#written(handle.writeBuffer(request!, bytes), bytes);
     return !this.#isBlocked;
@@ -55,8 +65,10 @@ export class Outlet {
       this.#socket.cork();
       for (const piece of pieces) this.#socket.write(piece);
       this.#socket.uncork();
-    } else this.#written(handle.writev(request!, pieces, true), pieces);
-    return !this.isBlocked;
+      return this.#waits(!this.#socket.writableNeedDrain);
+    }
+    this.#written(handle.writev(request!, pieces, true), pieces);
+    return !this.#isBlocked;
   }
 
   /** The connection, where it can take bytes now. */
@@ -64,6 +76,12 @@ export class Outlet {
     const socket = this.#socket;
     if (!this.#isDirect || this.#underway > 0 || socket.connecting || socket.writableLength > 0 || socket.writableEnded) return null;
     return handleOf(socket);
+  }
+
+  /** After a write to the stream, `flowing` or not. */
+  #waits(flowing: boolean): boolean {
+    if (!flowing) this.#held.hold(this, this.unsentBytes + READ_BYTES);
+    return flowing && !this.#isBlocked;
   }
 
   #written(status: number, bytes: Buffer | readonly Buffer[]): void {
@@ -77,12 +95,14 @@ export class Outlet {
     begun.oncomplete = (status) => this.#done(status);
     this.#underway = Buffer.isBuffer(bytes) ? bytes.length : bytes.reduce((sum, piece) => sum + piece.length, 0);
     this.#isBlocked = this.#underway >= this.#socket.writableHighWaterMark;
+    this.#held.hold(this, this.#underway + READ_BYTES);
   }
 
   #done(status: number): void {
     const wasBlocked = this.#isBlocked;
     this.#underway = 0;
     this.#isBlocked = false;
+    if (!this.#socket.writableNeedDrain) this.#held.release(this);
     if (status !== 0) this.#socket.destroy(errorOf(status));
     else if (wasBlocked && !this.#socket.writableNeedDrain) this.#drained();
   }

@@ -8,8 +8,8 @@ import { Counters, type ProxyCounters, sumOf } from './counters.ts';
 import type { Pem } from './credentials.ts';
 import { cannotListen, DataWorker } from './data-worker.ts';
 import { DEFAULT_BREAKER, DEFAULT_LIMITS, type Limits } from './limits.ts';
-import { openFileLimit, withinOpenFiles } from './open-files.ts';
 import { Pressure, type Rung } from './pressure.ts';
+import { resources, within } from './resources.ts';
 import { createRing, DEFAULT_RING_BYTES } from './ring.ts';
 import { EVERYTHING } from './sampling.ts';
 import { checkRoute, type TrafficOptions } from './traffic.ts';
@@ -80,7 +80,7 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   const onFault = options.onFault ?? loud;
   let choice: TrafficChoice = options;
   let route = active;
-  const traffic = trafficOf(choice);
+  const traffic = trafficOf(choice, threads);
   const parts = Array.from({ length: threads }, () => ({
     ring: createRing(ringBytes),
     counters: new Counters(),
@@ -122,7 +122,7 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     },
     async configure(change) {
       const next = { ...choice, ...change };
-      const nextTraffic = trafficOf(next);
+      const nextTraffic = trafficOf(next, threads);
       const [reply] = await Promise.all(workers.map((worker) => worker.order({ kind: 'configure', traffic: nextTraffic })));
       choice = next;
       route = reply!.route;
@@ -146,7 +146,7 @@ function checkFree({ host, port }: ProxyOptions['listen']): Promise<void> {
   });
 }
 
-function trafficOf(choice: TrafficChoice): TrafficOptions {
+function trafficOf(choice: TrafficChoice, threads: number): TrafficOptions {
   const {
     upstreams,
     fallback,
@@ -165,7 +165,7 @@ function trafficOf(choice: TrafficChoice): TrafficOptions {
     fallback,
     maxBodyBytes,
     sampling,
-    limits: withinOpenFiles({ ...DEFAULT_LIMITS, ...limits }, openFileLimit()),
+    limits: within({ ...DEFAULT_LIMITS, ...limits }, resources(), threads),
     parser,
     retry,
     breaker,

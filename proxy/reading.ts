@@ -9,8 +9,8 @@
 import type { OnReadOpts, Socket } from 'node:net';
 import { handleOf, inside } from './node-inside.ts';
 
-/** The most that comes at once. */
-const READ_BYTES = 64 * 1024;
+/** The most that comes at once, and what a socket on which much flows holds for its next read. */
+export const READ_BYTES = 64 * 1024;
 /** Up to here bytes are passing. */
 const PASSING_BYTES = 16 * 1024;
 /** Buffers kept for the next socket on which much flows. */

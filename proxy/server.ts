@@ -11,6 +11,7 @@ import type { DataPath } from './data-path.ts';
 import { Deadlines } from './deadlines.ts';
 import { prepareAnswer, prepareRequest } from './forward.ts';
 import { parseAnswerHead, parseRequestHead } from './framing.ts';
+import { Held } from './held.ts';
 import { Memo } from './memo.ts';
 import { NodeClients } from './node-clients.ts';
 import { writeOwnAnswer } from './own-answer.ts';
@@ -63,12 +64,14 @@ export class DataServer {
       return head.kind === 'refused' ? head : prepareAnswer(head);
     });
     this.#parser = parser;
-    const traffic = new Traffic(options, options.active, { deadlines, answers, report }, makeTransport);
+    const held = new Held(limits.maxHeldBytes, counters, report);
+    const traffic = new Traffic(options, options.active, { deadlines, answers, held, report }, makeTransport);
     this.#path = {
       traffic,
       limits,
       deadlines,
       counters,
+      held,
       recorder: new Recorder(ring, counters, pressure, traffic),
       pressure,
       requests: new Memo((text) => {
@@ -117,6 +120,7 @@ export class DataServer {
     this.#reception.secure(options.certificate, options.mode);
     this.#parser = options.parser;
     this.#path.limits = options.limits;
+    this.#path.held.limitBytes = options.limits.maxHeldBytes;
     this.#path.traffic.configure(options, makeTransport);
     this.#node?.configure(options.limits);
   }

@@ -44,7 +44,12 @@ export class UpstreamConnection implements Attempt {
         if (this.#read(bytes)) releaseRead();
       },
     });
-    this.#outlet = new Outlet(this.#socket, () => this.#tell(this.#user, (user) => user.drained()));
+    this.#outlet = new Outlet(
+      this.#socket,
+      pool.held,
+      () => this.#tell(this.#user, (user) => user.drained()),
+      () => this.#tell(this.#user, (user) => user.evict()),
+    );
     this.#socket.on('end', () => this.#lose('end'));
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#lose(this.connected ? 'reset' : connectReason(error.code)));
     this.#socket.on('close', () => this.#lose('reset'));

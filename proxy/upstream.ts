@@ -7,6 +7,7 @@ import type { Deadline, Deadlines } from './deadlines.ts';
 import type { Destination } from './dial.ts';
 import type { OutgoingAnswer } from './forward.ts';
 import type { Refusal } from './framing.ts';
+import type { Held } from './held.ts';
 import type { Limits } from './limits.ts';
 import type { Memo } from './memo.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
@@ -16,6 +17,7 @@ export interface PoolTools {
   readonly deadlines: Deadlines;
   /** Answer heads by their text. */
   readonly answers: Memo<OutgoingAnswer | Refusal>;
+  readonly held: Held;
   /** Tells of a fault of our own that was kept inside one call. */
   report(fault: unknown): void;
 }
@@ -25,6 +27,7 @@ export class ConnectionPool implements Transport, Deadline {
   deadlineAt = Number.POSITIVE_INFINITY;
   readonly target: Destination;
   readonly answers: Memo<OutgoingAnswer | Refusal>;
+  readonly held: Held;
   readonly report: (fault: unknown) => void;
   readonly #limits: Limits;
   readonly #deadlines: Deadlines;
@@ -36,6 +39,7 @@ export class ConnectionPool implements Transport, Deadline {
   constructor(target: Destination, limits: Limits, tools: PoolTools) {
     this.target = target;
     this.answers = tools.answers;
+    this.held = tools.held;
     this.report = tools.report;
     this.#limits = limits;
     this.#deadlines = tools.deadlines;

@@ -7,12 +7,14 @@ import { Call } from '../call.ts';
 import type { Caller } from '../caller.ts';
 import type { DataPath } from '../data-path.ts';
 import type { OutgoingRequest } from '../forward.ts';
+import type { Evictable } from '../held.ts';
+import { STREAM_WINDOW_BYTES } from '../limits.ts';
 import { readTrailers } from './request-fields.ts';
 import { StreamWriter } from './stream-writer.ts';
 
 const NO_PIECES: readonly Buffer[] = [];
 
-export class StreamClient implements Caller {
+export class StreamClient implements Caller, Evictable {
   deadlineAt = Number.POSITIVE_INFINITY;
   bodyPaused = false;
   readonly #stream: ServerHttp2Stream;
@@ -29,7 +31,7 @@ export class StreamClient implements Caller {
     this.#stream = stream;
     this.#announcedBytes = request.head.contentLength;
     path.deadlines.add(this);
-    this.#call = new Call(path, this, new StreamWriter(stream, request.head));
+    this.#call = new Call(path, this, new StreamWriter(stream, request.head, path.held, () => this.evict()));
     this.#call.start(request, Date.now(), performance.now());
     stream.on('error', () => {});
     stream.on('close', () => this.#safely(() => this.#gone()));
@@ -46,12 +48,15 @@ export class StreamClient implements Caller {
 
   pauseBody(): void {
     this.bodyPaused = true;
+    // Until then the client may send so many bytes.
+    this.#path.held.hold(this, STREAM_WINDOW_BYTES);
     this.#stream.pause();
   }
 
   resumeBody(): void {
     if (!this.bodyPaused) return;
     this.bodyPaused = false;
+    this.#path.held.release(this);
     this.#stream.resume();
   }
 
@@ -67,6 +72,13 @@ export class StreamClient implements Caller {
 
   destroy(): void {
     this.breakOff();
+  }
+
+  evict(): void {
+    this.#safely(() => {
+      if (this.#call !== null) this.#call.evict();
+      else this.#stream.close(constants.NGHTTP2_CANCEL);
+    });
   }
 
   expire(): void {
@@ -103,6 +115,7 @@ export class StreamClient implements Caller {
   #leave(): void {
     this.#call = null;
     this.#path.deadlines.delete(this);
+    this.#path.held.release(this);
   }
 
   /** Nothing that a client does may end more than its own stream. */

@@ -5,23 +5,30 @@ import type { ServerHttp2Stream } from 'node:http2';
 import type { Header } from '../../contracts/exchange.ts';
 import type { AnswerOut, OwnWords, Server } from '../caller.ts';
 import type { OutgoingAnswer } from '../forward.ts';
+import type { Evictable, Held } from '../held.ts';
 import type { AnswerFraming, RequestHead } from '../framing.ts';
 import { writeOwnAnswer } from '../own-answer.ts';
 import { lasting } from '../reading.ts';
 import { REASON_STATUS } from '../reasons.ts';
 import { asObject, endAnswer, fieldsBelow, isOpen, release, respond } from './answer-fields.ts';
 
-export class StreamWriter implements AnswerOut {
+export class StreamWriter implements AnswerOut, Evictable {
   continued = false;
   readonly holdsBytes = true;
+  readonly evict: () => void;
   readonly #stream: ServerHttp2Stream;
   readonly #request: RequestHead;
+  readonly #held: Held;
   /** The head, until it goes out with the first bytes of the body. */
   #head: { readonly status: number; readonly fields: readonly string[] } | null = null;
 
-  constructor(stream: ServerHttp2Stream, request: RequestHead) {
+  constructor(stream: ServerHttp2Stream, request: RequestHead, held: Held, evict: () => void) {
     this.#stream = stream;
     this.#request = request;
+    this.#held = held;
+    this.evict = evict;
+    stream.on('drain', () => held.release(this));
+    stream.on('close', () => held.release(this));
   }
 
   get unsentBytes(): number {
@@ -61,6 +68,7 @@ export class StreamWriter implements AnswerOut {
     }
     let flowing = true;
     for (const piece of pieces) flowing = stream.write(lasting(piece));
+    if (!flowing) this.#held.hold(this, stream.writableLength);
     if (done && stream.writable) endAnswer(stream, trailers);
     return flowing;
   }

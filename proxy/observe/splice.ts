@@ -28,7 +28,8 @@ export class Splice implements Holder, Deadline {
   /** `protocol` is what the client was found to speak; gRPC may have a server of its own. */
   constructor(client: Socket, path: DataPath, protocol: Protocol) {
     const { upstream } = path.traffic.primary;
-    const toClient = new Outlet(client, () => this.#server.resume());
+    const evict = () => this.destroy();
+    const toClient = new Outlet(client, path.held, () => this.#server.resume(), evict);
     this.#client = client;
     this.#path = path;
     this.#observation = new Observation(path, protocol);
@@ -47,7 +48,7 @@ export class Splice implements Holder, Deadline {
     path.deadlines.add(this);
     path.deadlines.set(this, performance.now() + path.limits.connectTimeoutMs);
     const server = this.#server;
-    const toServer = new Outlet(server, () => client.resume());
+    const toServer = new Outlet(server, path.held, () => client.resume(), evict);
     for (const socket of [client, server]) {
       // One side's end is passed on to the other, and ends nothing by itself.
       socket.allowHalfOpen = true;

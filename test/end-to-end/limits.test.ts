@@ -4,9 +4,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Agent } from 'node:http';
+import { Agent, createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { Status } from '../../agent/status.ts';
 import { type ControlGroup, controlGroup } from '../support/control-group.ts';
@@ -14,7 +16,7 @@ import { installPackage } from '../support/install-package.ts';
 import { startModelServer, v2Row } from '../support/model-server.ts';
 import { call, until } from '../support/program.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(420_000);
 
 const MIB = 1024 * 1024;
 const PREDICT = '/v2/models/m/infer';
@@ -144,3 +146,72 @@ t.test('256 MiB: large bodies on many connections are served, and the kernel kil
   const { accepted, stored, dropped, queued } = status.accounting;
   t.equal(accepted, stored + queued + Object.values(dropped).reduce((sum, count) => sum + count, 0));
 });
+
+/** A model server with answers of 8 MB at `/slow` and none at `/never`. */
+async function startLargeModel(t: Test): Promise<{ readonly url: string }> {
+  const large = Buffer.alloc(8 * MIB, 'x');
+  const server = createServer((incoming, outgoing) => {
+    if (incoming.url === '/never') return;
+    incoming.resume();
+    outgoing.end(incoming.url === '/slow' ? large : '{}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+const HEAD_END = ' HTTP/1.1\r\nHost: model\r\n';
+const SLOW: readonly { readonly who: string; readonly sends: readonly (string | Buffer)[] }[] = [
+  { who: 'fetch nothing of large answers', sends: [`GET /slow${HEAD_END}\r\n`] },
+  { who: 'send requests behind one that hangs', sends: [`GET /never${HEAD_END}\r\n`, `GET /next${HEAD_END}\r\n`.repeat(6000)] },
+  { who: 'send bodies that are not read', sends: [`POST /never${HEAD_END}Content-Length: 50000000\r\n\r\n`, Buffer.alloc(MIB)] },
+];
+const CLIENTS = 900;
+
+for (const { who, sends } of SLOW) {
+  t.test(`256 MiB: ${CLIENTS} clients that ${who} end nothing but their own calls`, async (t) => {
+    const group = controlGroup(`driftline-slow-${process.pid}`);
+    if ('skipped' in group) return void t.comment(group.skipped);
+    group.limitMemory(256 * MIB);
+    const model = await startLargeModel(t);
+    const sidecar = await runIn(t, group, model.url);
+    const { hostname, port } = new URL(sidecar.data);
+    const clients = Array.from({ length: CLIENTS }, () => {
+      const client = connect(Number(port), hostname);
+      client.pause();
+      client.on('error', () => {});
+      client.on('connect', () => {
+        for (const bytes of sends) client.write(bytes);
+      });
+      return client;
+    });
+    t.teardown(() => {
+      for (const client of clients) client.destroy();
+    });
+    await until(
+      'all calls',
+      () => sidecar.status(),
+      ({ proxy: { counters } }) => (counters.requests ?? 0) + (counters.refused ?? 0) >= CLIENTS,
+      60_000,
+    );
+    // Time for all to be read as far as it will be.
+    for (let second = 0; second < 5 && sidecar.alive(); second++) await sleep(1000);
+    t.ok(sidecar.alive(), 'it lives');
+    const { heldBytes, evicted, bugs } = (await sidecar.status()).proxy.counters;
+    t.ok((heldBytes ?? Number.NaN) <= 32 * MIB, `${heldBytes} bytes held, ${evicted} broken off`);
+    t.equal(bugs, 0);
+    for (const client of clients) client.destroy();
+    await until(
+      'one more call is served',
+      () => call(`${sidecar.data}/other`),
+      ({ status }) => status === 200,
+      60_000,
+    );
+    const { accepted, stored, dropped, queued } = (await sidecar.status()).accounting;
+    t.equal(accepted, stored + queued + Object.values(dropped).reduce((sum, count) => sum + count, 0));
+  });
+}

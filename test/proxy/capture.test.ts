@@ -4,6 +4,7 @@ import t from 'tap';
 import { Capture } from '../../proxy/capture.ts';
 import { fingerprintOf } from '../../proxy/fingerprint.ts';
 import { readInto } from '../../proxy/reading.ts';
+import { boundless } from './wire.ts';
 
 const recorded = ({ memory, recordedBytes }: Capture) => memory.subarray(0, recordedBytes);
 
@@ -20,8 +21,8 @@ t.test('the copy is the first bytes of what passed, however they were cut and wh
   const pieces = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 30 });
   const limits = fc.nat(400);
   // One serves all, as a connection's does.
-  const lasting = new Capture();
-  const passing = new Capture();
+  const lasting = new Capture(boundless());
+  const passing = new Capture(boundless());
   fc.assert(
     fc.property(pieces, limits, limits, fc.boolean(), (given, recordBytes, heldBytes, isFreed) => {
       const all = Buffer.concat(given);
@@ -46,7 +47,7 @@ t.test('the copy is the first bytes of what passed, however they were cut and wh
 });
 
 t.test('a passing piece is looked at only where its record is due; what is dropped is not written over', async (t) => {
-  const capture = new Capture();
+  const capture = new Capture(boundless());
   capture.start(10);
   passes(Buffer.from('abc'), (piece) => t.ok(capture.keep(piece, true), 'looked at'));
   t.equal(recorded(capture).toString('hex'), 'eeeeee', 'as it lies');
@@ -66,7 +67,7 @@ t.test('a passing piece is looked at only where its record is due; what is dropp
 });
 
 t.test('a body that is not recorded has no fingerprint', async (t) => {
-  const capture = new Capture();
+  const capture = new Capture(boundless());
   capture.start(2, 0, false);
   for (const piece of ['a', 'bcd', 'e']) capture.keep(Buffer.from(piece));
   t.same([capture.bytes.toString(), capture.totalBytes, capture.fingerprint], ['ab', 5, null]);

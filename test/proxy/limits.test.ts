@@ -1,6 +1,7 @@
+import { totalmem } from 'node:os';
 import t from 'tap';
-import { DEFAULT_LIMITS } from '../../proxy/limits.ts';
-import { openFileLimit, withinOpenFiles } from '../../proxy/open-files.ts';
+import { DEFAULT_LIMITS, type Limits } from '../../proxy/limits.ts';
+import { within as atMost, resources } from '../../proxy/resources.ts';
 import { answering, deadPort, dial, get, model, ok, parsers, post, proxied, upstream } from './wire.ts';
 
 t.setTimeout(300_000);
@@ -224,11 +225,15 @@ t.test('new limits hold for what begins after a reload, and a change of the pars
 });
 
 t.test('connections stay within the files that may be opened', (t) => {
-  t.same(withinOpenFiles(DEFAULT_LIMITS, null), DEFAULT_LIMITS);
-  t.same(withinOpenFiles(DEFAULT_LIMITS, 1_048_576), DEFAULT_LIMITS);
-  t.match(withinOpenFiles(DEFAULT_LIMITS, 1024), { maxClients: 480, maxUpstreamConnections: 480 });
-  t.match(withinOpenFiles(DEFAULT_LIMITS, 64), { maxClients: 8, maxUpstreamConnections: 8 });
-  t.match(withinOpenFiles({ ...DEFAULT_LIMITS, maxClients: 5 }, 1024), { maxClients: 5 });
-  t.ok(process.platform !== 'linux' || (openFileLimit() ?? 0) > 0);
+  const within = (limits: Limits, openFiles: number | null, threads = 1) => atMost(limits, { openFiles, memoryBytes: 2 ** 40 }, threads);
+  t.same(within(DEFAULT_LIMITS, null), DEFAULT_LIMITS);
+  t.same(within(DEFAULT_LIMITS, 1_048_576), DEFAULT_LIMITS);
+  t.match(within(DEFAULT_LIMITS, 1024), { maxClients: 480, maxUpstreamConnections: 480 });
+  t.match(within(DEFAULT_LIMITS, 64), { maxClients: 8, maxUpstreamConnections: 8 });
+  t.match(within({ ...DEFAULT_LIMITS, maxClients: 5 }, 1024), { maxClients: 5 });
+  t.match(within(DEFAULT_LIMITS, 256, 4), { maxClients: 24, maxUpstreamConnections: 24 }, 'each thread has its share');
+  const { openFiles, memoryBytes } = resources();
+  t.ok(process.platform !== 'linux' || (openFiles ?? 0) > 0);
+  t.ok(memoryBytes > 0 && memoryBytes <= totalmem());
   t.end();
 });

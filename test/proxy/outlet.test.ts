@@ -8,6 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { Outlet } from '../../proxy/outlet.ts';
+import { boundless } from './wire.ts';
 
 /** Two ends of one connection, of which neither reads yet. */
 async function pair(t: { teardown(what: () => void): unknown }): Promise<{ sender: Socket; receiver: Socket }> {
@@ -41,7 +42,12 @@ function fill(outlet: Outlet): boolean {
 
 t.test('bytes keep their order, whether the system takes them at once or they wait, alone or several together', async (t) => {
   const { sender, receiver } = await pair(t);
-  const outlet = new Outlet(sender, () => {});
+  const outlet = new Outlet(
+    sender,
+    boundless(),
+    () => {},
+    () => {},
+  );
   const sent = createHash('sha256');
   const received = createHash('sha256');
   let waited = 0;
@@ -71,7 +77,15 @@ t.test('bytes that wait are held, each connection’s apart from the others’',
   const collect = runInNewContext('gc') as () => void;
   const pairs = await Promise.all(Array.from({ length: 4 }, () => pair(t)));
   const drained = pairs.map(() => 0);
-  const outlets = pairs.map(({ sender }, i) => new Outlet(sender, () => drained[i]!++));
+  const outlets = pairs.map(
+    ({ sender }, i) =>
+      new Outlet(
+        sender,
+        boundless(),
+        () => drained[i]!++,
+        () => {},
+      ),
+  );
   const sent = outlets.map((outlet) => {
     const hash = createHash('sha256');
     while (outlet.unsentBytes === 0) {
@@ -99,7 +113,12 @@ t.test('bytes that wait are held, each connection’s apart from the others’',
 t.test('a receiver that does not read is waited for, and it is told once when it reads again', async (t) => {
   const { sender, receiver } = await pair(t);
   let told = 0;
-  const outlet = new Outlet(sender, () => told++);
+  const outlet = new Outlet(
+    sender,
+    boundless(),
+    () => told++,
+    () => {},
+  );
   t.ok(outlet.write(Buffer.alloc(1000)), 'a little goes through');
   t.notOk(fill(outlet), 'what waits is more than a socket holds');
   const { unsentBytes } = outlet;
@@ -120,7 +139,12 @@ t.test('a receiver that does not read is waited for, and it is told once when it
 t.test('few bytes that wait need no waiting for, and nobody is told of them', async (t) => {
   const { sender, receiver } = await pair(t);
   let told = 0;
-  const outlet = new Outlet(sender, () => told++);
+  const outlet = new Outlet(
+    sender,
+    boundless(),
+    () => told++,
+    () => {},
+  );
   while (outlet.unsentBytes === 0) t.ok(outlet.write(Buffer.alloc(10_000)));
   t.notOk(outlet.isBlocked);
   receiver.resume();
@@ -134,7 +158,12 @@ t.test('what waits in the stream goes first', async (t) => {
   const { sender, receiver } = await pair(t);
   sender.cork();
   sender.write('first ');
-  new Outlet(sender, () => {}).write(Buffer.from('second'));
+  new Outlet(
+    sender,
+    boundless(),
+    () => {},
+    () => {},
+  ).write(Buffer.from('second'));
   sender.uncork();
   sender.end();
   t.equal((await readAll(receiver)).toString(), 'first second');
@@ -145,14 +174,24 @@ t.test('what is written before the connection stands waits for it', async (t) =>
   await once(server, 'listening');
   t.teardown(() => server.close());
   const sender = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  new Outlet(sender, () => {}).write(Buffer.from('early'));
+  new Outlet(
+    sender,
+    boundless(),
+    () => {},
+    () => {},
+  ).write(Buffer.from('early'));
   sender.end();
   t.equal((await readAll(sender)).toString(), 'early');
 });
 
 t.test('a connection that the other side has reset ends with the system’s error', async (t) => {
   const { sender, receiver } = await pair(t);
-  const outlet = new Outlet(sender, () => {});
+  const outlet = new Outlet(
+    sender,
+    boundless(),
+    () => {},
+    () => {},
+  );
   receiver.resetAndDestroy();
   await once(receiver, 'close');
   const failed = once(sender, 'error') as Promise<[NodeJS.ErrnoException]>;
@@ -165,7 +204,12 @@ t.test('a connection that the other side has reset ends with the system’s erro
 
 t.test('one that ends while bytes wait neither drains nor fails', async (t) => {
   const { sender } = await pair(t);
-  const outlet = new Outlet(sender, () => t.fail('drained'));
+  const outlet = new Outlet(
+    sender,
+    boundless(),
+    () => t.fail('drained'),
+    () => {},
+  );
   fill(outlet);
   sender.destroy();
   await once(sender, 'close');
@@ -184,7 +228,7 @@ t.test('where Node shows nothing of its connections, all goes through streams', 
       const onread = readInto((read) => { bytes += read.length; });
       const socket = connect({ port: server.address().port, host: '127.0.0.1', onread }, () => {
         readStraight(socket, onread);
-        const outlet = new Outlet(socket, () => {});
+        const outlet = new Outlet(socket, boundless(), () => {}, () => {});
         outlet.write(Buffer.alloc(1000));
         outlet.writeAll([Buffer.alloc(50_000), Buffer.alloc(500)]);
         socket.end();

@@ -25,6 +25,7 @@ t.test('what is given up is not heard of any more, not even its failure of a mom
         answer: () => heard.push('answer'),
         part: () => heard.push('part') > 0,
         failed: (reason) => heard.push(reason),
+        evict: () => heard.push('evict'),
         fault: () => heard.push('fault'),
       },
       { request, identity: Identity.of(request, Date.now()) },

@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { CapturedBody, Exchange } from '../../contracts/exchange.ts';
 import type { Upstream } from '../../contracts/policy.ts';
+import { Counters } from '../../proxy/counters.ts';
+import { Held } from '../../proxy/held.ts';
 import { openProxy, type Proxy as OpenProxy, type ProxyOptions } from '../../proxy/proxy.ts';
 import { RingReader } from '../../proxy/ring.ts';
 
@@ -169,6 +171,13 @@ export function post(path: string, body: string, fields = ''): string {
 
 export function get(path: string, fields = ''): string {
   return `GET ${path} HTTP/1.1\r\nHost: model\r\n${fields}\r\n`;
+}
+
+/** Of which nothing is ever too much. */
+export function boundless(): Held {
+  return new Held(Number.POSITIVE_INFINITY, new Counters(), (fault) => {
+    throw fault;
+  });
 }
 
 export interface Running extends OpenProxy {

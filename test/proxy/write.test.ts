@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import t from 'tap';
 import { Outlet } from '../../proxy/outlet.ts';
 import { Head, writeMessage } from '../../proxy/write.ts';
+import { boundless } from './wire.ts';
 
 t.test('what the receiver has not taken yet is not written over by the next message', async (t) => {
   const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
@@ -15,7 +16,12 @@ t.test('what the receiver has not taken yet is not written over by the next mess
     receiver.destroy();
     server.close();
   });
-  const outlet = new Outlet(client, () => {});
+  const outlet = new Outlet(
+    client,
+    boundless(),
+    () => {},
+    () => {},
+  );
   const sent: Buffer[] = [];
   // More than the system holds for a receiver that does not read.
   for (let i = 0; i < 1200; i++) {

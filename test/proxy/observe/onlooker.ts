@@ -8,6 +8,7 @@ import type { DataPath } from '../../../proxy/data-path.ts';
 import { Deadlines } from '../../../proxy/deadlines.ts';
 import { prepareAnswer, prepareRequest } from '../../../proxy/forward.ts';
 import { parseAnswerHead, parseRequestHead } from '../../../proxy/framing.ts';
+import { Held } from '../../../proxy/held.ts';
 import { DEFAULT_LIMITS } from '../../../proxy/limits.ts';
 import { Memo } from '../../../proxy/memo.ts';
 import { EVERYTHING } from '../../../proxy/sampling.ts';
@@ -49,9 +50,11 @@ export class Onlooker {
       certificate: null,
       credentials: {},
     };
-    const traffic = new Traffic(options, 'model', { deadlines, answers, report }, makeTransport);
+    const held = new Held(DEFAULT_LIMITS.maxHeldBytes, this.#counters, report);
+    const traffic = new Traffic(options, 'model', { deadlines, answers, held, report }, makeTransport);
     const pressure = new Pressure();
     const path: DataPath = {
+      held,
       traffic,
       limits: DEFAULT_LIMITS,
       deadlines,

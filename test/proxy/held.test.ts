@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { Counters } from '../../proxy/counters.ts';
+import { Held } from '../../proxy/held.ts';
+import { DEFAULT_LIMITS } from '../../proxy/limits.ts';
+import { within } from '../../proxy/resources.ts';
+import { answering, dial, get, model, ok, post, proxied, type Running } from './wire.ts';
+
+t.setTimeout(120_000);
+
+const MIB = 1024 * 1024;
+
+t.test('who has held for longest goes, until there is room, and no sooner than after what is going on', async (t) => {
+  const counters = new Counters();
+  const faults: unknown[] = [];
+  const held = new Held(100, counters, (fault) => faults.push(fault));
+  const gone: string[] = [];
+  const holder = (name: string) => ({ evict: () => void gone.push(name) });
+  const [first, second, third] = [holder('first'), holder('second'), holder('third')];
+  held.hold(first, 40);
+  held.hold(second, 40);
+  held.hold(first, 50);
+  held.hold(third, 20);
+  t.equal(counters.read().heldBytes, 110);
+  t.same(gone, []);
+  await new Promise((resolve) => process.nextTick(resolve));
+  t.same(gone, ['first'], 'holding more does not make it younger');
+  t.match(counters.read(), { heldBytes: 60, evicted: 1 });
+  held.release(second);
+  held.release(second);
+  held.release(first);
+  t.equal(counters.read().heldBytes, 20, 'released once');
+  held.hold(
+    {
+      evict: () => {
+        throw new Error('a fault');
+      },
+    },
+    30,
+  );
+  held.hold(second, 90);
+  await new Promise((resolve) => process.nextTick(resolve));
+  t.same(gone, ['first', 'third']);
+  t.match(faults, [{ message: 'a fault' }], 'one that throws keeps the others from nothing');
+  t.equal(counters.read().heldBytes, 90);
+});
+
+t.test('copies have room of their own, and what is given back may be taken again', async (t) => {
+  const counters = new Counters();
+  const held = new Held(100, counters, () => {});
+  held.hold({ evict: () => {} }, 90);
+  t.ok(held.takeForCopy(100));
+  t.notOk(held.takeForCopy(1));
+  held.giveBack(100);
+  t.ok(held.takeForCopy(60));
+  t.equal(counters.read().copiesCut, 1);
+});
+
+t.test('a process holds less where it has less, and each of its threads a share', async (t) => {
+  const of = (memoryBytes: number, threads: number) => within(DEFAULT_LIMITS, { openFiles: null, memoryBytes }, threads).maxHeldBytes;
+  t.equal(of(256 * MIB, 1), 32 * MIB);
+  t.equal(of(256 * MIB, 4), 8 * MIB);
+  t.equal(of(1024 * 1024 * MIB, 1), 1024 * MIB);
+});
+
+/** A client that fetches nothing. */
+async function deaf(t: { teardown(end: () => unknown): void }, proxy: Running): Promise<Socket> {
+  const socket = connect(proxy.address.port, proxy.address.host);
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
+}
+
+const countersUntil = async (proxy: Running, done: (counters: ReturnType<Running['counters']>) => boolean) => {
+  while (!done(proxy.counters())) await sleep(5);
+  return proxy.counters();
+};
+
+t.test('clients that fetch nothing are broken off for the others, the oldest first, and recorded', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('x'.repeat(16 * MIB))),
+  );
+  const proxy = await proxied(t, server.port, { limits: { maxHeldBytes: 700_000 } });
+  const clients: Socket[] = [];
+  for (let n = 0; n < 12; n++) {
+    const client = await deaf(t, proxy);
+    client.write(get(`/${n}`));
+    clients.push(client);
+    await countersUntil(proxy, ({ requests }) => requests > n);
+  }
+  const { evicted, failedBy, heldBytes } = await countersUntil(proxy, ({ evicted }) => evicted >= 5);
+  t.ok(heldBytes <= 700_000, String(heldBytes));
+  t.equal(failedBy.overloaded, evicted, 'each is a call that failed');
+  const first = await proxy.exchange();
+  t.match(first, { path: '/0', outcome: 'failed', reason: 'overloaded', status: 200 });
+  const good = dial(t, proxy);
+  good.send(get('/good'));
+  t.match(await good.until('x'.repeat(1000)), 'x-driftline-served-by: primary', 'who fetches an answer gets one');
+  for (const client of clients) client.destroy();
+  t.equal((await countersUntil(proxy, (now) => now.heldBytes === 0 || now.connections <= 1)).bugs, 0);
+});
+
+t.test('bodies that the upstream does not take, and requests behind one that is running, count as well', async (t) => {
+  const server = await model(t, (peer) => peer.socket.pause());
+  const proxy = await proxied(t, server.port, { limits: { maxHeldBytes: 500_000 } });
+  const uploads = await Promise.all(Array.from({ length: 8 }, () => deaf(t, proxy)));
+  for (const upload of uploads) upload.write(post('/upload', 'y'.repeat(8 * MIB)));
+  await countersUntil(proxy, ({ evicted }) => evicted > 0);
+  t.match((await proxy.exchange()).reason, 'overloaded');
+  for (const upload of uploads) upload.destroy();
+  await countersUntil(proxy, ({ connections }) => connections === 0);
+  t.equal(proxy.counters().heldBytes, 0, 'nothing is held for those that are gone');
+
+  const before = proxy.counters().evicted;
+  const pipelining = await Promise.all(Array.from({ length: 8 }, () => deaf(t, proxy)));
+  for (const client of pipelining) client.write(get('/hang') + get('/next').repeat(4000));
+  const { bugs } = await countersUntil(proxy, ({ evicted }) => evicted > before);
+  t.equal(bugs, 0);
+  for (const client of pipelining) client.destroy();
+  await countersUntil(proxy, ({ connections }) => connections === 0);
+  t.equal(proxy.counters().heldBytes, 0);
+});
+
+t.test('over HTTP/2 too', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('x'.repeat(4 * MIB))),
+  );
+  const proxy = await proxied(t, server.port, { limits: { maxHeldBytes: 100_000 } });
+  const session = connectHttp2(`http://${proxy.address.host}:${proxy.address.port}`);
+  t.teardown(() => session.destroy());
+  session.on('error', () => {});
+  const codes: (number | undefined)[] = [];
+  for (let n = 0; n < 6; n++) {
+    const stream = session.request({ ':path': `/${n}` });
+    stream.on('error', () => {});
+    stream.on('close', () => codes.push(stream.rstCode));
+    stream.pause();
+  }
+  const { failedBy } = await countersUntil(proxy, ({ evicted }) => evicted >= 3);
+  t.ok(failedBy.overloaded >= 3);
+  t.match((await proxy.exchange()).reason, 'overloaded');
+});
