@@ -221,6 +221,8 @@ t.test('where Node shows nothing of its connections, all goes through streams', 
     process.binding = () => { throw new Error('closed'); };
     const { inside } = await import('./proxy/node-inside.ts');
     const { Outlet } = await import('./proxy/outlet.ts');
+    const { Held } = await import('./proxy/held.ts');
+    const { Counters } = await import('./proxy/counters.ts');
     const { readInto, readStraight } = await import('./proxy/reading.ts');
     const { connect, createServer } = await import('node:net');
     const server = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1', () => {
@@ -228,7 +230,7 @@ t.test('where Node shows nothing of its connections, all goes through streams', 
       const onread = readInto((read) => { bytes += read.length; });
       const socket = connect({ port: server.address().port, host: '127.0.0.1', onread }, () => {
         readStraight(socket, onread);
-        const outlet = new Outlet(socket, boundless(), () => {}, () => {});
+        const outlet = new Outlet(socket, new Held(1e9, new Counters(), console.error), () => {}, () => {});
         outlet.write(Buffer.alloc(1000));
         outlet.writeAll([Buffer.alloc(50_000), Buffer.alloc(500)]);
         socket.end();
