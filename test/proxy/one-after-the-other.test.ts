@@ -17,6 +17,8 @@ interface Kind {
   readonly send: string;
   /** Sent when the model server has had time to fail. */
   readonly rest?: string;
+  /** What the client waits for before it sends that. */
+  readonly asked?: RegExp;
   /** What the answer ends with; null = the client leaves instead of waiting for one. */
   readonly ends: RegExp | null;
   /** Whether it is the last of its connection. */
@@ -36,6 +38,7 @@ const KINDS: { readonly [name: string]: Kind } = {
   'asked by us to go on': {
     send: 'POST /dies HTTP/1.1\r\nHost: model\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n',
     rest: 'body',
+    asked: /100 Continue\r\n\r\n$/,
     ends: /scored$/,
   },
   hinted: { send: get('/hinted'), ends: /hinted$/ },
@@ -98,11 +101,12 @@ t.test('interim answers are counted for each answer', async (t) => {
 
 /** All that can be seen of a call, less what is never the same. */
 async function made(proxy: Running, server: Model, client: Peer, name: string): Promise<unknown> {
-  const { send, rest, ends } = KINDS[name]!;
+  const { send, rest, asked, ends } = KINDS[name]!;
   const from = client.received.length;
   const seen = server.peers.map(({ received }) => received.length);
   client.send(send);
-  if (rest !== undefined || ends === null) await new Promise((resolve) => setTimeout(resolve, 30));
+  if (asked !== undefined) await client.until((text) => asked.test(text.slice(from)));
+  else if (rest !== undefined || ends === null) await new Promise((resolve) => setTimeout(resolve, 30));
   if (rest !== undefined) client.send(rest);
   if (ends === null) client.socket.destroy();
   const exchange = await proxy.exchange();
