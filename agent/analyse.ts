@@ -4,6 +4,7 @@
  * Everything here runs in the analysis thread, does no I/O but reading the store, and writes into one batch that is committed whole.
  * Nothing of it can slow or fail the caller.
  */
+import type { Alert } from '../contracts/alert.ts';
 import type { Exchange } from '../contracts/exchange.ts';
 import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
@@ -233,6 +234,11 @@ export class Analysis {
     const epoch = this.#epochs.get(version);
     if (epoch === undefined) this.#accounting.skippedValue(signal);
     else this.#found(place.at, epoch.monitors.feedback(signal, value, place, record, row), version);
+  }
+
+  /** Alerts that are open and were shown, each with its newest finding. */
+  get openAlerts(): readonly Alert[] {
+    return this.#alerting.open;
   }
 
   /** Lets time pass: alerts that wait for it, feedback that waited in vain. */

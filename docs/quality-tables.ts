@@ -45,7 +45,7 @@ export function unmeasured(measured: readonly Measured[], types: readonly string
 }
 
 function table(rows: readonly Measured[]): string {
-  const isSeen = (kind: string) => rows.some(({ injected }) => injected.some((one) => one.kind === kind && 1 - one.missed.share >= FOUND));
+  const isSeen = (kind: string) => rows.some(({ injected }) => injected.some((one) => one.kind === kind && foundOf(one.missed) >= FOUND));
   // Gaps are no values: where no detector tells of them, columns of dashes would only hide the others.
   const changes = rows[0]!.injected.filter(({ kind }) => kind !== 'missing' || isSeen(kind));
   const head = ['Detector', 'Runs', 'False alarms (95 %)', ...changes.map(({ kind, size }) => `${kind} ${size}`)];
@@ -53,7 +53,7 @@ function table(rows: readonly Measured[]): string {
     const alarms = `${percent(falseAlarms.share)} (${percent(falseAlarms.low)} to ${percent(falseAlarms.high)})${withoutLevel(remarks)}`;
     const cells = changes.map(({ kind, size }) => {
       const { missed, delayRows } = injected.find((one) => one.kind === kind && one.size === size)!;
-      return found(1 - missed.share, delayRows?.median ?? null);
+      return found(foundOf(missed), delayRows?.median ?? null);
     });
     return `| \`${detector}\` | ${runs} | ${alarms} | ${cells.join(' | ')} |`;
   });
@@ -64,6 +64,11 @@ function table(rows: readonly Measured[]): string {
 function withoutLevel(remarks: readonly string[]): string {
   const silent = remarks.filter((remark) => remark.startsWith('calibration: ')).length;
   return silent === 0 ? '' : `; no level for ${silent} column${silent === 1 ? '' : 's'}`;
+}
+
+/** 0 also where an alert fired before every change. */
+function foundOf(missed: Measured['injected'][number]['missed']): number {
+  return missed === null ? 0 : 1 - missed.share;
 }
 
 /** Share found and rows until then; bold where four in five were. */

@@ -36,7 +36,8 @@ export function policySchema(detectors: Detectors): JsonSchema {
             'How many false alarms are acceptable: sets every level that is not written out (`correction.q`, the detectors’ own thresholds); those written out are counted in it.',
             {
               atMost: {
-                description: 'False alarms, all monitors together.',
+                description:
+                  'False alarms, all monitors together: windows in which something is found though nothing is wrong; an alert that fires on counts in each.',
                 type: 'number',
                 exclusiveMinimum: 0,
                 maximum: 1000,

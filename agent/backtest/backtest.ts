@@ -41,7 +41,10 @@ export interface Counted {
 export interface Injected {
   readonly kind: string;
   readonly size: string;
-  readonly missed: Counted;
+  /** Runs that began while an alert on the changed column fired: they tell nothing of the change, and count for none of the rest. */
+  readonly alreadyFiring: number;
+  /** Null where all of them did. */
+  readonly missed: Counted | null;
   /** Windows until the first alert on the changed column, the changed window counting one, of those that were found. */
   readonly delayWindows: Delay | null;
   /** Changed rows until then, in steps of a record of the replay (20 rows). */
@@ -65,7 +68,7 @@ export interface Backtest {
   readonly fired: readonly Fired[];
   /** Each window's word on each signal. */
   readonly windows: readonly Judged[];
-  /** Windows of replays in which something fired though nothing was wrong. */
+  /** Windows of replays in which something was found, and its alert fired, though nothing was wrong. */
   readonly falseAlarms: Counted;
   /** The share that the policy allows; null without a budget or a rate of traffic. */
   readonly allowed: number | null;
@@ -144,7 +147,7 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
       let count = 0;
       for (let window = 0; window < REPLAYED_WINDOWS; window++) {
         const drawn = draw(reference, random, blockRows, stepRows);
-        if (firingsOf(line.feed(drawn, 0, drawn.count)).length > 0) count++;
+        if (line.feed(drawn, 0, drawn.count).alarms.length > 0) count++;
       }
       return count;
     });
@@ -154,11 +157,13 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
   const injected: Injected[] = [];
   for (const { kind, size, targets } of trials) {
     const delays: Delayed[] = [];
+    let alreadyFiring = 0;
     for (let run = 0; run < runs; run++) {
       // Every column has its turn.
       const { signal, apply } = targets[run % targets.length]!;
-      const delay = withLine(workshop, false, (line): Delayed | null => {
+      const delay = withLine(workshop, false, (line): Delayed | 'already firing' | null => {
         settle(line, { policy, window: inRowsWindow, reference, blockRows, random });
+        if (line.firing.some((alert) => sees(alert.signal, signal))) return 'already firing';
         const begin = line.rows;
         for (let window = 1; window <= CHANGED_WINDOWS; window++) {
           const changed = apply(draw(reference, random, blockRows, stepRows), random);
@@ -167,13 +172,15 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
         }
         return null;
       });
-      if (delay !== null) delays.push(delay);
+      if (delay === 'already firing') alreadyFiring++;
+      else if (delay !== null) delays.push(delay);
       await step();
     }
     injected.push({
       kind,
       size,
-      missed: counted(runs - delays.length, runs),
+      alreadyFiring,
+      missed: alreadyFiring === runs ? null : counted(runs - alreadyFiring - delays.length, runs - alreadyFiring),
       delayWindows: delayOf(delays.map(({ windows }) => windows)),
       delayRows: delayOf(delays.map(({ rows }) => rows)),
     });
@@ -215,7 +222,7 @@ function sees(alerted: string, signal: string): boolean {
   return alerted === signal || isTogether || alerted.startsWith(`${signal}.`);
 }
 
-/** Feeds healthy rows until there is a reference and every detector has begun. What fires here does not count. */
+/** Feeds healthy rows until there is a reference and every detector has begun. What is found here does not count; what fires goes on. */
 function settle(
   line: BacktestLine,
   {

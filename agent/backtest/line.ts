@@ -22,6 +22,8 @@ export interface Outcome {
   /** Alerts in each of their states, in order. */
   readonly alerts: readonly Alert[];
   readonly windows: readonly Finding[];
+  /** Alerts that began to fire, or fire on with something that was found in these rows. */
+  readonly alarms: readonly Alert[];
 }
 
 /** Rows of one record of a replay; a window's end inside a record is where it would be anyway. */
@@ -106,10 +108,16 @@ export class BacktestLine {
     return this.#rows;
   }
 
+  /** Alerts that fire now. */
+  get firing(): readonly Alert[] {
+    return this.#analysis.openAlerts.filter(({ state }) => state === 'firing');
+  }
+
   /** Feeds rows `from` to `to` (without it). Labels follow their record at once, which is a single row where it is kept. */
   feed({ columns, labels }: Rows, from: number, to: number): Outcome {
     const alerts: Alert[] = [];
     const windows: Finding[] = [];
+    const before = this.#rows;
     const atOnce = labels === null || this.#committer === null ? ROWS_AT_ONCE : 1;
     for (let row = from; row < to; row += atOnce) {
       const rows = Math.min(atOnce, to - row);
@@ -147,7 +155,9 @@ export class BacktestLine {
     // A window by time that ends with these rows ends before the next come.
     this.#now = Math.round(BEGINNING + this.#rows * this.#msPerRow) + SETTLED_MS;
     this.#commit(alerts, windows);
-    return { alerts, windows };
+    const began = alerts.filter(({ state }) => state === 'firing');
+    const on = this.firing.filter(({ latest }) => latest.level === 'drift' && latest.observedRows > before);
+    return { alerts, windows, alarms: [...began, ...on] };
   }
 
   /** Safe twice. */

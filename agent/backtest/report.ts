@@ -5,8 +5,8 @@ import { escapeHtml } from '../compare/escape-html.ts';
 import { reportStyle } from '../compare/report-style.ts';
 import { VERSION } from '../version.ts';
 import type { Backtest, Injected, Judged } from './backtest.ts';
-import { MOST_MISSED } from './trials.ts';
-import { bounds, falseAlarmWords, headlineOf, nothingFits, percent, smallestWords } from './words.ts';
+import { isMissed } from './trials.ts';
+import { bounds, falseAlarmWords, headlineOf, leftOutWords, nothingFits, percent, smallestWords } from './words.ts';
 
 const WIDTH = 960;
 /** The plot of a single share: as narrow as a telephone. */
@@ -57,6 +57,7 @@ ${ratePlot(result)}
 <section aria-labelledby="missed"><h2 id="missed">Changes missed within six windows</h2>
 ${result.smallest.length === 0 ? '' : `<p>${escapeHtml(capital(smallestWords(result)))}.</p>`}
 ${missPlot(result.injected)}
+${result.injected.some(({ alreadyFiring }) => alreadyFiring > 0) ? `<p>${escapeHtml(capital(leftOutWords))}.</p>` : ''}
 ${injectedTable(result)}
 </section>
 </main>
@@ -131,7 +132,9 @@ function missPlot(injected: readonly Injected[]): string {
   );
   const lanes = injected.map(({ kind, size, missed }, index) => {
     const y = index * LANE + 13;
-    return `<text class="label" x="0" y="${y + 4}">${escapeHtml(`${kind} ${size}`)}</text><g class="${missed.share > MOST_MISSED ? 'over' : 'within'}"><line class="range" x1="${x(missed.low).toFixed(1)}" x2="${x(missed.high).toFixed(1)}" y1="${y}" y2="${y}"/><circle class="point" cx="${x(missed.share).toFixed(1)}" cy="${y}" r="5"/></g>`;
+    const name = `<text class="label" x="0" y="${y + 4}">${escapeHtml(`${kind} ${size}`)}</text>`;
+    if (missed === null) return name;
+    return `${name}<g class="${isMissed(missed) ? 'over' : 'within'}"><line class="range" x1="${x(missed.low).toFixed(1)}" x2="${x(missed.high).toFixed(1)}" y1="${y}" y2="${y}"/><circle class="point" cx="${x(missed.share).toFixed(1)}" cy="${y}" r="5"/></g>`;
   });
   return `<div class="plot"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Share of changes missed, by kind and size">${grid.join('')}${lanes.join('')}</svg></div>`;
 }
@@ -147,11 +150,11 @@ function firedTable({ fired }: Backtest): string {
 
 function injectedTable({ injected, leftOut }: Backtest): string {
   const rows = injected.map(
-    ({ kind, size, missed, delayWindows, delayRows }) =>
-      `<tr><th class="name">${escapeHtml(kind)}</th><td>${escapeHtml(size)}</td><td class="n">${percent(missed.share)}</td><td class="n">${bounds(missed)}</td><td class="n">${delayWindows?.median ?? '–'}</td><td class="n">${delayWindows?.most ?? '–'}</td><td class="n">${delayRows?.median ?? '–'}</td><td class="n">${delayRows?.most ?? '–'}</td></tr>`,
+    ({ kind, size, alreadyFiring, missed, delayWindows, delayRows }) =>
+      `<tr><th class="name">${escapeHtml(kind)}</th><td>${escapeHtml(size)}</td><td class="n">${missed === null ? '–' : percent(missed.share)}</td><td class="n">${missed === null ? '–' : bounds(missed)}</td><td class="n">${alreadyFiring === 0 ? '' : alreadyFiring}</td><td class="n">${delayWindows?.median ?? '–'}</td><td class="n">${delayWindows?.most ?? '–'}</td><td class="n">${delayRows?.median ?? '–'}</td><td class="n">${delayRows?.most ?? '–'}</td></tr>`,
   );
-  const none = leftOut.map((kind) => `<tr><th class="name">${escapeHtml(kind)}</th><td colspan="7">${nothingFits(kind)}</td></tr>`);
-  return `<div class="scroll"><table><thead><tr><th>Change</th><th>Size</th><th class="n">Missed</th><th class="n">95 % bounds</th><th class="n">Windows until found, median</th><th class="n">Most</th><th class="n">Rows, median</th><th class="n">Most</th></tr></thead><tbody>${[...rows, ...none].join('\n')}</tbody></table></div>`;
+  const none = leftOut.map((kind) => `<tr><th class="name">${escapeHtml(kind)}</th><td colspan="8">${nothingFits(kind)}</td></tr>`);
+  return `<div class="scroll"><table><thead><tr><th>Change</th><th>Size</th><th class="n">Missed</th><th class="n">95 % bounds</th><th class="n">Left out</th><th class="n">Windows until found, median</th><th class="n">Most</th><th class="n">Rows, median</th><th class="n">Most</th></tr></thead><tbody>${[...rows, ...none].join('\n')}</tbody></table></div>`;
 }
 
 function short(text: string): string {

@@ -97,19 +97,28 @@ function errorTrials({ columns, labels }: Rows, prediction: string): Trial[] {
   });
 }
 
-/** The smallest size of each kind from which on four in five changes were found; null where no size was. Units and relations have no order. */
+/**
+ * The smallest size of each kind from which on four in five changes were found; null where no size was. Units and relations
+ * have no order, and of a kind that no run tells of nothing is said.
+ */
 export function smallestFound(
-  injected: readonly { readonly kind: string; readonly size: string; readonly missed: { readonly share: number } }[],
+  injected: readonly { readonly kind: string; readonly size: string; readonly missed: { readonly share: number } | null }[],
 ): { readonly kind: string; readonly size: string | null }[] {
   const byKind = Map.groupBy(
-    injected.filter(({ kind }) => kind !== 'unit' && kind !== 'relation'),
+    injected.filter(
+      ({ kind }) => kind !== 'unit' && kind !== 'relation' && injected.some((one) => one.kind === kind && one.missed !== null),
+    ),
     ({ kind }) => kind,
   );
   return [...byKind].map(([kind, sizes]) => {
-    const lastMissed = sizes.findLastIndex(({ missed }) => missed.share > MOST_MISSED);
+    const lastMissed = sizes.findLastIndex(({ missed }) => isMissed(missed));
     return { kind, size: sizes[lastMissed + 1]?.size ?? null };
   });
 }
 
-/** A change of which more is missed does not count as found. */
-export const MOST_MISSED = 0.2;
+/** Whether more is missed than of a change that counts as found; also where no run could tell. */
+export function isMissed(missed: { readonly share: number } | null): boolean {
+  return missed === null || missed.share > MOST_MISSED;
+}
+
+const MOST_MISSED = 0.2;

@@ -17,23 +17,29 @@ export function linesOf(result: Backtest): string[] {
   }
   if (fired.length > MOST_FIRED) lines.push(`  … and ${fired.length - MOST_FIRED} more`);
   lines.push('', `false alarms on replays of the reference: ${falseAlarmWords(result)}`);
-  if (falseAlarms.count === 0 && injected.length > 0 && injected.every(({ missed }) => missed.share === 1)) {
+  if (falseAlarms.count === 0 && injected.length > 0 && injected.every(({ missed }) => missed?.share === 1)) {
     lines.push('  nothing was found either: see the remarks, or `driftline check`');
   }
   lines.push('', `changes from one window to the next (${result.runs} each)`);
   lines.push(
     `  ${'change'.padEnd(14)}${'size'.padEnd(20)}${'missed'.padStart(8)}   ${'95 % bounds'.padEnd(16)}${'windows until found'.padEnd(22)}rows until found (median, most)`,
   );
-  for (const change of injected) lines.push(`  ${rowOf(change)}`);
+  for (const change of injected) lines.push(`  ${rowOf(change, result.runs)}`);
   for (const kind of result.leftOut) lines.push(`  ${kind.padEnd(14)}${nothingFits(kind)}`);
+  if (injected.some(({ alreadyFiring }) => alreadyFiring > 0)) lines.push('', leftOutWords);
   if (result.smallest.length > 0) lines.push('', smallestWords(result));
   return lines;
 }
 
-function rowOf({ kind, size, missed, delayWindows, delayRows }: Injected): string {
+function rowOf({ kind, size, alreadyFiring, missed, delayWindows, delayRows }: Injected, runs: number): string {
   const delay = (of: Delay | null) => (of === null ? '–' : `${of.median}, ${of.most}`);
-  return `${kind.padEnd(14)}${size.padEnd(20)}${percent(missed.share).padStart(8)}   ${bounds(missed).padEnd(16)}${delay(delayWindows).padEnd(22)}${delay(delayRows)}`;
+  const [share, between] = missed === null ? ['–', '–'] : [percent(missed.share), bounds(missed)];
+  const leftOut = alreadyFiring === 0 ? '' : `; ${alreadyFiring} of ${runs} left out`;
+  return `${kind.padEnd(14)}${size.padEnd(20)}${share.padStart(8)}   ${between.padEnd(16)}${delay(delayWindows).padEnd(22)}${delay(delayRows)}${leftOut}`;
 }
+
+/** Why some runs of a change are not counted. */
+export const leftOutWords = 'left out: an alert on the column fired before the change was made, so that the run tells nothing of it';
 
 /** Why a kind was not tried. */
 export function nothingFits(kind: string): string {

@@ -3,7 +3,8 @@
  *
  * The budget a window is shared out: first to the levels that are written out, as often as they alarm in replays, the rest in equal parts
  * to the monitors that are to be set (a monitor's streaming part counts as one, shared among its signals). An alarm is a window in which
- * a monitor finds anything, or a drift of a streaming detector. Windowed tests get theirs in families.ts, streaming detectors in streams.ts.
+ * a monitor finds anything, whether its alert fired before or not, or a drift of a streaming detector. Windowed tests get theirs in
+ * families.ts, streaming detectors in streams.ts.
  *
  * Left out on the safe side: the effect floor, `for` and `clear`, which only take alarms away from a level that is set. They do count for
  * a level that is written out. Left out for want of knowledge: changes slower than the reference is long.

@@ -12,11 +12,12 @@ import type { Cell } from '../../contracts/record.ts';
 import { type Dependence, FEWEST_BLOCKS, findDependence } from '../../detectors/dependence.ts';
 import { type NullLaw, nullLaw, scoreOf } from '../../detectors/null-law.ts';
 import { Random } from '../../detectors/performance/random.ts';
-import { correct, familiesOf } from '../correction.ts';
+import { familiesOf } from '../correction.ts';
 import { categoryOf, numberOf } from '../signals.ts';
 import { type Watch, withSlices } from '../watch-list.ts';
 import { cellsOf, signalsOf } from '../watched-cells.ts';
 import { minSamplesOf } from '../window-monitor.ts';
+import { countAlarms } from './alarms.ts';
 import type { CalibrationTask, MonitorLevel } from './calibration.ts';
 import { clusteredInterval } from './intervals.ts';
 import { lawKey } from './levels.ts';
@@ -160,31 +161,6 @@ export function keptFamily(task: CalibrationTask, family: Family): MonitorLevel 
     shareAtMost: most,
     blockRows,
   };
-}
-
-/** Alerts that fire against each reference, each signal by itself counting `for`; several at once are one alarm. */
-export function countAlarms(monitor: MonitorPolicy, watched: readonly Watched[], replays: Replays): number[] {
-  const { q } = monitor.correction;
-  const needed = monitor.for.unit === 'windows' ? monitor.for.count : 1;
-  return replays.map((sequence) => {
-    let alarms = 0;
-    const streaks = watched.map(() => 0);
-    for (const results of sequence) {
-      const { adjusted } = correct(
-        monitor.correction,
-        results.map((result, index) => ({ pValue: result?.pValue ?? null, slice: watched[index]!.watch.slice?.name ?? null })),
-      );
-      let fires = false;
-      for (const [index, result] of results.entries()) {
-        if (result === null) continue;
-        const floor = watched[index]!.watch.choice.effectAtLeast ?? 0;
-        streaks[index] = adjusted[index]! <= q && result.effect >= floor ? streaks[index]! + 1 : 0;
-        if (streaks[index] === needed) fires = true;
-      }
-      if (fires) alarms++;
-    }
-    return alarms;
-  });
 }
 
 /** A q from the budget. */

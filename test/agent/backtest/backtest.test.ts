@@ -158,6 +158,43 @@ t.test('what cannot serve is said: no label, no columns, no outputs to learn fro
   await t.rejects(backtest(options), { code: 'no-outputs' });
 });
 
+t.test('an alert that fires through healthy windows is an alarm in each, and no change is tried while it fires', async (t) => {
+  // A wandering level: at a plain q of 5 % nearly every window of 100 rows differs from the reference.
+  const random = new Random(8);
+  let level = 0;
+  const rows = Array.from({ length: 4_000 }, () => {
+    level = 0.995 * level + random.normal();
+    return `${level},u,0,0`;
+  });
+  const written = policyText()
+    .replace('atMost: 1', 'atMost: 10')
+    .replace('type: chi-squared}}', 'type: chi-squared}}, correction: {q: 0.05}')
+    .replace('{name: drift,', '{name: drift, features: [a],');
+  const folder = t.testdir({ 'p.yaml': written, 'reference.csv': `a,b,answer,truth\n${rows.join('\n')}\n`, 'live.csv': csv(2, 100) });
+  const file = (name: string) => path.join(folder, name);
+  const { stdout } = await run(t, file('p.yaml'), file('live.csv'), '--runs', '3', '--json', '--html', file('report.html'));
+  const { falseAlarms, allowed, injected, smallest } = JSON.parse(stdout);
+  t.ok(falseAlarms.share > 0.5, `${falseAlarms.share} of healthy windows`);
+  t.ok(falseAlarms.low > allowed);
+  const means = injected.filter(({ kind }: { kind: string }) => kind === 'mean');
+  for (const { size, alreadyFiring, missed } of means) {
+    t.ok(alreadyFiring > 0, size);
+    t.equal(missed?.of ?? 0, 3 - alreadyFiring, size);
+  }
+  t.ok(
+    injected.some(({ alreadyFiring, missed }: { alreadyFiring: number; missed: unknown }) => alreadyFiring === 3 && missed === null),
+    'where all began so, nothing was missed and nothing found',
+  );
+  t.notOk(smallest.some(({ kind, size }: { kind: string; size: string }) => kind === 'mean' && size === '+0.25 sd'));
+  const page = readFileSync(file('report.html'), 'utf8');
+  t.match(page, '<p>Left out: an alert on the column fired before the change was made');
+  t.notMatch(page, /NaN|undefined|null/);
+  const { stdout: lines, stderr } = await run(t, file('p.yaml'), file('live.csv'), '--runs', '3');
+  t.match(lines, /mean +\+2 sd +– +– +– +–; 3 of 3 left out|mean .*; [123] of 3 left out/);
+  t.match(lines, /^left out: an alert on the column fired before/m);
+  t.match(stderr, /more false alarms than allowed/);
+});
+
 t.test('values that are text in every way stay text in the report', async (t) => {
   const folder = t.testdir({ 'reference.csv': csv(1, 300), 'live.csv': csv(2, 300) });
   const policy = policyOf(`  model: {name: m}

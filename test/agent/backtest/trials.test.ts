@@ -95,3 +95,12 @@ t.test('the smallest change found is the one from which on all larger ones are f
     ],
   );
 });
+
+t.test('a size that no run tells of is not taken for found, and a kind that none tells of for nothing', async (t) => {
+  const of = (kind: string, ...missed: (number | null)[]) =>
+    missed.map((share, index) => ({ kind, size: `${index}`, missed: share === null ? null : { share } }));
+  t.same(smallestFound([...of('mean', 0.5, null, 0), ...of('spread', null, null), ...of('missing', 0, null)]), [
+    { kind: 'mean', size: '2' },
+    { kind: 'missing', size: null },
+  ]);
+});

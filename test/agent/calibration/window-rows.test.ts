@@ -1,6 +1,7 @@
 import t from 'tap';
 import { calibrate } from '../../../agent/calibration/calibrate.ts';
-import { countAlarms, replaysOf } from '../../../agent/calibration/families.ts';
+import { countAlarms } from '../../../agent/calibration/alarms.ts';
+import { replaysOf } from '../../../agent/calibration/families.ts';
 import { calibrationFingerprint, windowsInPeriod } from '../../../agent/calibration/calibration.ts';
 import { inRows, windowInWords } from '../../../agent/calibration/window-rows.ts';
 import { watchList } from '../../../agent/watch-list.ts';

@@ -177,6 +177,24 @@ t.test('levels written out beyond the budget: exit 1 with the number', async (t)
   });
 });
 
+t.test('a q whose alert never leaves firing costs an alarm in each window, not one in all', async (t) => {
+  // A level that wanders for longer than a window has rows.
+  let level = 0;
+  const wandering = Array.from({ length: 8_000 }, () => {
+    level = 0.99 * level + random.normal();
+    return `${level},0`;
+  });
+  const text = budgeted('    - {name: old, features: [a], detectors: {numeric: {type: ks, method: asymptotic}}, correction: {q: 0.05}}\n');
+  const folder = t.testdir({
+    'p.yaml': text.replace('atMost: 3, per: 30d', 'atMost: 10, per: 100 windows'),
+    'reference.csv': `a,b\n${wandering.join('\n')}\n`,
+  });
+  const { status, stderr } = await check(t, path.join(folder, 'p.yaml'));
+  t.equal(status, 1);
+  const [, expected] = /the levels written out cost ([\d.]+) false alarms in 100 windows, and falseAlarms allows 10 /.exec(stderr) ?? [];
+  t.ok(Number(expected) > 80, `${expected}`);
+});
+
 t.test('the demo’s levels are written out: no budget sets any of them', async (t) => {
   const text = readFileSync(packageFile('agent/demo/policy.yaml'), 'utf8');
   const folder = t.testdir({ 'policy.yaml': text, 'reference.csv': '', 'elec2.onnx': '', 'predictor.json': '{}' });
