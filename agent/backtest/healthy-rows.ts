@@ -5,11 +5,11 @@ import { ConfigError } from '../../contracts/errors.ts';
 import type { Column, Policy } from '../../contracts/policy.ts';
 import { FEWEST_BLOCKS, findDependence } from '../../detectors/dependence.ts';
 import type { Random } from '../../detectors/performance/random.ts';
+import { type Summary, summaryOf } from '../calibration/cell-changes.ts';
 import { drawRows } from '../calibration/replays.ts';
 import { isSketchFile } from '../reference-sketch.ts';
 import { guessColumn, numberOf } from '../signals.ts';
 import type { BacktestOptions } from './backtest.ts';
-import { type Summary, summaryOf } from './changes.ts';
 import type { Rows } from './rows.ts';
 
 /** The rows that replays draw from. */

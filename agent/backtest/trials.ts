@@ -4,8 +4,9 @@
 import type { Column } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
 import { type Random, upTo } from '../../detectors/performance/random.ts';
+import type { Summary } from '../calibration/cell-changes.ts';
 import { sameLabel, signalType } from '../signals.ts';
-import { injectedChanges, type Summary } from './changes.ts';
+import { injectedChanges } from './changes.ts';
 import type { Rows } from './rows.ts';
 
 /** One change in one size. */
@@ -41,7 +42,7 @@ export function trialsOf({ columns, rows, prediction }: Changeable): { trials: T
     kind,
     size,
     targets: [...columns]
-      .filter(([column]) => fits(column))
+      .filter(([column, { summary }]) => fits(column, summary))
       .map(([, { signal, summary }]) => ({
         signal,
         apply: (drawn, random) => {
@@ -60,7 +61,9 @@ export function trialsOf({ columns, rows, prediction }: Changeable): { trials: T
 
 /** Values of one column change places among the rows of a window: each column looks as before, and what lies between them is gone. */
 function relationTrial(columns: Changeable['columns']): Trial {
-  const signals = [...columns].filter(([{ type }]) => signalType(type) !== 'unwatched').map(([, { signal }]) => signal);
+  const signals = [...columns]
+    .filter(([{ type }, { summary }]) => signalType(type) !== 'unwatched' && summary.frequent.length > 1)
+    .map(([, { signal }]) => signal);
   const targets = signals.map(
     (signal): Target => ({
       signal,

@@ -43,8 +43,11 @@ export const leftOutWords = 'left out: an alert on the column fired before the c
 
 /** Why a kind was not tried. */
 export function nothingFits(kind: string): string {
-  const why: { readonly [kind: string]: string } = { 'error rate': 'the labels do not allow it', relation: 'there is one column only' };
-  return why[kind] ?? 'no column of the kind';
+  const why: { readonly [kind: string]: string } = {
+    'error rate': 'the labels do not allow it',
+    relation: 'there is one column only that varies',
+  };
+  return why[kind] ?? 'no column that it would change';
 }
 
 /** `smallest found in 4 of 5: mean +0.5 sd, spread × 1.5; category mix: none of these sizes`. */

@@ -1,19 +1,19 @@
 /**
  * What a windowed test can see: the smallest change that it finds in four windows of five, at its window and its level.
  *
- * Numbers are shifted as a whole, in standard deviations of the reference. Where there are few different values (categories, flags), a
- * share of the rows moves to another value instead. Columns tested together move together. The test stands alone with its change: the p-values corrected with it are 1.
+ * Numbers are shifted as a whole, in standard deviations of the reference. Where there are few different values (categories, flags), the
+ * share of one rises instead: the second most frequent, by so many points. Columns tested together move together. The test stands alone with its change: the p-values corrected with it are 1.
  */
 import { withDefaults } from '../../contracts/options.ts';
 import type { Cell } from '../../contracts/record.ts';
 import { calibratedP } from '../../detectors/null-law.ts';
 import { adjust } from '../../detectors/multiple-testing.ts';
 import { Random } from '../../detectors/performance/random.ts';
-import { numberOf } from '../signals.ts';
 import type { WindowedWatch } from '../watch-list.ts';
 import { valuesOf, type WatchedCell } from '../watched-cells.ts';
 import { prepareTest } from '../window-monitor.ts';
 import type { CalibrationTask, MonitorLevel } from './calibration.ts';
+import { changedNumbers, mixedAnew, summaryOf } from './cell-changes.ts';
 import { lawKey } from './levels.ts';
 import { drawRows, type Watched } from './replays.ts';
 
@@ -23,7 +23,7 @@ export interface Power {
   readonly signal: string;
   readonly detector: string;
   readonly unit: 'sd' | 'share';
-  /** In standard deviations of the reference, or a share in [0, 1]; null = none that was tried is found. */
+  /** In standard deviations of the reference, or what a share in [0, 1] rises by; null = none that was tried is found. */
   readonly smallest: number | null;
 }
 
@@ -112,11 +112,11 @@ function changeOf(watch: WindowedWatch, cells: readonly WatchedCell[]): Change<W
   const changes = watch.members.map(({ isNumber }, place) => changeOfColumn(column(cells, place), isNumber));
   const unit = changes.some((change) => change?.unit === 'sd') ? 'sd' : 'share';
   const moving = changes.map((change) => (change?.unit === unit ? change : null));
-  const first = moving.find((change) => change !== null);
-  if (first === undefined || first === null) return null;
+  const most = Math.min(...moving.flatMap((change) => change?.most ?? []));
+  if (most === Infinity) return null;
   return {
     unit,
-    most: first.most,
+    most,
     apply: (rows, size, random) => {
       const columns = moving.map((change, place) => change?.apply(column(rows, place), size, random) ?? column(rows, place));
       return rows.map((_, row) => columns.map((values) => values[row] ?? null));
@@ -125,31 +125,15 @@ function changeOf(watch: WindowedWatch, cells: readonly WatchedCell[]): Change<W
 }
 
 function changeOfColumn(cells: readonly Cell[], isNumeric: boolean): Change<Cell> | null {
-  if (new Set(cells).size < 2) return null;
-  const counts = new Map<Cell, number>();
-  for (const cell of cells) if (cell !== null) counts.set(cell, (counts.get(cell) ?? 0) + 1);
-  if (isNumeric && counts.size > FEW_VALUES) {
-    const deviation = deviationOf(cells);
+  const summary = summaryOf(cells);
+  const { frequent, deviation, secondShare } = summary;
+  if (frequent.length < 2) return null;
+  if (isNumeric && frequent.length > FEW_VALUES) {
     return {
       unit: 'sd',
       most: MOST_SD,
-      apply: (window, size) =>
-        window.map((cell) => {
-          const value = numberOf(cell);
-          return value === null ? cell : value + size * deviation;
-        }),
+      apply: (window, size, random) => changedNumbers(window, (value) => value + size * deviation, summary, random),
     };
   }
-  // From all values to the second most frequent one.
-  const usual = [...counts].sort((a, b) => b[1] - a[1]);
-  const target = usual[Math.min(usual.length - 1, 1)]?.[0] ?? null;
-  return { unit: 'share', most: 1, apply: (window, size, random) => window.map((cell) => (random.uniform() < size ? target : cell)) };
-}
-
-/** Standard deviation of a column's numbers; 1 where they do not vary. */
-export function deviationOf(cells: readonly Cell[]): number {
-  const values = cells.map(numberOf).filter((value) => value !== null);
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-  return deviation > 0 ? deviation : 1;
+  return { unit: 'share', most: 1 - secondShare, apply: (window, size, random) => mixedAnew(window, size, summary, random) };
 }

@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { backtest } from '../../../agent/backtest/backtest.ts';
-import { injectedChanges, summaryOf } from '../../../agent/backtest/changes.ts';
+import { injectedChanges } from '../../../agent/backtest/changes.ts';
+import { summaryOf } from '../../../agent/calibration/cell-changes.ts';
 import { reportOf } from '../../../agent/backtest/report.ts';
 import { readRows } from '../../../agent/backtest/rows.ts';
 import { backtestCommand } from '../../../agent/commands/backtest.ts';
@@ -217,18 +218,61 @@ t.test('values that are text in every way stay text in the report', async (t) =>
   t.notMatch(page, /<b>"&|<i>/);
 });
 
+/** One of the changes, in one size. */
+const changeOf = (kind: string, size: string) => injectedChanges.find((change) => change.kind === kind && change.size === size)!;
+
 t.test('each change does what it says and leaves the missing missing', async (t) => {
-  const cells = [1, 2, null, 3, 4];
+  const cells = [1, 2, null, 3, 4.5];
   const summary = summaryOf(cells);
-  t.match(summary, { mean: 2.5 });
+  t.match(summary, { mean: 2.625, isWhole: false, frequent: [1, 2, 3, 4.5] });
   const apply = (kind: string, size: string, on = cells as (number | string | null)[], of = summary) =>
-    injectedChanges.find((change) => change.kind === kind && change.size === size)!.apply(on, of, new Random(1));
+    changeOf(kind, size).apply(on, of, new Random(1));
   t.same(apply('mean', '+2 sd', [1, null], { ...summary, deviation: 3 }), [7, null]);
-  t.same(apply('spread', '× 2'), [-0.5, 1.5, null, 3.5, 5.5]);
-  t.same(apply('unit', '× 100'), [100, 200, null, 300, 400]);
+  t.same(apply('spread', '× 2', cells, { ...summary, mean: 2.5 }), [-0.5, 1.5, null, 3.5, 6.5]);
+  t.same(apply('unit', '× 100'), [100, 200, null, 300, 450]);
   const missing = apply('missing', '50 %', new Array(1_000).fill(1)).filter((cell) => cell === null).length;
   t.ok(missing > 440 && missing < 560, `${missing}`);
-  const moved = apply('category mix', '25 points', new Array(1_000).fill('u'), { ...summary, frequent: ['u', 'v'] });
-  const count = moved.filter((cell) => cell === 'v').length;
-  t.ok(count > 200 && count < 300, `${count}`);
+});
+
+t.test('points are those by which the share of a category rises, whatever it was', async (t) => {
+  for (const share of [0.49, 0.3, 0.05]) {
+    const healthy = Array.from({ length: 20_000 }, (_, row) => (row % 100 < 100 * share ? 'v' : row % 100 < 99 ? 'u' : null));
+    const shareOf = (cells: readonly unknown[]) => cells.filter((cell) => cell === 'v').length / (0.99 * 20_000);
+    const changed = changeOf('category mix', '25 points').apply(healthy, summaryOf(healthy), new Random(2));
+    const rise = shareOf(changed) - shareOf(healthy);
+    t.ok(Math.abs(rise - 0.25) < 0.01, `${rise} from ${share}`);
+    t.equal(changed.filter((cell) => cell === null).length, 200);
+  }
+});
+
+t.test('whole numbers stay whole, and keep the mean that the change gives them', async (t) => {
+  const random = new Random(4);
+  const ages = Array.from({ length: 20_000 }, () => Math.round(40 + 3 * random.normal()));
+  const summary = summaryOf(ages);
+  for (const [kind, size, mean] of [
+    ['mean', '+0.25 sd', summary.mean + 0.25 * summary.deviation],
+    ['spread', '× 1.25', summary.mean],
+    ['unit', '°F for °C', 1.8 * summary.mean + 32],
+  ] as const) {
+    const changed = changeOf(kind, size).apply(ages, summary, random);
+    t.ok(changed.every(Number.isInteger), kind);
+    t.ok(Math.abs(summaryOf(changed).mean - mean) < 0.02, `${kind}: ${summaryOf(changed).mean} of ${mean}`);
+  }
+});
+
+t.test('a change of an integer column is not found by fractions that it would bring', async (t) => {
+  const random = new Random(6);
+  const ages = (count: number) => `a\n${Array.from({ length: count }, () => Math.round(40 + 10 * random.normal())).join('\n')}\n`;
+  const blind = policyText()
+    .replace('{name: a, type: number}, {name: b, type: categorical}', '{name: a, type: integer}')
+    .replace(
+      'numeric: {type: ks, method: asymptotic}, categorical: {type: chi-squared}',
+      'numeric: {type: ks, effect: {stat: D, atLeast: 0.99}}',
+    );
+  const folder = t.testdir({ 'p.yaml': blind, 'reference.csv': ages(1_000), 'live.csv': ages(200) });
+  const { stdout } = await run(t, path.join(folder, 'p.yaml'), path.join(folder, 'live.csv'), '--runs', '2', '--json');
+  const { injected } = JSON.parse(stdout);
+  const moved = injected.filter(({ kind }: { kind: string }) => kind === 'mean' || kind === 'spread');
+  t.equal(moved.length, 7);
+  for (const { kind, size, missed } of moved) t.equal(missed.count, 2, `${kind} ${size}`);
 });

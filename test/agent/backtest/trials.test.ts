@@ -1,5 +1,5 @@
 import t from 'tap';
-import { summaryOf } from '../../../agent/backtest/changes.ts';
+import { summaryOf } from '../../../agent/calibration/cell-changes.ts';
 import type { Rows } from '../../../agent/backtest/rows.ts';
 import { smallestFound, trialsOf } from '../../../agent/backtest/trials.ts';
 import type { Column } from '../../../contracts/policy.ts';
@@ -82,6 +82,20 @@ t.test('a relation is broken by shuffling one column: its values stay, what they
   const together = columns.get('inputs.second')!.filter((value, row) => value === 2 * Number(columns.get('inputs.first')![row])).length;
   t.ok(together < 10, `${together} rows still go together`);
   t.ok(trials(rows, ['first']).leftOut.includes('relation'), 'one column has no relation');
+});
+
+t.test('a column that a change would leave as it is has no turn', async (t) => {
+  const { count, columns, labels } = healthy();
+  const rows: Rows = { count, labels, columns: new Map(columns).set('inputs.second', new Array<Cell>(count).fill(7)) };
+  const targets = (kind: string, size: string) =>
+    trials(rows)
+      .trials.find((trial) => trial.kind === kind && trial.size === size)
+      ?.targets.map(({ signal }) => signal);
+  t.same(targets('mean', '+2 sd'), ['inputs.first']);
+  t.same(targets('spread', '× 2'), ['inputs.first']);
+  t.same(targets('missing', '5 %'), ['inputs.first', 'inputs.second'], 'a constant can be missing');
+  t.same(targets('unit', '× 100'), ['inputs.first', 'inputs.second'], 'and be told in another unit');
+  t.ok(trials(rows).leftOut.includes('relation'), 'and has no relation to anything');
 });
 
 t.test('the smallest change found is the one from which on all larger ones are found in four of five', async (t) => {

@@ -38,3 +38,39 @@ t.test('where all are corrected together, they do', async (t) => {
   t.match(coarse, [/^drift: wasserstein on inputs.x: .* raise permutations to /]);
   t.equal(power[0]?.smallest, null);
 });
+
+t.test('what a test sees of whole numbers is a change of them, and not the fractions of a shift', async (t) => {
+  const random = new Random(5);
+  // 25 values or so: a shift of all by any fraction would pass each of them by.
+  const rows = Array.from({ length: 4_000 }, () => `${Math.round(4 * random.normal())}`);
+  const file = path.join(t.testdir({ 'reference.csv': `x\n${rows.join('\n')}\n` }), 'reference.csv');
+  const { power } = await reportAlarms(
+    policyOf(`  model: {name: m}
+  traffic: {upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  schema: {inputs: [{name: x, type: integer}]}
+  reference: {source: file, path: ${file}}
+  window: {rows: 1000}
+  monitors: [{name: drift, detectors: {numeric: {type: ks}}}]
+`),
+  );
+  t.equal(power[0]!.unit, 'sd');
+  // A shift that KS sees in 1,000 normal values against 4,000.
+  t.ok(power[0]!.smallest! > 0.08 && power[0]!.smallest! < 0.25, `${power[0]!.smallest}`);
+});
+
+t.test('points of a flag are those by which its share rises', async (t) => {
+  const rows = Array.from({ length: 4_000 }, (_, row) => `${row % 2 === 0 ? 'u' : 'v'}`);
+  const random = new Random(5);
+  const file = path.join(t.testdir({ 'reference.csv': `x\n${Array.from(rows, () => random.pick(rows)).join('\n')}\n` }), 'reference.csv');
+  const { power } = await reportAlarms(
+    policyOf(`  model: {name: m}
+  traffic: {upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  schema: {inputs: [{name: x, type: categorical}]}
+  reference: {source: file, path: ${file}}
+  window: {rows: 1000}
+  monitors: [{name: drift, detectors: {categorical: {type: total-variation, effect: {stat: total_variation, atLeast: 0.2}}}}]
+`),
+  );
+  // The floor itself, and what four windows of five need beyond it.
+  t.ok(power[0]!.smallest! > 0.2 && power[0]!.smallest! < 0.25, `${power[0]!.smallest}`);
+});
