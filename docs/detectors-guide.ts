@@ -226,11 +226,14 @@ its turn.
 Independent rows: 6,000 of a normal and a skewed column that go together, a category of four, and predictions of which 1 in 10 is wrong; windows of
 500. Elec2: the first year of the market of New South Wales (17,520 half hours): price, demand, whether the price rose, and as a prediction what the
 last half hour did (wrong in 1 of 7, in spells); windows of 480 rows, ten days, drawn in blocks of a day. *Relation* shuffles one column among the
-rows of its window: each column looks as before. *Category mix* of so many points: the share of the second most frequent category rises by so many
-percentage points, and the others give way alike. Missing values are shown where anything finds them: tests leave gaps out. \`jensen-shannon\`,
+rows of its window: each column looks as before. Missing values are shown where anything finds them: tests leave gaps out. \`jensen-shannon\`,
 \`hellinger\`, \`psi\`, \`total-variation\` and \`l-infinity\` share one p-value, that of the counts in their bins, and so alarm alike: choose among
 them by what their figure says. In the tables on errors levels are the defaults, since labels have no reference to replay: look at their false
 alarms first. All figures stand in docs/quality.json, which \`npm run quality\` writes.
+
+On your own data \`backtest\` is stricter than these tables in three things: it counts every healthy window that keeps an alert firing, where here the
+alert counts once; it leaves changes out that come while an alert fires, which here are missed; and its *category mix* of so many points raises the
+share of the second most frequent category by so many percentage points, where here so many rows in a hundred become it, most of them for another.
 
 `;
 }
