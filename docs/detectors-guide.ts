@@ -233,7 +233,7 @@ alarms first. All figures stand in docs/quality.json, which \`npm run quality\` 
 
 On your own data \`backtest\` is stricter than these tables in three things: it counts every healthy window that keeps an alert firing, where here the
 alert counts once; it leaves changes out that come while an alert fires, which here are missed; and its *category mix* of so many points raises the
-share of the second most frequent category by so many percentage points, where here so many rows in a hundred become it, most of them for another.
+share of the second most frequent category by so many percentage points, where here so many rows in a hundred are given it, those that have it among them.
 
 `;
 }

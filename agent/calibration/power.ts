@@ -1,6 +1,8 @@
 /**
  * What a windowed test can see: the smallest change that it finds in four windows of five, at its window and its level.
  *
+ * Windows in which it alarms without any change tell nothing, and are left out; where they are half of all, there is no such figure.
+ *
  * Numbers are shifted as a whole, in standard deviations of the reference. Where there are few different values (categories, flags), the
  * share of one rises instead: the second most frequent, by so many points. Columns tested together move together. The test stands alone with its change: the p-values corrected with it are 1.
  */
@@ -11,7 +13,7 @@ import { adjust } from '../../detectors/multiple-testing.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import type { WindowedWatch } from '../watch-list.ts';
 import { valuesOf, type WatchedCell } from '../watched-cells.ts';
-import { prepareTest } from '../window-monitor.ts';
+import { minSamplesOf, prepareTest } from '../window-monitor.ts';
 import type { CalibrationTask, MonitorLevel } from './calibration.ts';
 import { changedNumbers, mixedAnew, summaryOf } from './cell-changes.ts';
 import { lawKey } from './levels.ts';
@@ -21,48 +23,69 @@ import { drawRows, type Watched } from './replays.ts';
 export interface Power {
   readonly monitor: string;
   readonly signal: string;
+  /** Null = all rows; of a slice its rows change. */
+  readonly slice: string | null;
   readonly detector: string;
+  /** Share of windows in which it alarms although nothing has changed. */
+  readonly healthyAlarms: number;
   readonly unit: 'sd' | 'share';
-  /** In standard deviations of the reference, or what a share in [0, 1] rises by; null = none that was tried is found. */
+  /** In standard deviations of the reference, or what a share in [0, 1] rises by; null = none that was tried is found, or too few windows are quiet. */
   readonly smallest: number | null;
 }
 
 const FOUND = 0.8;
 const WINDOWS = 40;
+/** Fewest of them that have to be quiet while nothing has changed. */
+const QUIET = WINDOWS / 2;
 const MOST_SD = 16;
 /** Up to so many different values a shift of all of them would be no small change, however small. */
 const FEW_VALUES = 20;
 const STEPS = 7;
 
 /** The power of one test of a monitor whose level is known; null also for a column that never varied, which has no measure of a change. */
-export function powerOf(task: CalibrationTask, level: MonitorLevel, { watch, cells }: Watched, tests: number): Power | null {
+export function powerOf(task: CalibrationTask, level: MonitorLevel, watched: Watched, tests: number): Power | null {
+  const { watch, rows } = watched;
   if (level.value === null || level.blockRows === null) return null;
+  const cells = rows === null ? watched.cells : watched.cells.filter((_, row) => rows.has(row));
   const change = changeOf(watch, cells);
   if (change === null) return null;
   const { policy, seed } = task;
   const { choice, monitor } = watch;
-  const of = { monitor: monitor.name, signal: watch.signal, detector: choice.type, unit: change.unit };
   const random = new Random(seed);
   const test = prepareTest(watch, valuesOf(watch, cells));
   const law = level.laws[lawKey(watch)];
   const others = new Array<number>(tests - 1).fill(1);
   const isSignificant = (pValue: number) => adjust(monitor.correction.method, [pValue, ...others])[0]! <= level.value!;
-  const windows = Array.from({ length: WINDOWS }, () => ({
-    cells: Array.from(drawRows(random, cells.length, level.blockRows!, policy.window.rows), (row) => cells[row] ?? null),
-    seed: random.bits(),
-  }));
-  if (tooCoarse(watch, level, tests) !== null) return { ...of, smallest: null };
+  const minSamples = minSamplesOf(policy, watch);
+  const alarms = (window: readonly WatchedCell[]) => {
+    const values = valuesOf(watch, window);
+    const result = values.length < minSamples ? null : test.test(values);
+    if (result === null || result.effect < (choice.effectAtLeast ?? 0)) return false;
+    return isSignificant(law === undefined ? result.pValue : calibratedP(law, result.pValue, result.score));
+  };
+  const windows = Array.from({ length: WINDOWS }, () => {
+    const drawn = drawRows(random, watched.cells.length, level.blockRows!, policy.window.rows);
+    const inside = rows === null ? drawn : drawn.filter((row) => rows.has(row));
+    return { cells: Array.from(inside, (row) => watched.cells[row] ?? null), seed: random.bits() };
+  });
+  const quiet = windows.filter((window) => !alarms(window.cells));
+  const of = {
+    monitor: monitor.name,
+    signal: watch.signal,
+    slice: watch.slice?.name ?? null,
+    detector: choice.type,
+    healthyAlarms: 1 - quiet.length / WINDOWS,
+    unit: change.unit,
+  };
+  if (quiet.length < QUIET || tooCoarse(watch, level, tests) !== null) return { ...of, smallest: null };
   const isSeen = (size: number) => {
     let found = 0;
-    for (const [index, window] of windows.entries()) {
+    for (const [index, window] of quiet.entries()) {
       // Those still to come can no longer make it four of five.
-      if (found + WINDOWS - index < FOUND * WINDOWS) return false;
-      const values = valuesOf(watch, change.apply(window.cells, size, new Random(window.seed)));
-      const result = values.length < policy.minSamples ? null : test.test(values);
-      if (result === null || result.effect < (choice.effectAtLeast ?? 0)) continue;
-      if (isSignificant(law === undefined ? result.pValue : calibratedP(law, result.pValue, result.score))) found++;
+      if (found + quiet.length - index < FOUND * quiet.length) return false;
+      if (alarms(change.apply(window.cells, size, new Random(window.seed)))) found++;
     }
-    return found >= FOUND * WINDOWS;
+    return found >= FOUND * quiet.length;
   };
   let high = change.most / 256;
   while (!isSeen(high)) {

@@ -2,13 +2,15 @@
  * What `driftline check` says of false alarms: how many are expected, which levels that comes from, and what the tests can see.
  */
 import type { Policy } from '../../contracts/policy.ts';
-import { duration, figure } from '../../policies/figures.ts';
+import { duration, figure, share } from '../../policies/figures.ts';
+import { several } from '../compare/words.ts';
 import { readReferences, References } from '../reference.ts';
 import { cellsOf } from '../watched-cells.ts';
 import { WatchedSignals } from '../watched-signals.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
 import { type Power, powerOf, tooCoarse } from './power.ts';
+import { minSamplesOf } from '../window-monitor.ts';
 import { inRows } from './window-rows.ts';
 
 /** Expected false alarms of a policy. */
@@ -31,6 +33,8 @@ export interface AlarmReport {
 }
 
 const SEED = 1;
+/** Tests of slices whose power is worked out: a quarter of a second each. Those by random splits take a hundred times as long. */
+const MOST_SLICE_POWERS = 100;
 
 /** @throws ConfigError when the reference file cannot be read. */
 export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
@@ -53,6 +57,8 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
     .filter(({ method }) => method === 'written' || method === 'default')
     .reduce((sum, { share }) => sum + share! * windows, 0);
   const allowed = policy.falseAlarms?.atMost ?? null;
+  const nothing: Powers = { power: [], coarse: [], leftOut: 0 };
+  const { power, coarse, leftOut } = counted === null ? nothing : powers({ ...task, policy: counted }, watched, calibration);
   return {
     calibration,
     period,
@@ -60,8 +66,12 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
     written,
     allowed,
     exceeded: calibration.budget !== null && allowed !== null && written > allowed,
-    ...(counted === null ? { power: [], coarse: [] } : powers({ ...task, policy: counted }, watched, calibration)),
-    remarks: remarksOf(policy, counted !== null),
+    power,
+    coarse,
+    remarks: [
+      ...remarksOf(policy, counted !== null),
+      ...(leftOut === 0 ? [] : [`what ${several(leftOut, 'more test')} of slices can see is left out: it would take long to work out`]),
+    ],
   };
 }
 
@@ -84,26 +94,38 @@ function remarksOf({ window, seasonality = null, reference }: Policy, isCounted:
   return remarks;
 }
 
-/** Of the tests of all rows; shares of bad rows and constants have no size of change that would say much. */
-function powers(task: CalibrationTask, { watches: all }: WatchedSignals, { levels }: Calibration): Pick<AlarmReport, 'power' | 'coarse'> {
+/** What tests can see, and of how many tests of slices that is not worked out. */
+interface Powers extends Pick<AlarmReport, 'power' | 'coarse'> {
+  readonly leftOut: number;
+}
+
+/** Shares of bad rows and constants have no size of change that would say much, and slices with few rows in the reference are not judged. */
+function powers(task: CalibrationTask, signals: WatchedSignals, { levels }: Calibration): Powers {
   const power: Power[] = [];
   const coarse: string[] = [];
-  const watches = all.filter((watch) => watch.kind === 'windowed');
-  for (const [name, family] of Map.groupBy(watches, ({ monitor }) => monitor.name)) {
+  let ofSlices = 0;
+  let leftOut = 0;
+  const watches = signals.watches.filter((watch) => watch.kind === 'windowed');
+  for (const [{ name, correction }, family] of Map.groupBy(watches, ({ monitor }) => monitor)) {
     const level = levels.find((candidate) => candidate.kind === 'windowed' && candidate.monitor === name);
     if (level === undefined) continue;
-    const ofAll = family.filter(({ slice }) => slice === null);
-    // Each slice is corrected by itself, or all together.
-    const tests = family[0]?.monitor.correction.family === 'slice' ? ofAll.length : family.length;
-    for (const watch of ofAll.filter(({ finds }) => finds !== 'quality')) {
+    for (const watch of family.filter(({ finds }) => finds !== 'quality')) {
+      const { slice } = watch;
+      // Each slice is corrected by itself, or all together.
+      const tests = correction.family === 'slice' ? family.filter((other) => other.slice === slice).length : family.length;
       const cells = cellsOf(watch, (signal) => task.cells.get(signal));
-      const found = cells === null ? null : powerOf(task, level, { watch, cells, rows: null }, tests);
+      const rows = slice === null ? null : new Set(signals.rowsOf(slice.name, watch.signal));
+      const isJudged = cells !== null && (rows === null || rows.size >= minSamplesOf(task.policy, watch));
+      const isLong = slice !== null && (ofSlices === MOST_SLICE_POWERS || 'permutations' in watch.definition.options);
+      const found = isJudged && !isLong ? powerOf(task, level, { watch, cells, rows }, tests) : null;
       if (found !== null) power.push(found);
-      const reason = tooCoarse(watch, level, tests);
+      if (slice !== null && isJudged && isLong) leftOut++;
+      else if (slice !== null && isJudged) ofSlices++;
+      const reason = slice === null ? tooCoarse(watch, level, tests) : null;
       if (reason !== null) coarse.push(`${name}: ${reason}`);
     }
   }
-  return { power, coarse };
+  return { power, coarse, leftOut };
 }
 
 /** For a terminal, each line with its name in front. */
@@ -118,8 +140,8 @@ export function alarmLines({ calibration, period, expected, allowed, power, coar
   return [
     `  alarms     ${expected === null ? 'an unknown number of' : figure(Number(expected.toPrecision(3)))} false ${expected === 1 ? 'alarm' : 'alarms'} expected in ${period}${of}${without}`,
     ...levels.map((level) => `  level      ${levelInWords(level, windows, period)}`),
-    ...[...Map.groupBy(power, ({ monitor }) => monitor)].map(
-      ([monitor, tests]) => `  power      ${monitor}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,
+    ...[...Map.groupBy(power, ({ monitor, slice }) => (slice === null ? monitor : `${monitor} in ${slice}`))].map(
+      ([where, tests]) => `  power      ${where}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,
     ),
     ...coarse.map((reason) => `  silent     ${reason}`),
     ...remarkLines,
@@ -138,8 +160,9 @@ function levelInWords(level: MonitorLevel, windows: number, period: string): str
   return `${what}: ${set} [${method}]${costs}; ${why}${far}`;
 }
 
-function powerInWords({ signal, unit, smallest }: Power): string {
+function powerInWords({ signal, healthyAlarms, unit, smallest }: Power): string {
   const name = signal.replace(/^inputs\./, '');
+  if (smallest === null && healthyAlarms > 0.5) return `nothing on ${name}, as ${share(healthyAlarms)} of healthy windows alarm`;
   if (smallest === null) return `nothing on ${name}`;
   const size = Number(smallest.toPrecision(2));
   return unit === 'sd' ? `${size} sd on ${name}` : `${figure(Number((100 * size).toPrecision(2)))} points on ${name}`;
