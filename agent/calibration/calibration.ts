@@ -140,13 +140,19 @@ export function windowsInPeriod(policy: Policy, rowsPerMs: number | null): Pick<
   const isMeasured = (policy.traffic.expectedRows ?? null) === null;
   if (per?.unit === 'windows' && window !== null)
     return { windowsInPeriod: per.count, rate: isByTime && isMeasured ? 'measured' : 'windows' };
-  const rate = rateOf(policy, rowsPerMs);
-  if (rate === null || window === null) return { windowsInPeriod: null, rate: 'unknown' };
-  const periodMs = per?.count ?? MONTH_MS;
-  return { windowsInPeriod: (rate * periodMs) / rowsAStep(window), rate: isMeasured ? 'measured' : 'expected' };
+  const windows = windowsIn(policy, rowsPerMs, per?.unit === 'ms' ? per.count : MONTH_MS);
+  return { windowsInPeriod: windows, rate: windows === null ? 'unknown' : isMeasured ? 'measured' : 'expected' };
 }
 
-const MONTH_MS = 30 * 86_400_000;
+/** Windows that end in a time, each step of a sliding one counted; null while the rate of traffic is not known. */
+export function windowsIn(policy: Policy, rowsPerMs: number | null, ms: number): number | null {
+  const rate = rateOf(policy, rowsPerMs);
+  const window = inRows(policy, rowsPerMs, 1)?.window ?? null;
+  return rate === null || window === null ? null : (rate * ms) / rowsAStep(window);
+}
+
+/** What is meant by a month: 30 days. */
+export const MONTH_MS = 30 * 86_400_000;
 
 /** What the levels depend on, but for the measured rate of traffic. */
 export function calibrationFingerprint({ policy, columns, cells, slices, sketched = [] }: Omit<CalibrationTask, 'rowsPerMs'>): string {

@@ -8,7 +8,7 @@ import { readReferences, References } from '../reference.ts';
 import { cellsOf } from '../watched-cells.ts';
 import { WatchedSignals } from '../watched-signals.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
-import type { Calibration, CalibrationTask, MonitorLevel } from './calibration.ts';
+import { type Calibration, type CalibrationTask, MONTH_MS, type MonitorLevel, windowsIn } from './calibration.ts';
 import { type Power, powerOf, tooCoarse } from './power.ts';
 import { minSamplesOf } from '../window-monitor.ts';
 import { inRows } from './window-rows.ts';
@@ -20,14 +20,21 @@ export interface AlarmReport {
   readonly period: string;
   /** In that period, of the levels whose share is known; null where none is. */
   readonly expected: number | null;
+  /** The same in 30 days; null also where the rate of traffic is not known. */
+  readonly expectedInMonth: number | null;
   /** The same of the levels that are written out alone. */
   readonly written: number;
+  /** By the budget, in its own period. */
   readonly allowed: number | null;
+  /** That period in words; another than `period` where it is a time, and the rate of traffic is not known. Null without a budget. */
+  readonly allowedPer: string | null;
   /** The levels written out, and those whose share is known, go beyond the budget. */
   readonly exceeded: boolean;
   readonly power: readonly Power[];
   /** Tests that cannot alarm at their level, with the remedy. */
   readonly coarse: readonly string[];
+  /** Monitors that will judge nothing for want of a level, as they stand, with the reason. */
+  readonly silent: readonly string[];
   /** On what the figures do not cover, or cover on the safe side. */
   readonly remarks: readonly string[];
 }
@@ -44,14 +51,11 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
   const calibration = calibrate(task);
   const counted = inRows(policy, null, inputs.length + outputs.length);
   const per = policy.falseAlarms?.per ?? null;
+  const allowedPer = per === null ? null : per.unit === 'windows' ? `${per.count} windows` : duration(per.count);
   // Without a rate or a budget a hundred windows are a measure that everybody can picture.
   const windows = calibration.windowsInPeriod ?? 100;
-  const period =
-    per?.unit === 'windows'
-      ? `${per.count} windows`
-      : calibration.windowsInPeriod === null
-        ? '100 windows'
-        : duration(per?.count ?? 30 * 86_400_000);
+  const period = calibration.windowsInPeriod === null ? '100 windows' : (allowedPer ?? duration(MONTH_MS));
+  const month = windowsIn(policy, null, MONTH_MS);
   const known = calibration.levels.filter(({ share }) => share !== null);
   const written = known
     .filter(({ method }) => method === 'written' || method === 'default')
@@ -63,16 +67,27 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
     calibration,
     period,
     expected: known.length === 0 ? null : expectedShare(calibration) * windows,
+    expectedInMonth: known.length === 0 || month === null ? null : expectedShare(calibration) * month,
     written,
     allowed,
+    allowedPer,
     exceeded: calibration.budget !== null && allowed !== null && written > allowed,
     power,
     coarse,
+    silent: silentOf(policy, calibration),
     remarks: [
       ...remarksOf(policy, counted !== null),
       ...(leftOut === 0 ? [] : [`what ${several(leftOut, 'more test')} of slices can see is left out: it would take long to work out`]),
     ],
   };
+}
+
+/** Only what a reference says that is there, at a rate that is known: elsewhere the level is still to come. */
+function silentOf({ reference }: Policy, { levels, rate }: Calibration): string[] {
+  if (reference.source !== 'file' || rate === 'unknown') return [];
+  return levels
+    .filter(({ method }) => method === 'insufficient')
+    .map(({ monitor, detector, signal, why }) => `${monitor}: ${detector}${signal === null ? '' : ` on ${signal}`} judges nothing: ${why}`);
 }
 
 function remarksOf({ window, seasonality = null, reference }: Policy, isCounted: boolean): string[] {
@@ -129,16 +144,14 @@ function powers(task: CalibrationTask, signals: WatchedSignals, { levels }: Cali
 }
 
 /** For a terminal, each line with its name in front. */
-export function alarmLines({ calibration, period, expected, allowed, power, coarse, remarks }: AlarmReport): string[] {
+export function alarmLines(report: AlarmReport): string[] {
+  const { calibration, period, power, coarse, remarks } = report;
   const { levels } = calibration;
   const remarkLines = remarks.map((remark) => `  note       ${remark}`);
   if (levels.length === 0) return remarkLines;
-  const of = allowed === null ? '' : `, of the ${figure(allowed)} allowed`;
-  const unknown = levels.filter(({ share, value }) => share === null && value !== null).length;
-  const without = unknown === 0 ? '' : `; without ${unknown} level${unknown === 1 ? '' : 's'} whose share is not known`;
   const windows = calibration.windowsInPeriod ?? 100;
   return [
-    `  alarms     ${expected === null ? 'an unknown number of' : figure(Number(expected.toPrecision(3)))} false ${expected === 1 ? 'alarm' : 'alarms'} expected in ${period}${of}${without}`,
+    `  alarms     ${expectedInWords(report)}`,
     ...levels.map((level) => `  level      ${levelInWords(level, windows, period)}`),
     ...[...Map.groupBy(power, ({ monitor, slice }) => (slice === null ? monitor : `${monitor} in ${slice}`))].map(
       ([where, tests]) => `  power      ${where}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,
@@ -146,6 +159,22 @@ export function alarmLines({ calibration, period, expected, allowed, power, coar
     ...coarse.map((reason) => `  silent     ${reason}`),
     ...remarkLines,
   ];
+}
+
+/** `0.5 false alarms expected in 100 windows, of the 1 allowed; 7.5 in 30 d`. */
+function expectedInWords({ calibration, period, expected, expectedInMonth, allowed, allowedPer }: AlarmReport): string {
+  const count = (value: number) => figure(Number(value.toPrecision(3)));
+  const many = expected === null ? 'an unknown number of' : count(expected);
+  const parts = [`${many} false ${expected === 1 ? 'alarm' : 'alarms'} expected in ${period}`];
+  if (allowed !== null && allowedPer === period) parts[0] += `, of the ${figure(allowed)} allowed`;
+  else if (allowed !== null)
+    parts.push(
+      `${figure(allowed)} allowed in ${allowedPer}: how many windows that is, the rate of traffic says (\`traffic.expectedRows\`)`,
+    );
+  if (expectedInMonth !== null && period !== duration(MONTH_MS)) parts.push(`${count(expectedInMonth)} in ${duration(MONTH_MS)}`);
+  const unknown = calibration.levels.filter(({ share: of, value }) => of === null && value !== null).length;
+  if (unknown > 0) parts.push(`without ${several(unknown, 'level')} whose share is not known`);
+  return parts.join('; ');
 }
 
 function levelInWords(level: MonitorLevel, windows: number, period: string): string {

@@ -47,7 +47,11 @@ function streamOf({ policy, cells, sketched }: CalibrationTask, { signal }: Stre
   const middle = values.toSorted()[Math.floor(values.length / 2)]!;
   const found = findDependence([values, values.map((value) => Math.abs(value - middle))], policy.window.rows);
   const blockRows = policy.falseAlarms?.blockRows ?? longBlock(found.blockRows, values.length);
-  if (blockRows === null) return none(`rows of ${signal} depend on each other beyond what blocks of its reference keep`, true);
+  if (blockRows === null)
+    return none(
+      `rows of ${signal} depend on each other beyond what blocks of its reference keep; give a longer one, or set falseAlarms.blocks`,
+      true,
+    );
   if (values.length / blockRows < FEWEST_BLOCKS)
     return none(`the reference of ${signal} has fewer than ${FEWEST_BLOCKS} blocks of ${rowsInWords(blockRows)}`, true);
   const dependent = found.dependent || blockRows > 1;
@@ -121,7 +125,9 @@ export function streamLevel(task: CalibrationTask, watch: StreamingWatch, part: 
   }
   const found = stream.values === null ? null : levelFor(watch, stream, perValue, new Random(task.seed));
   if (found === null || stream.values === null)
-    return refuse(`no ${base.option} keeps ${watch.choice.type} on ${watch.signal} within its share`);
+    return refuse(
+      `no ${base.option} keeps ${watch.choice.type} on ${watch.signal} within its share; allow more false alarms, or take a windowed test`,
+    );
   const beyond = levelOptionOf(watch.choice.type)?.guaranteedOver === undefined ? '' : '; its own guarantee does not cover them';
   return {
     ...base,

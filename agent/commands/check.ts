@@ -54,6 +54,7 @@ async function check(file: string | undefined, flags: CheckFlags): Promise<void>
   }
   for (const mistake of result.mistakes) complain(formatMistake(mistake));
   for (const warning of result.warnings) complain(`${formatMistake(warning)} (warning)`);
+  for (const silent of [...(alarms?.silent ?? []), ...(alarms?.coarse ?? [])]) complain(`${file} ${silent} (warning)`);
   if (result.policy === null)
     complain(`driftline: ${file} has ${result.mistakes.length} mistake${result.mistakes.length === 1 ? '' : 's'}`);
   else print([...summarise(result.policy, known), ...(alarms === null ? [] : alarmLines(alarms))].join('\n'));

@@ -148,8 +148,47 @@ t.test('a budget in time without a rate of traffic: a warning, and no level yet'
   const { status, stdout, stderr } = await check(t, path.join(folder, 'p.yaml'));
   t.equal(status, 0);
   t.match(stderr, /p\.yaml:7:\d+ spec\.falseAlarms\.per the rate of traffic is not known.* \(warning\)$/m);
-  t.match(stdout, /^ {2}alarms {5}an unknown number of false alarms expected/m);
+  t.match(stdout, /^ {2}alarms {5}an unknown number of false alarms expected in 100 windows; 3 allowed in 30 d: how many windows that is/m);
   t.match(stdout, /^ {2}level {6}drift \(ks\): no level \[insufficient\]; the rate of traffic is not known yet/m);
+});
+
+t.test('what is expected in a month is told beside another period, where the rate is known', async (t) => {
+  const drift = '    - {name: drift, detectors: {numeric: {type: ks, method: asymptotic}}}\n';
+  const alarms = async (text: string) => {
+    const folder = t.testdir({ 'p.yaml': text, 'reference.csv': reference });
+    const { stdout } = await check(t, path.join(folder, 'p.yaml'), '--json');
+    const { falseAlarms } = JSON.parse(stdout);
+    const lines = (await check(t, path.join(folder, 'p.yaml'))).stdout;
+    return { ...falseAlarms, line: /^ {2}alarms {5}(.*)$/m.exec(lines)?.[1] };
+  };
+  const inWindows = budgeted(drift).replace('per: 30d', 'per: 100 windows');
+  // 1,440 windows in 30 days.
+  t.match(await alarms(inWindows), {
+    expected: 3,
+    period: '100 windows',
+    allowedPer: '100 windows',
+    expectedInMonth: Number,
+    line: '3 false alarms expected in 100 windows, of the 3 allowed; 43.2 in 30 d',
+  });
+  const rateless = (text: string) => text.replace(', expectedRows: {count: 4800, per: 1d}', '');
+  t.match(await alarms(rateless(inWindows)), { expectedInMonth: null, line: '3 false alarms expected in 100 windows, of the 3 allowed' });
+  t.match(await alarms(rateless(budgeted(drift))), { period: '100 windows', allowed: 3, allowedPer: '30 d' });
+  t.match(await alarms(budgeted(drift)), { period: '30 d', allowedPer: '30 d', expectedInMonth: 3 });
+});
+
+t.test('a monitor that will judge nothing is a warning, and one whose level is still to come is none', async (t) => {
+  const trend = `a,b\n${Array.from({ length: 1_000 }, (_, row) => `${row},${row}`).join('\n')}\n`;
+  const text = budgeted('    - {name: drift, detectors: {numeric: {type: ks, method: asymptotic}}}\n');
+  const folder = t.testdir({ 'p.yaml': text, 'reference.csv': trend });
+  const file = path.join(folder, 'p.yaml');
+  const { status, stderr } = await check(t, file);
+  t.equal(status, 0);
+  t.match(stderr, `${file} drift: ks judges nothing: rows depend on each other`);
+  t.match(stderr, /give a longer reference, or set falseAlarms\.blocks \(warning\)\n$/);
+  const json = JSON.parse((await check(t, file, '--json')).stdout);
+  t.match(json, { ok: true, falseAlarms: { silent: [/^drift: ks judges nothing/] } });
+  const later = t.testdir({ later: { 'p.yaml': text.replace(', expectedRows: {count: 4800, per: 1d}', ''), 'reference.csv': reference } });
+  t.notMatch((await check(t, path.join(later, 'later/p.yaml'))).stderr, 'judges nothing');
 });
 
 t.test('levels written out beyond the budget: exit 1 with the number', async (t) => {
