@@ -3,9 +3,9 @@
  *
  * A table of 2 × k counts over the union of the categories; each cell is compared with row · column / total.
  * Statistic: Σ (O − E)²/E on k − 1 degrees of freedom, at 2 × 2 with Yates' correction: |O − E| less min(½, |O − E|).
- * Effect: Cramér's V = √(χ²/total) of the uncorrected statistic, for a table of two rows.
+ * Effect: Cramér's V, both sides weighted alike (cramers-v.ts).
  *
- * Source: Pearson 1900; Yates 1934; Cramér. Mathematical Methods of Statistics. 1946, §21.9. As scipy 1.17's `chi2_contingency`.
+ * Source: Pearson 1900; Yates 1934. As scipy 1.17's `chi2_contingency`.
  * Deviation (not under `minExpected: 0`): categories whose expected count on either side is below `minExpected` are pooled into
  * one cell, and that with the rarest other one where it is still too small: the law holds only for filled cells (Cochran 1954).
  * Cost: linear in the window and in the number of categories.
@@ -15,6 +15,7 @@ import type { OptionsOf } from '../contracts/options.ts';
 import type { CountedCategories } from '../contracts/sketch.ts';
 import { CategoriesAgainst, type Category } from './categories-against.ts';
 import { chiSquaredUpperTail } from './chi-squared-tail.ts';
+import { cramersV } from './cramers-v.ts';
 
 const options = {
   yates: { type: 'boolean', default: true, description: 'Yates’ correction for continuity, where there are two categories.' },
@@ -38,7 +39,6 @@ export interface TableResult {
   readonly statistic: number;
   readonly pValue: number;
   readonly degreesOfFreedom: number;
-  readonly cramersV: number;
 }
 
 /**
@@ -64,14 +64,9 @@ export function chiSquaredOfTable(table: readonly (readonly number[])[], chosen:
     }
   }
   const degreesOfFreedom = (rowTotals.length - 1) * (columns - 1);
-  if (degreesOfFreedom === 0) return { statistic: 0, pValue: 1, degreesOfFreedom, cramersV: 0 };
+  if (degreesOfFreedom === 0) return { statistic: 0, pValue: 1, degreesOfFreedom };
   const statistic = chosen.yates && degreesOfFreedom === 1 ? corrected : plain;
-  return {
-    statistic,
-    pValue: chiSquaredUpperTail(statistic, degreesOfFreedom),
-    degreesOfFreedom,
-    cramersV: Math.min(1, Math.sqrt(plain / (total * (Math.min(rowTotals.length, columns) - 1)))),
-  };
+  return { statistic, pValue: chiSquaredUpperTail(statistic, degreesOfFreedom), degreesOfFreedom };
 }
 
 /**
@@ -95,8 +90,7 @@ function against(chosen: OptionsOf<typeof options>, reference: readonly Category
   return new CategoriesAgainst(reference, chosen.minExpected, (counts) => {
     const result = chosen.form === 'homogeneity' ? chiSquaredOfTable(counts, chosen) : goodnessOfFit(counts[0], counts[1]);
     if (result === null || result.degreesOfFreedom === 0) return null;
-    const { statistic, pValue, degreesOfFreedom, cramersV } = result;
-    return { statistic, pValue, degreesOfFreedom, effect: cramersV, note: null };
+    return { ...result, effect: cramersV(...counts), note: null };
   });
 }
 

@@ -3,7 +3,7 @@
  *
  * Statistic: the odds ratio of the window against the reference, with ½ added to each count (Haldane 1956) so that it is a number for
  * empty cells too; above 1 where the first category (of the reference, in order of appearance) has become more frequent.
- * Effect: Cramér's V, which at 2 × 2 is |φ|. The test: fisher-exact.ts.
+ * Effect: Cramér's V, both sides weighted alike (cramers-v.ts). The test: fisher-exact.ts.
  * With more than two categories, unseen ones included, it is chi-squared with its sparse cells pooled (chi-squared.ts), and the note says so.
  *
  * Source: see fisher-exact.ts.
@@ -14,6 +14,7 @@ import type { OptionsOf } from '../contracts/options.ts';
 import type { CountedCategories } from '../contracts/sketch.ts';
 import { CategoriesAgainst, type Category, poolSparse } from './categories-against.ts';
 import { chiSquaredOfTable } from './chi-squared.ts';
+import { cramersV } from './cramers-v.ts';
 import { fisherExact } from './fisher-exact.ts';
 
 const options = {
@@ -32,12 +33,11 @@ function against(chosen: OptionsOf<typeof options>, reference: readonly Category
   return new CategoriesAgainst(reference, 0, (counts) => {
     const [current, expected] = counts;
     if (current.length > 2) {
-      const result = chiSquaredOfTable(poolSparse(current, expected, MIN_EXPECTED), { yates: true });
+      const pooled = poolSparse(current, expected, MIN_EXPECTED);
+      const result = chiSquaredOfTable(pooled, { yates: true });
       if (result === null || result.degreesOfFreedom === 0) return null;
-      const { statistic, pValue, degreesOfFreedom, cramersV } = result;
-      return { statistic, pValue, degreesOfFreedom, effect: cramersV, note: 'more than two categories: chi-squared' };
+      return { ...result, effect: cramersV(...pooled), note: 'more than two categories: chi-squared' };
     }
-    const effect = chiSquaredOfTable(counts, { yates: false })?.cramersV ?? 0;
     const [a, b] = current;
     const [c, d] = expected;
     if (a === undefined || b === undefined || c === undefined || d === undefined) return null;
@@ -48,7 +48,8 @@ function against(chosen: OptionsOf<typeof options>, reference: readonly Category
       ],
       chosen.alternative,
     );
-    return { statistic: ((a + 0.5) * (d + 0.5)) / ((b + 0.5) * (c + 0.5)), pValue, degreesOfFreedom: null, effect, note: null };
+    const statistic = ((a + 0.5) * (d + 0.5)) / ((b + 0.5) * (c + 0.5));
+    return { statistic, pValue, degreesOfFreedom: null, effect: cramersV(...counts), note: null };
   });
 }
 

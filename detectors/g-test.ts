@@ -2,7 +2,7 @@
  * G-test of homogeneity, by the likelihood ratio: do the window's categories come in the reference's proportions?
  *
  * A table of 2 × k counts as for chi-squared (chi-squared.ts), whose sparse cells are pooled alike.
- * Statistic: G = 2 Σ O·ln(O/E) with 0·ln 0 = 0, on k − 1 degrees of freedom. Effect: Cramér's V of the same table.
+ * Statistic: G = 2 Σ O·ln(O/E) with 0·ln 0 = 0, on k − 1 degrees of freedom. Effect: Cramér's V, both sides weighted alike.
  * Against chi-squared it weighs cells that are fuller than expected less and empty ones more.
  *
  * Source: Wilks. Annals of Mathematical Statistics 9, 1938; Sokal, Rohlf. Biometry. As scipy 1.17's `chi2_contingency` with
@@ -13,8 +13,8 @@ import { defineWindowed, type WindowedTest } from '../contracts/detector.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import type { CountedCategories } from '../contracts/sketch.ts';
 import { CategoriesAgainst, type Category } from './categories-against.ts';
-import { chiSquaredOfTable } from './chi-squared.ts';
 import { chiSquaredUpperTail } from './chi-squared-tail.ts';
+import { cramersV } from './cramers-v.ts';
 import { deviance } from './saddle-point.ts';
 
 const options = {
@@ -50,7 +50,7 @@ function against(chosen: OptionsOf<typeof options>, reference: readonly Category
   return new CategoriesAgainst(reference, chosen.minExpected, (table) => {
     const result = gTestOfTable(table);
     if (result === null || result.degreesOfFreedom === 0) return null;
-    return { ...result, effect: chiSquaredOfTable(table, { yates: false })?.cramersV ?? 0, note: null };
+    return { ...result, effect: cramersV(...table), note: null };
   });
 }
 

@@ -1,8 +1,8 @@
 /**
  * Wasserstein-1 distance: how far must the window's values be moved, on average, to become the reference's?
  *
- * Statistic: ∫|F − G|, in the signal's own unit. Effect: the same over the reference's standard deviation (of both samples together where
- * that is 0), from 0 without bound; a shift of the whole by one standard deviation has effect 1, and 0.1 is the customary floor.
+ * Statistic: ∫|F − G|, in the signal's own unit. Effect: the same over the reference's standard deviation (where that is 0, of both samples
+ * together, weighted alike), from 0 without bound; a shift of the whole by one standard deviation has effect 1, and 0.1 is the customary floor.
  * p-value: by random splits of the pooled values (permutation.ts), as the law of the statistic depends on the distribution.
  *
  * Source: Vallender. Theory of Probability and its Applications 18, 1974; Ramdas, García, Cuturi. Entropy 19, 2017, for the two-sample test.
@@ -58,7 +58,8 @@ class WassersteinAgainst implements WindowedTest<number> {
     const reference = this.#reference;
     if (values.length === 0 || reference.length === 0) return null;
     const { absolute, signed, cells } = distributionGap(values, reference);
-    const deviation = this.#deviation > 0 ? this.#deviation : standardDeviation(boundedAscending([...values, ...reference]));
+    // Of a half window and a half constant: its variance within, and that between the two means, which `signed` lies between.
+    const deviation = this.#deviation > 0 ? this.#deviation : Math.hypot(standardDeviation(values) / Math.SQRT2, signed / 2);
     return {
       statistic: absolute,
       ...gapSplits(cells, 'absolute', this.#options.permutations, new Random(this.#options.seed)),

@@ -103,7 +103,7 @@ export const notes: { readonly [type: string]: Note } = {
   },
   'chi-squared': {
     goodAt: 'a change of the mix of categories, new ones included; the default for categories',
-    badAt: 'very many rare categories, which are pooled',
+    badAt: 'very many rare categories, which are pooled; a new category against a reference that is many times larger (watch `unseen`)',
     needs: 'a reference and a full window',
     cost: '0.4 ms for 10,000 against 10,000',
   },
@@ -193,7 +193,7 @@ Start at the row that names what you watch. Then run \`driftline check\` (what t
 | missing values, wrong units, new categories | no detector: the schema (\`required\`, \`min\`, \`max\`, \`values\`), or a monitor with \`quality\` | a unit that stays inside the range shows in \`ks\` |
 | a distance that an auditor asks for | \`psi\` or \`jensen-shannon\`, its level from the budget | never its customary threshold alone |
 
-Three more questions:
+Four more questions:
 
 - **Do rows depend on each other** (a clock, a market, one user after the other)? Then take windowed tests, keep the reference in its order and
   state \`falseAlarms\`: levels then come from replays in blocks, and \`check\` says which blocks. Plain p-values alarm in every other healthy
@@ -203,6 +203,10 @@ Three more questions:
   detectors get a part each. Beyond some dozens of columns windowed tests see more at the same budget.
 - **How soon must it be?** A windowed test answers when its window is full: choose the window by how long you may wait, and by what \`check\` says
   it can see. A streaming detector answers large changes within tens of rows, and small ones no sooner than a window would.
+- **Which difference matters?** Many rows make any difference significant, so state a floor, \`effect: {atLeast: 0.1}\`, on the effect that the next table names.
+  It is the size of the difference, whatever the number of rows on either side ([why](decisions/0031-effects-do-not-count-rows.md)). \`D\`, \`difference\` and
+  \`total_variation\` are shares of rows, \`wasserstein_sd\` is standard deviations. \`cramers_v\` is Cramér’s V with both sides weighted alike: 0.1 is small (a share that goes
+  from 50 to 60 %, from 5 to 10 %, or from 0 to 2 %), 0.3 middling, 0.5 large, as for Cohen’s w.
 
 Without \`falseAlarms\` the defaults stand: a windowed monitor alarms in up to 5 % of healthy windows (\`q: 0.05\`) where rows are independent, and
 in far more where they are not; the streaming defaults are those of the tables on errors below. Labels and calls have no reference to replay, so

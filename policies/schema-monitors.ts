@@ -112,7 +112,7 @@ function slot(kind: Slot, description: string, detectors: Detectors): JsonSchema
   };
   if (definitions.some((detector) => detector.kind === 'windowed')) {
     properties.effect = map(
-      'The smallest difference that matters: what is significant but smaller is no finding.',
+      'The smallest difference that matters: what is significant but smaller is no finding. It does not depend on how many rows either side has.',
       {
         stat: { description: 'The measure of the difference.', type: 'string' },
         atLeast: number('The floor; at most 1 where the measure is.', { minimum: 0 }),

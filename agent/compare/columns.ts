@@ -57,7 +57,7 @@ export interface Test {
   readonly pValue: number;
   /** Benjamini–Hochberg over all tests of the comparison; the plain one until it is adjusted. */
   readonly adjustedPValue: number;
-  /** D for ks, Cramér's V for the others. */
+  /** D for ks; for the others Cramér's V, both sides weighted alike. */
   readonly effect: number;
   readonly effectName: 'D' | 'cramers_v';
   /** Smallest effect that so many values show at level q, before adjustment. */

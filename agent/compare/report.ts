@@ -72,7 +72,7 @@ ${columns.map(rowOf).join('\n')}
 </section>
 </main>
 <footer><p>${escapeHtml(rulesOf(comparison))}.</p>
-<p>Missing values: drift from Cohen’s h 0.2. The effect of two categories is Cramér’s V, of numbers D, the largest distance between the two distribution functions. Made by driftline ${escapeHtml(VERSION)}.</p></footer>
+<p>Missing values: drift from Cohen’s h 0.2. The effect of categories is Cramér’s V with both files weighted alike, of numbers D, the largest distance between the two distribution functions. Made by driftline ${escapeHtml(VERSION)}.</p></footer>
 </body>
 </html>
 `;

@@ -3,6 +3,7 @@
  */
 import { poolSparse } from '../../detectors/categories-against.ts';
 import { chiSquaredOfTable } from '../../detectors/chi-squared.ts';
+import { cramersV } from '../../detectors/cramers-v.ts';
 import { fisherExact } from '../../detectors/fisher-exact.ts';
 import { ksGaps, ksTest } from '../../detectors/ks.ts';
 import { wassersteinDistance } from '../../detectors/wasserstein.ts';
@@ -73,7 +74,6 @@ export function testCounts(reference: ReadonlyMap<string, number>, current: Read
       [now[0]!, now[1]!],
       [before[0]!, before[1]!],
     ]);
-    const effect = chiSquaredOfTable([now, before], { yates: false })?.cramersV ?? 0;
     const statistic = Number.isFinite(oddsRatio)
       ? oddsRatio
       : ((now[0]! + 0.5) * (before[1]! + 0.5)) / ((now[1]! + 0.5) * (before[0]! + 0.5));
@@ -83,22 +83,23 @@ export function testCounts(reference: ReadonlyMap<string, number>, current: Read
       degreesOfFreedom: null,
       pValue,
       adjustedPValue: pValue,
-      effect,
-      visible: visibleV(1, n + referenceN, q),
+      effect: cramersV(now, before),
+      visible: visibleV(1, n, referenceN, q),
       ...sides,
     };
   }
-  const result = chiSquaredOfTable(poolSparse(now, before, MIN_EXPECTED), { yates: true });
+  const pooled = poolSparse(now, before, MIN_EXPECTED);
+  const result = chiSquaredOfTable(pooled, { yates: true });
   if (result === null || result.degreesOfFreedom === 0) return null;
-  const { statistic, degreesOfFreedom, pValue, cramersV } = result;
+  const { statistic, degreesOfFreedom, pValue } = result;
   return {
     type: 'chi-squared',
     statistic,
     degreesOfFreedom,
     pValue,
     adjustedPValue: pValue,
-    effect: cramersV,
-    visible: visibleV(degreesOfFreedom, n + referenceN, q),
+    effect: cramersV(...pooled),
+    visible: visibleV(degreesOfFreedom, n, referenceN, q),
     ...sides,
   };
 }
@@ -148,11 +149,11 @@ export function summaryOf(ascending: Float64Array): Summary {
   };
 }
 
-/** The V whose chi-squared is significant at q: quantile by Wilson and Hilferty 1931. */
-function visibleV(degreesOfFreedom: number, total: number, q: number): number {
+/** The V whose chi-squared, near 0 4·V²/(1/n + 1/m), is significant at q: quantile by Wilson and Hilferty 1931. */
+function visibleV(degreesOfFreedom: number, n: number, referenceN: number, q: number): number {
   const spread = 2 / (9 * degreesOfFreedom);
   const critical = degreesOfFreedom * (1 - spread + upperNormal(q) * Math.sqrt(spread)) ** 3;
-  return Math.min(1, Math.sqrt(critical / total));
+  return Math.min(1, Math.sqrt((critical / 4) * (1 / n + 1 / referenceN)));
 }
 
 /** z with P(Z > z) = q. Abramowitz and Stegun 26.2.23, to 4.5e-4. */

@@ -88,6 +88,17 @@ t.test('p-values are adjusted together: twenty healthy columns raise no alarm in
   t.ok(alarms < 5, `${alarms} of 20 runs`);
 });
 
+t.test('a change of categories is as large against a hundred times as many rows', async (t) => {
+  const split = (blue: number, red: number) => [...new Array(blue).fill(['blue']), ...new Array(red).fill(['red'])];
+  const against = async (half: number) => (await compare(t, 'c', split(half, half), split(42, 158))).columns[0]!;
+  const [alike, many] = [await against(100), await against(10_000)];
+  t.match([alike, many], [{ verdict: 'drift' }, { verdict: 'drift' }]);
+  t.equal(many.test!.effect, alike.test!.effect);
+  // z of 0.05, two-sided, over 2·√m for m = 1/(1/n + 1/referenceN); the quantile is an approximation.
+  t.ok(Math.abs(many.test!.visible - (1.96 / 2) * Math.sqrt(1 / 200 + 1 / 20_000)) < 2e-3, String(many.test!.visible));
+  t.ok(Math.abs(alike.test!.visible - (1.96 / 2) * Math.sqrt(2 / 200)) < 2e-3, String(alike.test!.visible));
+});
+
 t.test('a difference that is significant and smaller than the threshold is no drift', async (t) => {
   const of = (seed: number, shift: number) => rows(20_000, seed, (random) => [(random.normal() + shift).toFixed(5)]);
   const { columns } = await compare(t, 'x', of(1, 0), of(2, 0.1));
