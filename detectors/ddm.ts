@@ -8,7 +8,10 @@
  *
  * Source: Gama, Medas, Castillo, Rodrigues. Learning with Drift Detection. SBIA 2004. The order of operations is river 0.26's.
  * Deviation (not under `semantics: river`): neither a minimum nor a level is taken before `minErrors` errors since the
- * last reset. A faultless start would set the minimum to zero, and the very next error would count as drift.
+ * last reset. A faultless start would set the minimum to zero, and the very next error would count as drift. Measured on 100 streams of 20,000
+ * bits of one law at each rate (test/detectors/ddm.test.ts): false alarms in 100,000 fall from 74 to 0 at a rate of 0.001, from 27 to 0.55 at 0.01,
+ * from 9 to 0.9 at 0.05 and from 2.6 to 0.7 at 0.2. The price: of rates of 0.001 that double after it 28 are found within 20,000 values and 85 without
+ * the floor; from 0.01 on 99 to 100 are, and 96 to 98.
  * Cost: constant time and memory.
  */
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';
