@@ -16,8 +16,8 @@
  * of ½ (`unit-scale.ts`); streams of zeros and ones are taken as they are. A window that is kept keeps its scale. Measured on 20 streams of 20,000:
  * a shift of one deviation in values of 10⁻⁶ is found in 20 of 20 after 65 values (unscaled: in none); false alarms on lognormal values fall
  * from 6 to 0.3 in 100,000. The price: 65 instead of 52 values on normal ones of deviation 1.
- * Deviation: the variance is held at 0 or above, where rounding could make it negative and silence the detector; values beyond ±1e140 count
- * as ±1e140, so that squares stay finite (`unit-scale.ts`).
+ * Deviation: the variance is held at 0 or above, where rounding could make it negative and silence the detector; where values are taken as they
+ * are, those beyond ±1e140 count as ±1e140, so that squares stay finite (`unit-scale.ts`).
  * Cost: O(1) amortised an observation, O(maxBuckets · log W) a check and in memory.
  */
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';

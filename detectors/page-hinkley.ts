@@ -13,7 +13,7 @@
  * in 100,000 fall from 58 to 0.8 on normal values, from 277 to 1 on lognormal ones, from 3,330 to 0.8 on normal ones of deviation 10⁴; a
  * shift of one deviation in values of 10⁻⁶ is found in 20 of 20 (unscaled: in none). The price: 193 values until a shift of one deviation
  * is found, where 34 did at deviation 1.
- * Deviation: values beyond ±1e140 count as ±1e140, so that sums stay finite (`unit-scale.ts`).
+ * Deviation: where values are taken as they are, those beyond ±1e140 count as ±1e140, so that sums stay finite (`unit-scale.ts`).
  * Cost: constant time and memory.
  */
 import { defineStreaming, type Level, type StreamingDetector } from '../contracts/detector.ts';

@@ -3,7 +3,10 @@
  *
  * Values beyond `reach` standard deviations count as that far: one wild value is no change. Where the first values are all alike, the first
  * that differs sets the scale: it lies ten standard deviations away, as one such value in a hundred does. Differences
- * below 10⁻¹² of the mean are taken for rounding. Values beyond ±1e140 count as ±1e140, before and after the scale is known.
+ * below 10⁻¹² of the mean are taken for rounding, and those below 10⁻³⁰⁷ for none.
+ *
+ * Squares are summed in a unit of the size of the largest value so far, so that values of 10⁻³⁰⁰ and of 10³⁰⁰ have a deviation too. It is a power of
+ * two, which rounds nothing: all other streams get the very figures that they would have without it.
  *
  * Source: Welford. Note on a Method for Calculating Corrected Sums of Squares and Products. Technometrics 4(3), 1962.
  * Cost: constant time and memory.
@@ -11,9 +14,8 @@
 import type { JsonObject } from '../contracts/json.ts';
 import type { SnapshotReader } from './snapshot.ts';
 
-/** Squares of differences of such values, summed over any stream, stay finite. */
-const LARGEST = 1e140;
-const SMALLEST = 1e-140;
+/** One over it is finite, and over a tenth of it. */
+const SMALLEST = 1e-307;
 const ROUNDING = 1e-12;
 const FIRST_DIFFERENCE = 10;
 
@@ -23,13 +25,13 @@ export class Scale {
   readonly #reach: number;
   #learned = 0;
   #mean = 0;
+  /** A power of two; no value so far is larger than twice it. */
+  #unit = Number.MIN_VALUE;
+  /** Of differences from the mean, in squares of `unit`. */
   #squares = 0;
   /** 0 while it is not known. */
   #deviation = 0;
   #reciprocal = 0;
-  /** Where values of ±`LARGEST` are placed, or ±`reach` where those are nearer. */
-  #least = 0;
-  #most = 0;
 
   /** `reach`: in standard deviations. */
   constructor(warmUp: number, reach: number) {
@@ -53,31 +55,32 @@ export class Scale {
 
   /** Up to how far from the mean on either side a value is placed where it lies; 0 while `reciprocal` is. */
   get within(): number {
-    return Math.min(-this.#least, this.#most);
+    return this.#deviation === 0 ? 0 : this.#reach;
   }
 
   /** Takes one more of the first values in. Not finite ones are the caller's to refuse. */
   learn(value: number): void {
-    const bounded = boundedOf(value);
+    if (Math.abs(value) > 2 * this.#unit) this.#grow(Math.abs(value));
+    const unit = this.#unit;
     const count = ++this.#learned;
-    const difference = bounded - this.#mean;
-    this.#mean += difference / count;
-    this.#squares += difference * (bounded - this.#mean);
+    const difference = value / unit - this.#mean / unit;
+    this.#mean += (difference / count) * unit;
+    this.#squares += difference * (value / unit - this.#mean / unit);
     if (count < this.#warmUp) return;
-    const deviation = Math.sqrt(this.#squares / Math.max(1, count - 1));
+    const deviation = Math.sqrt(this.#squares / Math.max(1, count - 1)) * unit;
     if (deviation > this.#noise()) this.#setDeviation(deviation);
   }
 
   /** The value's distance from the mean in standard deviations, within ±`reach`. */
   place(value: number): number {
     if (this.#deviation === 0) {
-      const off = Math.abs(boundedOf(value) - this.#mean);
+      const off = Math.abs(value - this.#mean);
       if (!(off > this.#noise())) return 0;
-      this.#setDeviation(Math.min(off, LARGEST) / FIRST_DIFFERENCE);
+      this.#setDeviation(off / FIRST_DIFFERENCE);
     }
     const placed = (value - this.#mean) * this.#reciprocal;
-    if (placed > this.#most) return this.#most;
-    if (placed < this.#least) return this.#least;
+    if (placed > this.#reach) return this.#reach;
+    if (placed < -this.#reach) return -this.#reach;
     return placed;
   }
 
@@ -90,17 +93,17 @@ export class Scale {
   forget(): void {
     this.#learned = 0;
     this.#mean = 0;
+    this.#unit = Number.MIN_VALUE;
     this.#squares = 0;
     this.#deviation = 0;
     this.#reciprocal = 0;
-    this.#least = 0;
-    this.#most = 0;
   }
 
   snapshot(): JsonObject {
     return {
       scaleLearned: this.#learned,
       scaleMean: this.#mean,
+      scaleUnit: this.#unit,
       scaleSquares: this.#squares,
       scaleDeviation: this.#deviation,
     };
@@ -110,24 +113,29 @@ export class Scale {
   restore(from: SnapshotReader): void {
     this.#learned = from.count('scaleLearned');
     this.#mean = from.number('scaleMean');
+    this.#unit = from.number('scaleUnit');
+    if (!(this.#unit > 0)) from.refuse('scaleUnit');
     this.#squares = from.number('scaleSquares');
     const deviation = from.number('scaleDeviation');
     if (deviation < 0) from.refuse('scaleDeviation');
     if (deviation > 0) this.#setDeviation(deviation);
   }
 
+  /** To the power of two next to a size. */
+  #grow(size: number): void {
+    const unit = 2 ** Math.min(1023, Math.floor(Math.log2(size)));
+    const shrunk = this.#unit / unit;
+    this.#squares *= shrunk * shrunk;
+    this.#unit = unit;
+  }
+
+  /** Differences of the largest doubles are infinite, and count as the largest. */
   #setDeviation(deviation: number): void {
-    this.#deviation = deviation;
-    this.#reciprocal = 1 / deviation;
-    this.#least = Math.max(-this.#reach, (-LARGEST - this.#mean) * this.#reciprocal);
-    this.#most = Math.min(this.#reach, (LARGEST - this.#mean) * this.#reciprocal);
+    this.#deviation = Math.min(Number.MAX_VALUE, deviation);
+    this.#reciprocal = 1 / this.#deviation;
   }
 
   #noise(): number {
     return Math.max(SMALLEST, ROUNDING * Math.abs(this.#mean));
   }
-}
-
-function boundedOf(value: number): number {
-  return Math.min(Math.max(value, -LARGEST), LARGEST);
 }

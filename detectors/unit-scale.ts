@@ -4,7 +4,7 @@
  * The first `warmUp` values after each reset decide. Are they all 0 or 1, the stream is taken as it is, from the first value to the next
  * reset. Otherwise their mean becomes 0 and their standard deviation becomes `unit`; nothing is judged before. Later values more
  * than `REACH` deviations off count as that far, so that a wild value among many is no change. Under `semantics: river` every stream is taken
- * as it is. Values beyond ±1e140 count as ±1e140, so that sums and squares stay finite.
+ * as it is. Where it is, values beyond ±1e140 count as ±1e140, so that sums and squares stay finite.
  */
 import type { JsonObject } from '../contracts/json.ts';
 import { Scale } from './scale.ts';
@@ -90,19 +90,18 @@ export class UnitScale {
       return Number.NaN;
     }
     const scale = this.#scale;
-    const bounded = Math.min(Math.max(value, -LARGEST), LARGEST);
-    if (scale === null || (this.#bits && scale.known)) return bounded;
+    if (scale === null || (this.#bits && scale.known)) return Math.min(Math.max(value, -LARGEST), LARGEST);
     if (scale.known) {
-      const placed = scale.place(bounded) * this.#unit;
+      const placed = scale.place(value) * this.#unit;
       this.#settle();
       return placed;
     }
-    scale.learn(bounded);
-    const fits = this.#bits && (bounded === 0 || bounded === 1);
+    scale.learn(value);
+    const fits = this.#bits && (value === 0 || value === 1);
     this.unfit = this.#bits && !fits;
     this.#bits = fits;
     this.#settle();
-    return fits ? bounded : Number.NaN;
+    return fits ? value : Number.NaN;
   }
 
   /** Sets what `take` computes with by what is decided. */

@@ -32,9 +32,6 @@ const options = {
 
 type VarianceOptions = OptionsOf<typeof options>;
 
-/** Differences of such values stay finite. */
-const LARGEST = 1e140;
-
 class Variance implements StreamingDetector {
   readonly #sums: LearnedSums;
   #observed = 0;
@@ -54,14 +51,13 @@ class Variance implements StreamingDetector {
     if (this.#sums.level === 'drift') this.#sums.forget();
     if (!Number.isFinite(value)) return this.#sums.level;
     this.#observed++;
-    const bounded = Math.min(Math.max(value, -LARGEST), LARGEST);
     const first = this.#first;
     if (first === null) {
-      this.#first = bounded;
+      this.#first = value;
       return this.#sums.level;
     }
     this.#first = null;
-    return this.#sums.add(Math.sqrt(Math.abs(bounded - first)));
+    return this.#sums.add(Math.sqrt(Math.min(Number.MAX_VALUE, Math.abs(value - first))));
   }
 
   get level(): Level {

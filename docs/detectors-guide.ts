@@ -212,6 +212,10 @@ Without \`falseAlarms\` the defaults stand: a windowed monitor alarms in up to 5
 in far more where they are not; the streaming defaults are those of the tables on errors below. Labels and calls have no reference to replay, so
 there the defaults stand with a budget too, but for \`e-detector\` and \`confidence-sequence\`, which keep it by their own guarantee.
 
+Values may have any size: a streaming detector that learns its scale judges values about 10⁻³⁰⁰ or 10³⁰⁰ as it judges values about 1. Where \`adwin\` and \`page-hinkley\` take
+values as they are (\`semantics: river\`, and streams that begin with zeros and ones only) those beyond ±10¹⁴⁰ count as ±10¹⁴⁰; for \`wasserstein\` and \`energy\` those
+beyond ±4·10³⁰⁷ count as that.
+
 `;
 
 /** What stands above the measured tables. */

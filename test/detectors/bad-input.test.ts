@@ -6,7 +6,7 @@ import type { Level, StreamingDefinition, Value } from '../../contracts/detector
 import { withDefaults } from '../../contracts/options.ts';
 import { detectors } from '../../detectors/catalogue.ts';
 import { ColumnSketch } from '../../detectors/sketches/column-sketch.ts';
-import { uniforms } from '../support/random-streams.ts';
+import { normals, uniforms } from '../support/random-streams.ts';
 
 t.setTimeout(120_000);
 
@@ -48,6 +48,21 @@ for (const definition of streaming) {
     t.same(first.snapshot(), create(definition).snapshot());
     t.end();
   });
+
+  if (definition.observes === 'number')
+    t.test(`${type}: values of 10⁻³⁰⁰ and of 10³⁰⁰ are judged as those about 1 are`, (t) => {
+      // A shift by two deviations, then a spread that triples.
+      const values = normals(9_000, 3).map((noise, k) => (k < 4_000 ? noise : k < 7_000 ? noise + 2 : 3 * noise + 2));
+      const judged = (size: number) => {
+        const detector = create(definition);
+        return values.flatMap((value, k) => (detector.update(size * value) === 'drift' ? [[k, detector.changedFor]] : []));
+      };
+      const usual = judged(1);
+      t.ok(usual.some(([k]) => k! >= 4_000));
+      // Powers of two round nothing.
+      for (const size of [2 ** -1000, 2 ** 1000]) t.same(judged(size), usual);
+      t.end();
+    });
 
   t.test(`${type}: its state stays as small after a long stream as after a short one`, (t) => {
     const detector = create(definition);

@@ -18,24 +18,39 @@ t.test('values are placed in standard deviations of the first ones, up to the re
   t.end();
 });
 
-t.test('values beyond ±1e140 are placed where ±1e140 is, as they were learned', (t) => {
-  for (const sign of [1, -1]) {
-    const scale = learned(normals(100, 3).map((noise) => sign * (1e140 + 1e139 * noise)));
-    const largest = scale.place(sign * 1e140);
-    t.ok(sign * largest > 0 && sign * largest < 2, `${largest}`);
-    for (const value of [1.000001e140, 1.3e140, 1e200, Number.MAX_VALUE]) t.equal(scale.place(sign * value), largest);
-    t.equal(scale.within, Math.abs(largest), 'and no farther on the other side without a look');
-    t.equal(scale.place(-sign * Number.MAX_VALUE), -sign * 5);
+t.test('a size that is a power of two changes no place, from the smallest doubles to the largest', (t) => {
+  const values = normals(200, 3).map((noise) => 3 + noise);
+  const usual = learned(values);
+  for (const size of [2 ** -1000, 2 ** -500, 2 ** 500, 2 ** 1019]) {
+    const sized = learned(values.map((value) => size * value));
+    for (const value of [-40, 2, 3, 3.7, 5, 40]) t.equal(sized.place(size * value), usual.place(value));
+    t.equal(sized.distance(size), usual.distance(1));
   }
   t.end();
 });
 
-t.test('a stream of one value beyond that is constant', (t) => {
-  const scale = learned(Array.from({ length: 20 }, () => 1e200));
-  t.equal(scale.place(1e200), 0);
-  t.equal(scale.place(1.5e200), 0);
-  t.equal(scale.place(0.5e140), -5, 'the first that differs lies ten deviations off');
-  t.equal(scale.place(1e200), 0);
+t.test('the largest doubles on both sides are placed, and a wild one among small ones makes these one', (t) => {
+  const most = Number.MAX_VALUE;
+  const wide = learned(Array.from({ length: 100 }, (_, k) => (k % 2 === 0 ? most : -most)));
+  t.ok(Math.abs(wide.place(most) - 1) < 0.01 && Math.abs(wide.place(-most) + 1) < 0.01, `${wide.place(most)}`);
+  const pair = learned([most, -most]);
+  t.ok(pair.place(most) > 0 && pair.place(most) <= 1, 'whose deviation is beyond the doubles');
+  const wild = learned([...normals(99, 5), 1e300]);
+  // One of 100 lies 9.9 deviations off, and the mean a tenth of one.
+  t.ok(Math.abs(wild.place(0) + 0.1) < 1e-12 && wild.place(0) === wild.place(1) && wild.place(2e300) === 5);
+  t.end();
+});
+
+t.test('a stream of one value is constant, however large or small, and the first that differs lies ten deviations off', (t) => {
+  for (const value of [1e200, 1e-200, 1e-300, Number.MAX_VALUE, -1e200]) {
+    const scale = learned(Array.from({ length: 20 }, () => value));
+    t.equal(scale.place(value), 0);
+    t.equal(scale.place(value / 2), value > 0 ? -5 : 5);
+    t.equal(scale.place(value), 0);
+  }
+  const least = learned([0, 5e-324, 0, 5e-324, 0, 1e-310]);
+  t.same([least.place(0), least.place(1e-308)], [0, 0], 'below 1e-307 nothing differs');
+  t.equal(least.place(1), 5);
   t.end();
 });
 
