@@ -6,8 +6,7 @@
  * Effect: Cramér's V, both sides weighted alike (cramers-v.ts).
  *
  * Source: Pearson 1900; Yates 1934. As scipy 1.17's `chi2_contingency`.
- * Deviation (not under `minExpected: 0`): categories whose expected count on either side is below `minExpected` are pooled into
- * one cell, and that with the rarest other one where it is still too small: the law holds only for filled cells (Cochran 1954).
+ * Deviation (not under `minExpected: 0`): categories whose expected count on either side is below `minExpected` are pooled (sparse-counts.ts).
  * Cost: linear in the window and in the number of categories.
  */
 import { defineWindowed, type WindowedTest } from '../contracts/detector.ts';
@@ -16,6 +15,7 @@ import type { CountedCategories } from '../contracts/sketch.ts';
 import { CategoriesAgainst, type Category } from './categories-against.ts';
 import { chiSquaredUpperTail } from './chi-squared-tail.ts';
 import { cramersV } from './cramers-v.ts';
+import { type Counts, poolAlike, type TableVerdict, testSparse } from './sparse-counts.ts';
 
 const options = {
   yates: { type: 'boolean', default: true, description: 'Yates’ correction for continuity, where there are two categories.' },
@@ -23,7 +23,7 @@ const options = {
     type: 'number',
     minimum: 0,
     default: 5,
-    description: 'Categories expected less often than this on either side are pooled; 0 pools none.',
+    description: 'Categories expected less often than this on either side are tested as one, exactly where that is rare too; 0 pools none.',
   },
   form: {
     type: 'string',
@@ -34,18 +34,11 @@ const options = {
   },
 } as const;
 
-/** What `chiSquaredOfTable` finds. */
-export interface TableResult {
-  readonly statistic: number;
-  readonly pValue: number;
-  readonly degreesOfFreedom: number;
-}
-
 /**
  * Pearson's test on a table of counts `[rows][columns]`, columns without counts left out; null where a row is empty.
  * A single row or column has statistic 0 and p-value 1.
  */
-export function chiSquaredOfTable(table: readonly (readonly number[])[], chosen: { readonly yates: boolean }): TableResult | null {
+export function chiSquaredOfTable(table: readonly (readonly number[])[], chosen: { readonly yates: boolean }): TableVerdict | null {
   const rowTotals = table.map((row) => row.reduce((sum, count) => sum + count, 0));
   if (rowTotals.length === 0 || rowTotals.includes(0)) return null;
   const total = rowTotals.reduce((sum, count) => sum + count, 0);
@@ -73,7 +66,7 @@ export function chiSquaredOfTable(table: readonly (readonly number[])[], chosen:
  * Pearson's test of counts against the shares of others, taken as exact; null where either has none. Cells empty in both are left out. Where
  * one is expected to be empty and is not, the statistic is the largest double and p = 0.
  */
-export function goodnessOfFit(current: readonly number[], reference: readonly number[]): TableResult | null {
+export function goodnessOfFit(current: readonly number[], reference: readonly number[]): TableVerdict | null {
   const table = chiSquaredOfTable([current, reference], { yates: false });
   if (table === null) return null;
   const scale = current.reduce((sum, count) => sum + count, 0) / reference.reduce((sum, count) => sum + count, 0);
@@ -87,10 +80,12 @@ export function goodnessOfFit(current: readonly number[], reference: readonly nu
 }
 
 function against(chosen: OptionsOf<typeof options>, reference: readonly Category[] | CountedCategories): WindowedTest<Category> {
-  return new CategoriesAgainst(reference, chosen.minExpected, (counts) => {
-    const result = chosen.form === 'homogeneity' ? chiSquaredOfTable(counts, chosen) : goodnessOfFit(counts[0], counts[1]);
-    if (result === null || result.degreesOfFreedom === 0) return null;
-    return { ...result, effect: cramersV(...counts), note: null };
+  const { form, minExpected } = chosen;
+  const test = ([current, expected]: Counts) =>
+    form === 'homogeneity' ? chiSquaredOfTable([current, expected], chosen) : goodnessOfFit(current, expected);
+  return new CategoriesAgainst(reference, (counts) => {
+    const result = testSparse(counts, minExpected, test);
+    return result === null ? null : { ...result, effect: cramersV(...poolAlike(counts, minExpected)), note: null };
   });
 }
 

@@ -3,7 +3,7 @@
  *
  * Jensen–Shannon's divergence, PSI and Hellinger's squared distance are all, near 0, a multiple of Σ (p − q)²/(p + q): under the null
  * hypothesis 8·JS, PSI and 8·H², over 1/n + 1/m, follow the chi-squared law. So the p-value is that of Pearson's test on the same counts,
- * whose sparse cells are pooled; it says whether the shares differ, and the distance how much.
+ * sparse ones as sparse-counts.ts has it; it says whether the shares differ, and the distance how much.
  *
  * Source: Liese, Vajda. Convex Statistical Distances. 1987, for f-divergences; for PSI Yurdakul, Naranjo. Journal of Risk Model Validation
  * 14, 2020.
@@ -12,8 +12,9 @@ import type { TestResult, WindowedTest } from '../contracts/detector.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { type BinnedPair, Bins } from './bins.ts';
-import { CategoriesAgainst, type Category, type CountsTest, poolSparse } from './categories-against.ts';
+import { CategoriesAgainst, type Category, type CountsTest } from './categories-against.ts';
 import { chiSquaredOfTable } from './chi-squared.ts';
+import { poolAlike, testSparse } from './sparse-counts.ts';
 
 /** The options of every divergence. */
 export const divergenceOptions = {
@@ -28,7 +29,8 @@ export const divergenceOptions = {
     type: 'number',
     minimum: 0,
     default: 5,
-    description: 'Bins and categories expected less often than this on either side are pooled before the distance is taken; 0 pools none.',
+    description:
+      'Bins and categories that would come less often than this on a side, had both as many rows as the smaller one, are pooled before the distance is taken; 0 pools none.',
   },
 } as const;
 
@@ -46,10 +48,10 @@ export function divergenceAgainst(
   reference: readonly Category[],
   divergence: Divergence,
 ): WindowedTest<Category> {
-  const test = testOf(divergence);
   const numbers = reference.filter((value) => typeof value === 'number');
-  if (numbers.length < reference.length || numbers.length === 0) return new CategoriesAgainst(reference, chosen.minExpected, test);
-  return new BinsAgainst(new Bins(chosen.bins, numbers), chosen.bins === 'evidently' ? 0 : chosen.minExpected, test);
+  if (numbers.length < reference.length || numbers.length === 0)
+    return new CategoriesAgainst(reference, testOf(divergence, chosen.minExpected));
+  return new BinsAgainst(new Bins(chosen.bins, numbers), testOf(divergence, chosen.bins === 'evidently' ? 0 : chosen.minExpected));
 }
 
 /** What the definition of every divergence says of sketches. */
@@ -57,10 +59,10 @@ export function divergenceSketched<O extends DivergenceOptions>(divergenceFor: (
   return {
     refuses: ({ bins }: O) => (bins === 'evidently' ? '`bins: evidently` needs the values of the reference: use `auto`' : null),
     prepare(chosen: O, { numbers, categories }: ReferenceSketch): WindowedTest<Category> | null {
-      const test = testOf(divergenceFor(chosen));
-      if (categories !== null) return new CategoriesAgainst(categories, chosen.minExpected, test);
+      const test = testOf(divergenceFor(chosen), chosen.minExpected);
+      if (categories !== null) return new CategoriesAgainst(categories, test);
       const counted = numbers?.bins ?? null;
-      return counted === null ? null : new BinsAgainst(new Bins(chosen.bins, counted), chosen.minExpected, test);
+      return counted === null ? null : new BinsAgainst(new Bins(chosen.bins, counted), test);
     },
   };
 }
@@ -71,25 +73,29 @@ export function sharesOf(counts: readonly number[]): number[] {
   return counts.map((count) => count / total);
 }
 
-function testOf(divergence: Divergence): CountsTest {
-  return ([current, expected]) => {
+function testOf(divergence: Divergence, minExpected: number): CountsTest {
+  return (counts) => {
+    const cells = poolAlike(counts, minExpected);
     // A single cell says nothing: whatever fell into it was pooled.
-    if (current.length < 2) return null;
-    const result = chiSquaredOfTable(poolSparse(current, expected, MIN_EXPECTED), { yates: true });
-    if (result === null) return null;
-    const distance = divergence(current, expected);
-    return { statistic: distance, pValue: result.pValue, degreesOfFreedom: result.degreesOfFreedom, effect: distance, note: null };
+    if (cells[0].length < 2) return null;
+    const result = testSparse(counts, MIN_EXPECTED, (table) => chiSquaredOfTable(table, { yates: true }));
+    const distance = divergence(...cells);
+    return {
+      statistic: distance,
+      pValue: result?.pValue ?? 1,
+      degreesOfFreedom: result?.degreesOfFreedom ?? 0,
+      effect: distance,
+      note: null,
+    };
   };
 }
 
 class BinsAgainst implements WindowedTest<Category> {
   readonly #bins: Bins;
-  readonly #minExpected: number;
   readonly #testCounts: CountsTest;
 
-  constructor(bins: Bins, minExpected: number, testCounts: CountsTest) {
+  constructor(bins: Bins, testCounts: CountsTest) {
     this.#bins = bins;
-    this.#minExpected = minExpected;
     this.#testCounts = testCounts;
   }
 
@@ -98,7 +104,7 @@ class BinsAgainst implements WindowedTest<Category> {
     const values = window.filter((value) => typeof value === 'number' && !Number.isNaN(value)) as number[];
     if (values.length === 0 || this.#bins.referenceN === 0) return null;
     const pair: BinnedPair = this.#bins.pair(values);
-    const result = this.#testCounts(poolSparse(pair.window, pair.reference, this.#minExpected));
+    const result = this.#testCounts([pair.window, pair.reference]);
     return result === null ? null : { ...result, n: values.length, referenceN: this.#bins.referenceN };
   }
 }

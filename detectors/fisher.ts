@@ -12,10 +12,11 @@
 import { defineWindowed, type WindowedTest } from '../contracts/detector.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import type { CountedCategories } from '../contracts/sketch.ts';
-import { CategoriesAgainst, type Category, poolSparse } from './categories-against.ts';
+import { CategoriesAgainst, type Category } from './categories-against.ts';
 import { chiSquaredOfTable } from './chi-squared.ts';
 import { cramersV } from './cramers-v.ts';
 import { fisherExact } from './fisher-exact.ts';
+import { poolAlike, testSparse } from './sparse-counts.ts';
 
 const options = {
   alternative: {
@@ -30,13 +31,12 @@ const options = {
 const MIN_EXPECTED = 5;
 
 function against(chosen: OptionsOf<typeof options>, reference: readonly Category[] | CountedCategories): WindowedTest<Category> {
-  return new CategoriesAgainst(reference, 0, (counts) => {
+  return new CategoriesAgainst(reference, (counts) => {
     const [current, expected] = counts;
     if (current.length > 2) {
-      const pooled = poolSparse(current, expected, MIN_EXPECTED);
-      const result = chiSquaredOfTable(pooled, { yates: true });
-      if (result === null || result.degreesOfFreedom === 0) return null;
-      return { ...result, effect: cramersV(...pooled), note: 'more than two categories: chi-squared' };
+      const result = testSparse(counts, MIN_EXPECTED, (table) => chiSquaredOfTable(table, { yates: true }));
+      if (result === null) return null;
+      return { ...result, effect: cramersV(...poolAlike(counts, MIN_EXPECTED)), note: 'more than two categories: chi-squared' };
     }
     const [a, b] = current;
     const [c, d] = expected;

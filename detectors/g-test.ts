@@ -16,20 +16,19 @@ import { CategoriesAgainst, type Category } from './categories-against.ts';
 import { chiSquaredUpperTail } from './chi-squared-tail.ts';
 import { cramersV } from './cramers-v.ts';
 import { deviance } from './saddle-point.ts';
+import { poolAlike, type TableVerdict, testSparse } from './sparse-counts.ts';
 
 const options = {
   minExpected: {
     type: 'number',
     minimum: 0,
     default: 5,
-    description: 'Categories expected less often than this on either side are pooled; 0 pools none.',
+    description: 'Categories expected less often than this on either side are tested as one, exactly where that is rare too; 0 pools none.',
   },
 } as const;
 
 /** G, p-value and degrees of freedom of a table of counts `[rows][columns]`, columns without counts left out; null where a row is empty. */
-export function gTestOfTable(
-  table: readonly (readonly number[])[],
-): { readonly statistic: number; readonly pValue: number; readonly degreesOfFreedom: number } | null {
+export function gTestOfTable(table: readonly (readonly number[])[]): TableVerdict | null {
   const rowTotals = table.map((row) => row.reduce((sum, count) => sum + count, 0));
   if (rowTotals.length === 0 || rowTotals.includes(0)) return null;
   const total = rowTotals.reduce((sum, count) => sum + count, 0);
@@ -47,10 +46,9 @@ export function gTestOfTable(
 }
 
 function against(chosen: OptionsOf<typeof options>, reference: readonly Category[] | CountedCategories): WindowedTest<Category> {
-  return new CategoriesAgainst(reference, chosen.minExpected, (table) => {
-    const result = gTestOfTable(table);
-    if (result === null || result.degreesOfFreedom === 0) return null;
-    return { ...result, effect: cramersV(...table), note: null };
+  return new CategoriesAgainst(reference, (counts) => {
+    const result = testSparse(counts, chosen.minExpected, gTestOfTable);
+    return result === null ? null : { ...result, effect: cramersV(...poolAlike(counts, chosen.minExpected)), note: null };
   });
 }
 

@@ -103,7 +103,7 @@ export const notes: { readonly [type: string]: Note } = {
   },
   'chi-squared': {
     goodAt: 'a change of the mix of categories, new ones included; the default for categories',
-    badAt: 'very many rare categories, which are pooled; a new category against a reference that is many times larger (watch `unseen`)',
+    badAt: 'very many rare categories, which are pooled',
     needs: 'a reference and a full window',
     cost: '0.4 ms for 10,000 against 10,000',
   },

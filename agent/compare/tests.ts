@@ -1,11 +1,11 @@
 /**
  * The tests of a comparison, on sorted numbers and on counts.
  */
-import { poolSparse } from '../../detectors/categories-against.ts';
 import { chiSquaredOfTable } from '../../detectors/chi-squared.ts';
 import { cramersV } from '../../detectors/cramers-v.ts';
 import { fisherExact } from '../../detectors/fisher-exact.ts';
 import { ksGaps, ksTest } from '../../detectors/ks.ts';
+import { poolAlike, testSparse } from '../../detectors/sparse-counts.ts';
 import { wassersteinDistance } from '../../detectors/wasserstein.ts';
 import type { Summary, Test } from './columns.ts';
 import { quantile } from './picture.ts';
@@ -88,9 +88,8 @@ export function testCounts(reference: ReadonlyMap<string, number>, current: Read
       ...sides,
     };
   }
-  const pooled = poolSparse(now, before, MIN_EXPECTED);
-  const result = chiSquaredOfTable(pooled, { yates: true });
-  if (result === null || result.degreesOfFreedom === 0) return null;
+  const result = testSparse([now, before], MIN_EXPECTED, (table) => chiSquaredOfTable(table, { yates: true }));
+  if (result === null) return null;
   const { statistic, degreesOfFreedom, pValue } = result;
   return {
     type: 'chi-squared',
@@ -98,7 +97,7 @@ export function testCounts(reference: ReadonlyMap<string, number>, current: Read
     degreesOfFreedom,
     pValue,
     adjustedPValue: pValue,
-    effect: cramersV(...pooled),
+    effect: cramersV(...poolAlike([now, before], MIN_EXPECTED)),
     visible: visibleV(degreesOfFreedom, n, referenceN, q),
     ...sides,
   };

@@ -1,6 +1,5 @@
 import t from 'tap';
 import { withDefaults } from '../../contracts/options.ts';
-import { poolSparse } from '../../detectors/categories-against.ts';
 import { chiSquared, chiSquaredOfTable } from '../../detectors/chi-squared.ts';
 
 const prepare = (reference: readonly (string | number)[], given: { readonly [option: string]: unknown } = {}) =>
@@ -41,23 +40,6 @@ t.test('categories that the reference has not seen are named, a few of them', (t
   const many = Array.from({ length: 9 }, (_, k) => `c${k}`);
   t.equal(against.test([...times({ a: 50 }), ...many])?.note, 'unseen: c0, c1, c2, c3, c4 and 4 more');
   t.equal(against.test([...times({ a: 50, b: 50 }), 'x'.repeat(1000)])?.note, `unseen: ${'x'.repeat(40)}…`);
-  t.end();
-});
-
-t.test('sparse categories are pooled, and the pool with the rarest other one where it is still too small', (t) => {
-  // 10 and 90 rows: a column needs a total of 50 to be expected 5 times in the smaller row.
-  t.same(poolSparse([5, 3, 2], [45, 30, 15], 5), [
-    [5, 5],
-    [45, 45],
-  ]);
-  t.same(poolSparse([4, 5, 1], [46, 40, 4], 4), [
-    [4, 6],
-    [46, 44],
-  ]);
-  t.same(poolSparse([1, 0, 9], [0, 2, 88], 0), [
-    [1, 0, 9],
-    [0, 2, 88],
-  ]);
   t.end();
 });
 
