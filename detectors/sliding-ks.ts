@@ -6,6 +6,9 @@
  * of its weights (m for a value of the window, −n for one of the reference, so sums are gaps in multiples of 1/(n·m)) and the largest and
  * smallest sum of a beginning; the root has D. Whole numbers throughout: nothing drifts, however long the stream.
  *
+ * For judging at every value. Sliding windows of a policy are judged once a step, of at least a hundredth of the window, and by ks.ts: it looks at a
+ * whole window of 10,000 in the time in which this takes some 170 values in, and missing values change a window's size, which is fixed here.
+ *
  * Source: the window's statistic as in dos Reis, Flach, Matwin, Batista. Fast Unsupervised Online Drift Detection Using Incremental
  * Kolmogorov–Smirnov Test. KDD 2016, with a fixed tree in place of their treap.
  * Cost: O(log reference) a value; memory for the window's places and about 200 bytes a reference value.
