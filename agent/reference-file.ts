@@ -4,10 +4,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { ConfigError } from '../contracts/errors.ts';
-import type { Column, Policy } from '../contracts/policy.ts';
+import type { Policy } from '../contracts/policy.ts';
 import type { Cell } from '../contracts/record.ts';
-import type { Value } from './data/batch.ts';
 import { openData } from './data/file.ts';
+import { cellReader } from './data/schema-cell.ts';
 import type { SignalColumns } from './kept-rows.ts';
 import { isSketchFile, readSketchedColumns, type SketchedColumn } from './reference-sketch.ts';
 
@@ -32,8 +32,8 @@ export async function readReferenceFile(path: string, schema: Policy['schema']):
   const { inputs, outputs } = schema;
   const stream = await openData(path);
   const wanted = [
-    ...inputs.map((column) => ({ signal: `inputs.${column.name}`, column })),
-    ...outputs.map((column) => ({ signal: `outputs.${column.name}`, column })),
+    ...inputs.map((column) => ({ signal: `inputs.${column.name}`, column, read: cellReader(column, stream.typed) })),
+    ...outputs.map((column) => ({ signal: `outputs.${column.name}`, column, read: cellReader(column, stream.typed) })),
   ];
   const columns = new Map<string, Cell[]>();
   let seen = 0;
@@ -42,14 +42,14 @@ export async function readReferenceFile(path: string, schema: Policy['schema']):
   for await (const batch of stream.batches) {
     const places: number[] = [];
     for (let row = 0; row < batch.rows; row++) if ((seen + row) % every === 0) places.push(row);
-    for (const { signal, column } of wanted) {
+    for (const { signal, column, read } of wanted) {
       // A CSV's names are read without the blanks around them.
       const name = [column.name, column.name.trim()].find((one) => batch.columns.includes(one));
       if (name === undefined) continue;
       const cells = columns.get(signal) ?? new Array<Cell>(kept).fill(null);
       columns.set(signal, cells);
       const values = await batch.column(name);
-      for (const place of places) cells.push(cellOf(values[place], column));
+      for (const place of places) cells.push(read(values[place]));
     }
     seen += batch.rows;
     kept += places.length;
@@ -75,16 +75,4 @@ async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest('hex');
-}
-
-/** What the server would have got: a CSV's text in the column's type, and what a typed format says as it is. */
-function cellOf(value: Value, { type }: Column): Cell {
-  if (value === null || value === undefined || value === '') return null;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (typeof value === 'object') return JSON.stringify(value);
-  if (type === 'number' || type === 'integer') return Number(value);
-  if (typeof value === 'bigint') return Number(value);
-  if (type !== 'boolean') return typeof value === 'boolean' ? value : String(value);
-  const text = String(value);
-  return /^(true|1)$/i.test(text) ? true : /^(false|0)$/i.test(text) ? false : text;
 }

@@ -93,6 +93,21 @@ Each check is a signal, which may stand under \`features\` as well: of a monitor
 | \`freshness\` | \`rows.freshness\` | silence | longer than \`within\`, or than three times the longest of a week; with \`quality\` only |
 | \`rows\` | \`rows.count\` | rows of a unit of time | outside the bounds, or far from the usual at this hour of the week; with \`quality\` only |
 
+## Data files
+
+A reference, the rows of \`backtest\`, and what \`init\` and \`compare\` read are CSV, JSON lines or Parquet, the first two gzipped or not. JSON and
+Parquet carry types and are taken at their word, as a call's body is. A cell of CSV is read alike by all of them:
+
+- **Nothing**: an empty or blank cell, and \`NA\`, \`N/A\`, \`NaN\`, \`null\`, \`none\` in any letters. In a \`categorical\` column such a word is a category
+  where \`values\` lists it (\`values: [NA, EU]\`), and nothing where it does not; \`init\` tells which words it took for nothing, and keeps them in \`reference.csv\`.
+- **Numbers** are decimal (\`1.5\`, \`-3e2\`). \`0x10\`, \`true\`, a date in a column of numbers are values of another type; \`inf\` and \`Infinity\` are infinite,
+  which no detector is shown.
+- **true and false**, in any letters, and 1 and 0 in a \`boolean\` column.
+- **Categories and text** are what stands there, without the blanks around it: \`007\`, \`True\`, \`31.01.2024\`. \`init\` leaves out columns of times.
+
+A reference file of more than 100,000 rows is thinned to 50,000 at least, in stretches of 2,000 neighbours drawn at random all over the file, so that replays still
+have neighbours; \`check\`, \`backtest\` and the log say so. Rows that depend on each other over longer than that need a file of the newest 100,000.
+
 ## Not supported yet
 
 These are part of the format and are refused until they work:

@@ -6,6 +6,7 @@ import type { Column, Policy } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
 import type { Value } from '../data/batch.ts';
 import { openData } from '../data/file.ts';
+import { cellReader } from '../data/schema-cell.ts';
 import { readReferenceFile } from '../reference-file.ts';
 import { isSketchFile } from '../reference-sketch.ts';
 import { guessColumn } from '../signals.ts';
@@ -28,48 +29,47 @@ const MOST_CELLS = 50_000_000;
  * @throws ConfigError when a file cannot be read, or has none of the columns.
  */
 export async function readRows(policy: Policy, files: readonly string[], label: string | null): Promise<Rows> {
-  const cells = new Map<string, Cell[]>();
-  const typed = new Set<string>();
+  const values = new Map<string, Value[]>();
+  /** Columns of a file without types. */
+  const untyped = new Set<string>();
   let count = 0;
   for (const file of files) {
     const stream = await openData(file);
     for await (const batch of stream.batches) {
       for (const name of batch.columns) {
-        let column = cells.get(name);
+        let column = values.get(name);
         if (column === undefined) {
-          column = new Array<Cell>(count).fill(null);
-          cells.set(name, column);
+          column = new Array<Value>(count).fill(null);
+          values.set(name, column);
         }
-        const values = await batch.column(name);
-        for (let row = 0; row < batch.rows; row++) column.push(toCell(values[row]));
-        if (stream.typed) typed.add(name);
+        const cells = await batch.column(name);
+        for (let row = 0; row < batch.rows; row++) column.push(cells[row]);
+        if (!stream.typed) untyped.add(name);
       }
       count += batch.rows;
-      for (const column of cells.values()) while (column.length < count) column.push(null);
-      if (count * cells.size > MOST_CELLS)
+      for (const column of values.values()) while (column.length < count) column.push(null);
+      if (count * values.size > MOST_CELLS)
         throw new ConfigError('too-large', `${file}: more than ${MOST_CELLS} cells together; give fewer rows`);
     }
   }
   if (count === 0) throw new ConfigError('empty-table', `${files.join(', ')}: no rows`);
-  if (label !== null && !cells.has(label))
-    throw new ConfigError('unknown-column', `--label ${label}: the data has no such column (${[...cells.keys()].join(', ')})`);
+  if (label !== null && !values.has(label))
+    throw new ConfigError('unknown-column', `--label ${label}: the data has no such column (${[...values.keys()].join(', ')})`);
+  const read = (name: string, column: Column | null): Cell[] => {
+    const reader = cellReader(column, !untyped.has(name));
+    return values.get(name)!.map(reader);
+  };
   const columns = new Map<string, readonly Cell[]>();
   const { inputs, outputs } = policy.schema;
-  const add = (side: 'inputs' | 'outputs', column: Column) => {
-    const found = cells.get(column.name);
-    if (found !== undefined)
-      columns.set(
-        `${side}.${column.name}`,
-        found.map((cell) => asType(cell, column)),
-      );
-  };
-  for (const column of inputs) add('inputs', column);
-  for (const column of outputs) add('outputs', column);
+  for (const column of inputs) if (values.has(column.name)) columns.set(`inputs.${column.name}`, read(column.name, column));
+  for (const column of outputs) if (values.has(column.name)) columns.set(`outputs.${column.name}`, read(column.name, column));
   if (inputs.length === 0) {
-    for (const [name, column] of cells) {
+    for (const name of values.keys()) {
       if (name === label || outputs.some((output) => output.name === name)) continue;
+      const guessed = read(name, null);
+      const column = guessColumn(name, guessed);
       const side = name === policy.model.prediction ? 'outputs' : 'inputs';
-      add(side, guessColumn(name, column));
+      columns.set(`${side}.${name}`, column.type === 'number' ? guessed : read(name, column));
     }
   }
   if (columns.size === 0) {
@@ -78,14 +78,16 @@ export async function readRows(policy: Policy, files: readonly string[], label: 
       `${files[0]}: has none of the policy’s columns (${[...inputs, ...outputs].map(({ name }) => name).join(', ')})`,
     );
   }
-  return { count, columns, labels: label === null ? null : cells.get(label)! };
+  return { count, columns, labels: label === null ? null : read(label, predictionOf(policy)) };
 }
 
 /** Labels beside the reference's rows; null where the policy names no reference file with rows, or where that has no such column. */
-export async function readReferenceLabels({ reference, schema }: Policy, label: string): Promise<readonly Cell[] | null> {
+export async function readReferenceLabels(policy: Policy, label: string): Promise<readonly Cell[] | null> {
+  const { reference, schema } = policy;
   if (reference.source !== 'file' || isSketchFile(reference.path)) return null;
   try {
-    const { columns } = await readReferenceFile(reference.path, { ...schema, inputs: [guessColumn(label, [])], outputs: [] });
+    const column = { ...(predictionOf(policy) ?? guessColumn(label, [])), name: label };
+    const { columns } = await readReferenceFile(reference.path, { ...schema, inputs: [column], outputs: [] });
     return columns.get(`inputs.${label}`) ?? null;
   } catch (error) {
     if (error instanceof ConfigError && error.code === 'reference-columns') return null;
@@ -93,18 +95,7 @@ export async function readReferenceLabels({ reference, schema }: Policy, label: 
   }
 }
 
-function toCell(value: Value): Cell {
-  if (value === null || value === undefined || value === '') return null;
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  if (typeof value === 'string' || typeof value === 'boolean') return value;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  return JSON.stringify(value);
-}
-
-/** What the server would have got: numbers where the schema has numbers, and text that is none as it stands. */
-function asType(cell: Cell, { type }: Column): Cell {
-  if (typeof cell !== 'string' || (type !== 'number' && type !== 'integer')) return cell;
-  const value = Number(cell);
-  return Number.isFinite(value) ? value : cell;
+/** The column that labels are compared with: they are read as it is; null where the schema does not have it. */
+function predictionOf({ model, schema }: Policy): Column | null {
+  return schema.outputs.find(({ name }) => name === model.prediction) ?? null;
 }

@@ -6,7 +6,7 @@ import { numberCell } from '../table.ts';
 /** Kinds of cells, as small numbers: one is kept for each cell. */
 export const MISSING = 0;
 export const NUMBER = 1;
-const INFINITE = 2;
+export const INFINITE = 2;
 export const BOOLEAN = 3;
 export const TIME = 4;
 export const TEXT = 5;
@@ -14,7 +14,7 @@ export const TEXT = 5;
 /** A cell that was read. */
 export interface Cell {
   readonly kind: number;
-  /** The number; 0 or 1 for booleans, milliseconds since the Unix epoch for times; NaN for all others, and for times of unknown order. */
+  /** The number, infinities too; 0 or 1 for booleans, milliseconds since the Unix epoch for times; NaN for all others, and for times of unknown order. */
   readonly number: number;
 }
 
@@ -40,16 +40,20 @@ export function readText(trimmed: string): Cell {
   const number = numberCell(trimmed);
   if (number !== null) return { kind: NUMBER, number };
   if (/^(true|false)$/i.test(trimmed)) return { kind: BOOLEAN, number: trimmed.length === 4 ? 1 : 0 };
-  if (INFINITE_WORD.test(trimmed)) return { kind: INFINITE, number: Number.NaN };
-  if (ISO_TIME.test(trimmed)) return { kind: TIME, number: instantOf(trimmed) };
-  if (LOCAL_DATE.test(trimmed)) return { kind: TIME, number: Number.NaN };
-  return { kind: TEXT, number: Number.NaN };
+  if (INFINITE_WORD.test(trimmed)) return { kind: INFINITE, number: trimmed.startsWith('-') ? -Infinity : Infinity };
+  return readTypedText(trimmed);
+}
+
+/** A text that the file has as such: never a number, but perhaps a time, for which JSON has no other form. */
+export function readTypedText(text: string): Cell {
+  if (ISO_TIME.test(text)) return { kind: TIME, number: instantOf(text) };
+  return { kind: LOCAL_DATE.test(text) ? TIME : TEXT, number: Number.NaN };
 }
 
 /** A number that the file has as such; NaN is none. */
 export function readNumber(number: number): Cell {
   if (Number.isNaN(number)) return NO_CELL;
-  return Number.isFinite(number) ? { kind: NUMBER, number } : { kind: INFINITE, number: Number.NaN };
+  return { kind: Number.isFinite(number) ? NUMBER : INFINITE, number };
 }
 
 /** A time that the file has as such. */

@@ -2,7 +2,21 @@
  * One column of a data file: its type, and the values of the rows that are kept. Counts are those of all rows.
  */
 import type { Value } from './batch.ts';
-import { BOOLEAN, type Cell, MISSING, NO_CELL, NUMBER, nestedText, readDate, readNumber, readText, TEXT, TIME } from './cell.ts';
+import {
+  BOOLEAN,
+  type Cell,
+  MISSING,
+  NO_CELL,
+  NUMBER,
+  nestedText,
+  readDate,
+  readNumber,
+  readText,
+  readTypedText,
+  TEXT,
+  TIME,
+} from './cell.ts';
+import { RunningNumbers } from './running-numbers.ts';
 
 /** `text`: nearly every value is another one (identifiers, free text); `empty`: nothing but missing values. */
 export type DataType = 'number' | 'boolean' | 'category' | 'time' | 'text' | 'empty';
@@ -16,6 +30,10 @@ export interface DataColumn {
   readonly present: number;
   /** Present values that are not of the type, infinities among them. */
   readonly invalid: number;
+  /** Present values that are times, whatever the type. */
+  readonly times: number;
+  /** Words of CSV that were taken for no value (`NA`, `null` …), and in how many rows; blanks are none. */
+  readonly missingWords: ReadonlyMap<string, number>;
   /** Whether all numbers are whole. */
   readonly integer: boolean;
   /** Whether whole numbers rise from row to row throughout: a row number or an instant. */
@@ -67,17 +85,13 @@ export class ColumnBuilder {
   #codes: Int32Array | null = null;
   readonly #words = new Map<string, Word>();
   readonly #texts: string[] = [];
+  readonly #missingWords = new Map<string, number>();
   readonly #tally = [0, 0, 0, 0, 0, 0];
   #numberWords = 0;
   #overflow = false;
   #leadingZeros = 0;
-  #integer = true;
-  #rising = true;
-  #last = Number.NaN;
-  readonly #numberRange = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
-  readonly #times = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
-  /** Running sums about the first number, for the autocorrelation. */
-  readonly #series = { origin: Number.NaN, pairs: 0, x: 0, y: 0, xx: 0, yy: 0, xy: 0 };
+  readonly #numbersSeen = new RunningNumbers();
+  readonly #timesSeen = new RunningNumbers();
 
   /** @param typed whether a text is a text, as in Parquet and JSON, or may stand for a number, as in CSV */
   constructor(name: string, typed: boolean) {
@@ -89,8 +103,8 @@ export class ColumnBuilder {
   add(value: Value, slot: number): void {
     const word = this.#wordOf(value);
     this.#tally[word.kind]!++;
-    if (word.kind === NUMBER) this.#measure(word.number);
-    else if (word.kind === TIME) this.#range(this.#times, word.number);
+    if (word.kind === NUMBER) this.#numbersSeen.add(word.number);
+    else if (word.kind === TIME) this.#timesSeen.add(word.number);
     if (slot >= 0) this.#keep(slot, word);
   }
 
@@ -101,27 +115,29 @@ export class ColumnBuilder {
     const type = this.#typeOf(present);
     const valid = { number: numbers, boolean: booleans, time: times, category: present, text: present, empty: 0 }[type];
     const ordered = this.#numbersOf(type, kept);
-    const categories = type === 'category' || type === 'boolean' ? this.#categories(kept) : new Map<string, number>();
+    const categories = type === 'category' || type === 'boolean' ? this.#categories(type, kept) : new Map<string, number>();
     let missingKept = 0;
     for (let slot = 0; slot < kept; slot++) if (this.#kindAt(slot) === MISSING) missingKept++;
-    const range = type === 'number' ? this.#numberRange : this.#times;
-    const hasRange = (type === 'number' || type === 'time') && range.min <= range.max;
+    const seen = type === 'number' ? this.#numbersSeen : null;
+    const range = (type === 'time' ? this.#timesSeen : seen)?.range ?? null;
     return {
       name: this.#name,
       type,
       rows,
       present,
       invalid: present - valid,
-      integer: type === 'number' && this.#integer,
-      rising: type === 'number' && this.#integer && this.#rising && numbers > 1,
-      autocorrelation: type === 'number' ? this.#autocorrelation() : null,
-      min: hasRange ? range.min : null,
-      max: hasRange ? range.max : null,
+      times,
+      missingWords: this.#missingWords,
+      integer: seen?.integer ?? false,
+      rising: seen !== null && seen.integer && seen.rising,
+      autocorrelation: seen?.autocorrelation ?? null,
+      min: range?.min ?? null,
+      max: range?.max ?? null,
       numbers: ordered,
       categories,
       missingKept,
       at: (slot) => this.#valueAt(type, slot),
-      distinct: type === 'number' || type === 'time' ? distinctOf(ordered) : this.#texts.length,
+      distinct: wantedKind(type) === null ? this.#texts.length : distinctOf(ordered),
       examples: this.#texts.slice(0, MOST_EXAMPLES),
     };
   }
@@ -145,16 +161,19 @@ export class ColumnBuilder {
   }
 
   #textWord(text: string): Word {
-    if (this.#typed) return this.#intern(text, { kind: TEXT, number: Number.NaN });
+    if (this.#typed) return this.#intern(text, readTypedText(text));
     const trimmed = text.trim();
     const cell = readText(trimmed);
+    if (cell.kind === MISSING) {
+      if (trimmed !== '') this.#missingWords.set(trimmed, (this.#missingWords.get(trimmed) ?? 0) + 1);
+      return plain(cell);
+    }
     if (cell.kind === NUMBER) {
       if (LEADING_ZERO.test(trimmed)) this.#leadingZeros++;
       if (this.#numberWords >= MOST_NUMBER_WORDS) return plain(cell);
       this.#numberWords++;
     }
-    if (cell.kind === BOOLEAN) return this.#intern(trimmed.toLowerCase(), cell);
-    return cell.kind === NUMBER || cell.kind === TEXT ? this.#intern(trimmed, cell) : plain(cell);
+    return this.#intern(trimmed, cell);
   }
 
   #intern(text: string, cell: Cell): Word {
@@ -169,36 +188,6 @@ export class ColumnBuilder {
     const word = { ...cell, code: this.#texts.length };
     this.#words.set(short, word);
     return word;
-  }
-
-  #measure(value: number): void {
-    this.#range(this.#numberRange, value);
-    const series = this.#series;
-    if (Number.isNaN(series.origin)) series.origin = value;
-    else {
-      const x = this.#last - series.origin;
-      const y = value - series.origin;
-      series.pairs++;
-      series.x += x;
-      series.y += y;
-      series.xx += x * x;
-      series.yy += y * y;
-      series.xy += x * y;
-      if (!(value > this.#last)) this.#rising = false;
-    }
-    if (this.#integer && !Number.isInteger(value)) this.#integer = false;
-    this.#last = value;
-  }
-
-  #range(range: { min: number; max: number }, value: number): void {
-    if (value < range.min) range.min = value;
-    if (value > range.max) range.max = value;
-  }
-
-  #autocorrelation(): number | null {
-    const { pairs: n, x, y, xx, yy, xy } = this.#series;
-    const correlation = (n * xy - x * y) / Math.sqrt((n * xx - x * x) * (n * yy - y * y));
-    return n >= 10 && Number.isFinite(correlation) ? Math.max(-1, Math.min(1, correlation)) : null;
   }
 
   #keep(slot: number, { code, kind, number }: Word): void {
@@ -251,11 +240,12 @@ export class ColumnBuilder {
     return found.slice(0, count).sort();
   }
 
-  #categories(kept: number): Map<string, number> {
+  #categories(type: DataType, kept: number): Map<string, number> {
     const counts = new Map<string, number>();
     for (let slot = 0; slot < kept; slot++) {
       if (this.#kindAt(slot) === MISSING) continue;
-      const text = this.#textAt(slot);
+      // True and TRUE are one.
+      const text = type === 'boolean' ? String(this.#numbers[slot] === 1) : this.#textAt(slot);
       counts.set(text, (counts.get(text) ?? 0) + 1);
     }
     return counts;

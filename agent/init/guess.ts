@@ -47,6 +47,8 @@ const MOST_LISTED_CHARACTERS = 400_000;
 const SLACK = 0.1;
 /** Whole numbers of so few values may be codes. */
 const FEW_LEVELS = 10;
+/** Share of times from which a column of texts is one of times that may be absent: a date, or `never`. */
+const MOST_TIMES = 0.05;
 /** Rows without a missing value that make one remarkable. */
 const ENOUGH_ROWS = 100;
 const NUMBERS_SHOWN = 300;
@@ -70,7 +72,7 @@ export function guessColumns(columns: readonly DataColumn[], target: string | nu
 }
 
 function reasonToLeaveOut(column: DataColumn, target: string | null): Omit<LeftOut, 'name'> | null {
-  const { name, type, present } = column;
+  const { name, type, present, times } = column;
   if (name === target) return { kind: 'target', why: 'the label; it comes later, as feedback', propose: null };
   if (name.length > LONGEST_NAME || name.includes('${'))
     return { kind: 'unnameable', why: 'its name cannot stand in a policy', propose: null };
@@ -88,6 +90,8 @@ function reasonToLeaveOut(column: DataColumn, target: string | null): Omit<LeftO
   if (column.rising && distinct)
     return { kind: 'identifier', why: 'it rises from row to row: a row number or an instant', propose: 'drop' };
   if (type === 'time') return { kind: 'time', why: 'time moves on by itself; there is no distribution to compare', propose: null };
+  if (type !== 'number' && times > MOST_TIMES * present)
+    return { kind: 'time', why: `${percent(times / present)} of its values are times, which move on by themselves`, propose: null };
   return null;
 }
 
@@ -119,6 +123,7 @@ function guessOf(column: DataColumn, characters: number): GuessedColumn {
     case 'category': {
       const values = [...column.categories.keys()].filter((text) => text !== '').sort();
       const length = JSON.stringify(values).length;
+      if (column.missingWords.size > 0) review.push(wordsInWords(column.missingWords));
       if (values.length === 1) review.unshift('constant so far: leave it out if it says nothing');
       if (values.length > 0 && values.length <= MOST_VALUES && length <= Math.min(MOST_VALUES_CHARACTERS, characters)) {
         review.unshift(`all values seen in ${rows.toLocaleString('en-US')} rows`);
@@ -131,6 +136,12 @@ function guessOf(column: DataColumn, characters: number): GuessedColumn {
       review.unshift('free text: nothing is compared, and it is stored as it comes; leave it out if it may name someone');
       return { ...bare, ...presence, type: 'text', review };
   }
+}
+
+/** `NA` of a file without types may be nothing, or Namibia. */
+function wordsInWords(words: ReadonlyMap<string, number>): string {
+  const some = [...words].slice(0, 3).map(([word, rows]) => `\`${word}\` in ${rows.toLocaleString('en-US')}`);
+  return `read as missing: ${some.join(', ')} rows; list such a word under \`values\` where it is a category`;
 }
 
 /** The seen range with some room, in round numbers; shares keep to [0, 1], and what was never negative may not become so. */

@@ -139,7 +139,7 @@ function isPhone(text: string): boolean {
     digits <= 15 &&
     /^\+?[\d\s().\-/]+$/.test(text) &&
     (/^\+/.test(text) || /\d[\s().\-/]+\d/.test(text)) &&
-    !/^\d+\.\d+$|^\d{4}-\d{2}-\d{2}/.test(text)
+    !/^\d+\.\d+$|^\d{4}-\d{2}-\d{2}|^\d{1,2}[./]\d{1,2}[./]\d{4}/.test(text)
   );
 }
 

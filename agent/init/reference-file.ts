@@ -6,20 +6,24 @@ import { ColumnSketch } from '../../detectors/sketches/column-sketch.ts';
 import { ReferenceBins } from '../../detectors/sketches/reference-bins.ts';
 import { TableSketch } from '../../detectors/sketches/table-sketch.ts';
 import type { Value } from '../data/batch.ts';
-import { isMissingText } from '../data/cell.ts';
 import type { DataColumn } from '../data/column.ts';
 import { openData } from '../data/file.ts';
+import { cellReader } from '../data/schema-cell.ts';
 import { sketchText } from '../reference-sketch.ts';
-import { signalType } from '../signals.ts';
-import { numberCell } from '../table.ts';
+import { categoryOf, numberOf, signalType } from '../signals.ts';
 
 /** More rows than this make a file large and no test sharper. */
 export const MOST_REFERENCE_ROWS = 50_000;
+
+/** Stands in a column of numbers, or of true and false, for a text that is none. */
+const OTHER_TYPE = '?';
 
 /** A column of the reference. */
 export interface ReferenceColumn {
   readonly name: string;
   readonly type: ColumnType;
+  /** Categories as the policy lists them; null where it lists none. */
+  readonly values: readonly string[] | null;
 }
 
 /**
@@ -34,6 +38,7 @@ export async function* referenceText(
 ): AsyncGenerator<string, void, undefined> {
   yield `${columns.map(({ name }) => quoted(name)).join(',')}\n`;
   const stream = await openData(path);
+  const texts = columns.map((column) => cellText(column, stream.typed));
   let skip = Math.max(0, rows - MOST_REFERENCE_ROWS);
   for await (const batch of stream.batches) {
     if (skip >= batch.rows) {
@@ -44,7 +49,7 @@ export async function* referenceText(
     for (const { name } of columns) cells.push(await batch.column(name));
     const lines: string[] = [];
     for (let row = skip; row < batch.rows; row++) {
-      const line = columns.map(({ type }, place) => quoted(cellText(type, cells[place]?.[row], stream.typed))).join(',');
+      const line = texts.map((text, place) => quoted(text(cells[place]?.[row]))).join(',');
       // A row of one empty cell would be a blank line.
       lines.push(line === '' && columns.length === 1 ? '""\n' : `${line}\n`);
     }
@@ -70,6 +75,7 @@ export async function* referenceSketch(
   const places = new Map(columns.map((column, place) => [column.name, place]));
   const sketch = new TableSketch(new Map(columns.map((column) => [column.name, empty(column)])));
   const stream = await openData(path);
+  const read = columns.map((column) => cellReader(column, stream.typed));
   for await (const batch of stream.batches) {
     const cells: ArrayLike<Value>[] = [];
     for (const { name } of columns) cells.push(await batch.column(name));
@@ -77,33 +83,37 @@ export async function* referenceSketch(
       sketch.update((name) => {
         // The sketch asks for the columns that it was given.
         const place = places.get(name)!;
-        const text = cellText(columns[place]!.type, cells[place]?.[row], stream.typed);
-        return text === '' ? null : isNumber(columns[place]!) ? Number(text) : text;
+        const cell = read[place]!(cells[place]?.[row]);
+        return isNumber(columns[place]!) ? numberOf(cell) : categoryOf(cell);
       });
     }
   }
   yield sketchText(sketch);
 }
 
-/** The cell as the reference is read back: numbers in decimal figures, true and false as 1 and 0, nothing for what is missing. */
-function cellText(type: ColumnType, value: Value, typed: boolean): string {
-  if (value === null || value === undefined) return '';
-  const text =
-    value instanceof Date
-      ? Number.isNaN(value.getTime())
-        ? ''
-        : value.toISOString()
-      : typeof value === 'object'
-        ? JSON.stringify(value)
-        : String(value);
-  const trimmed = typed ? text : text.trim();
-  if (!typed && isMissingText(trimmed)) return '';
-  if (type === 'number' || type === 'integer') {
-    const number = numberCell(trimmed);
-    return number === null ? '' : String(number);
+/**
+ * Cells as they are read back: numbers in decimal figures, true and false as 1 and 0, nothing for what is missing, and a mark for what is not of
+ * the column's type, since it may say anything about anyone. Categories stand as they are: a word such as NA is missing until it is listed.
+ */
+function cellText({ type, values }: ReferenceColumn, typed: boolean): (value: Value) => string {
+  if (signalType(type) === 'category') {
+    const plain = cellReader({ type, values }, true);
+    return (value) => {
+      const text = String(plain(value) ?? '');
+      return typed || values?.includes(text) === true ? text : text.trim();
+    };
   }
-  if (type === 'boolean') return /^true$/i.test(trimmed) ? '1' : /^false$/i.test(trimmed) ? '0' : '';
-  return trimmed;
+  const read = cellReader({ type, values: null }, typed);
+  return (value) => {
+    const cell = read(value);
+    if (cell === null) return '';
+    if (typeof cell === 'boolean') return type === 'boolean' ? String(Number(cell)) : OTHER_TYPE;
+    return numberText(cell) ?? OTHER_TYPE;
+  };
+}
+
+function numberText(cell: number | string): string | null {
+  return typeof cell === 'number' || /^-?Infinity$/.test(cell) ? String(cell) : null;
 }
 
 function quoted(text: string): string {

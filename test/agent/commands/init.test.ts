@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import type { Command } from 'commander';
 import t, { type Test } from 'tap';
+import { readRows } from '../../../agent/backtest/rows.ts';
 import { checkCommand } from '../../../agent/commands/check.ts';
 import { initCommand } from '../../../agent/commands/init.ts';
 import { readReference } from '../../../agent/reference.ts';
@@ -109,6 +110,63 @@ t.test('the reference reads back as the values of the file: numbers, gaps, quote
   t.same(reference.get('inputs.income')!.slice(0, 2), [null, 7919]);
   t.same(reference.get('inputs.region')!.slice(0, 3), ['north', 'south', 'east, far']);
   t.same(reference.get('inputs.member')!.slice(0, 2), [true, false]);
+});
+
+t.test('the file from which a policy was made reads as its reference does, cell by cell, and breaches nothing', async (t) => {
+  const lines = Array.from({ length: 200 }, (_, row) =>
+    [
+      row % 40 === 0 ? 'NA' : row % 41 === 0 ? 'inf' : row % 43 === 0 ? '0x10' : (row * 37) % 101,
+      row % 2 === 0 ? 'True' : 'false',
+      ['NA', 'EU', 'APAC', ' '][row % 4],
+      row % 3 === 0 ? 'TRUE' : 'maybe',
+    ].join(','),
+  );
+  const folder = t.testdir({ 'a.csv': `x,flag,region,word\n${lines.join('\n')}\n` });
+  const [from, file] = [path.join(folder, 'a.csv'), path.join(folder, 'policy.yaml')];
+  await init(t, '--from', from, '--output', folder);
+  const compared = async (wanted: readonly string[]) => {
+    const policy = loadPolicy(file, { detectors: known });
+    const reference = await readReference(policy);
+    const { columns } = await readRows(policy, [from], null);
+    for (const column of policy.schema.inputs) {
+      const cells = columns.get(`inputs.${column.name}`)!;
+      // What is of another type is only that in a reference.
+      const seen = cells.map((cell) => (cell === '0x10' ? '?' : cell));
+      t.same(reference.get(`inputs.${column.name}`), seen, column.name);
+    }
+    const region = policy.schema.inputs.find(({ name }) => name === 'region')!;
+    t.same(region.values, wanted);
+    const breaches = columns.get('inputs.region')!.filter((cell) => cell !== null && !region.values!.includes(String(cell)));
+    t.same(breaches, []);
+    return reference.get('inputs.region')!.slice(0, 4);
+  };
+  t.same(await compared(['APAC', 'EU']), [null, 'EU', 'APAC', null]);
+  const text = readFileSync(file, 'utf8');
+  t.match(text, /region, .*read as missing: `NA` in 50 rows; list such a word under `values` where it is a category/);
+  writeFileSync(file, text.replace('["APAC", "EU"]', '["APAC", "EU", "NA"]'));
+  t.same(await compared(['APAC', 'EU', 'NA']), ['NA', 'EU', 'APAC', null], 'a category once it is listed');
+});
+
+t.test('times stay out whatever the format, and where some rows have none', async (t) => {
+  const rows = Array.from({ length: 100 }, (_, row) => ({
+    at: new Date(Date.UTC(2024, 0, 1 + (row % 28))).toISOString(),
+    last: row % 2 === 0 ? 'never' : `${1 + (row % 28)}.03.2024`,
+    x: (row * 37) % 101,
+  }));
+  const folder = t.testdir({
+    'a.csv': `at,last,x\n${rows.map(({ at, last, x }) => `${at},${last},${x}`).join('\n')}`,
+    'a.ndjson': rows.map((row) => JSON.stringify(row)).join('\n'),
+  });
+  for (const file of ['a.csv', 'a.ndjson']) {
+    const { stdout } = await init(t, '--from', path.join(folder, file), '--output', path.join(folder, `of-${file}`));
+    const { schema } = loadPolicy(path.join(folder, `of-${file}`, 'policy.yaml'), { detectors: known });
+    t.same(
+      schema.inputs.map(({ name }) => name),
+      ['x'],
+      file,
+    );
+    t.match(stdout, /last +\(time\) +left out: 50 % of its values are times, which move on by themselves/);
+  }
 });
 
 t.test('Parquet, JSON lines and semicolons give the same policy as commas', async (t) => {

@@ -277,3 +277,55 @@ t.test('a column that rises from row to row is told, and how much rows resemble 
   t.ok(slow!.autocorrelation! > 0.99);
   t.ok(Math.abs(mixed!.autocorrelation!) < 0.3);
 });
+
+t.test('dates and infinities among other words keep their names, in CSV and as numbers of a typed file', async (t) => {
+  const words = ['31.01.2024', '2024-02-01', 'inf', 'never', 'TRUE'];
+  const folder = t.testdir({
+    'a.csv': `v\n${Array.from({ length: 100 }, (_, row) => words[row % 5]).join('\n')}\n`,
+    'b.parquet': parquet([{ name: 'v', type: 'double', cells: [Infinity, -Infinity, Infinity] }]),
+  });
+  const [mixed] = (await readData(path.join(folder, 'a.csv'))).columns;
+  t.match(mixed, { type: 'category', distinct: 5, times: 40 });
+  t.same([...mixed!.categories.keys()], words);
+  const [infinite] = (await readData(path.join(folder, 'b.parquet'))).columns;
+  t.same(
+    [...infinite!.categories],
+    [
+      ['Infinity', 2],
+      ['-Infinity', 1],
+    ],
+  );
+});
+
+t.test('true is the same in any letters, and words that stand for nothing are told with their rows', async (t) => {
+  const folder = t.testdir({ 'a.csv': 'b,c\ntrue,NA\nTRUE,x\nFalse,null\nNA,NA\n,\n' });
+  const [b, c] = (await readData(path.join(folder, 'a.csv'))).columns;
+  t.match(b, { type: 'boolean', distinct: 2, present: 3 });
+  t.same(
+    [...b!.categories],
+    [
+      ['true', 2],
+      ['false', 1],
+    ],
+  );
+  t.same(
+    [...c!.missingWords],
+    [
+      ['NA', 2],
+      ['null', 1],
+    ],
+  );
+});
+
+t.test('times are times in JSON and Parquet too, where they are text', async (t) => {
+  const times = Array.from({ length: 60 }, (_, row) => new Date(Date.UTC(2024, 0, 1) + row * 3_600_000).toISOString());
+  const folder = t.testdir({
+    'a.csv': `at\n${times.join('\n')}\n`,
+    'a.ndjson': times.map((at) => JSON.stringify({ at })).join('\n'),
+    'a.parquet': parquet([{ name: 'at', type: 'text', cells: times }]),
+  });
+  for (const file of ['a.csv', 'a.ndjson', 'a.parquet']) {
+    const [at] = (await readData(path.join(folder, file))).columns;
+    t.match(at, { type: 'time', min: Date.UTC(2024, 0, 1), distinct: 60 }, file);
+  }
+});
