@@ -21,7 +21,7 @@ import { FeedbackJoin } from './feedback.ts';
 import { HeldRecords } from './held-records.ts';
 import { isFeedbackWatched, keepingOf } from './keeping.ts';
 import { placeOfCall, placeOfFeedback, type Surroundings } from './places.ts';
-import { type ReferenceFiles, References, shownFiles } from './reference.ts';
+import { type ReferenceFiles, References, remarksOnFiles, shownFiles } from './reference.ts';
 import { SchemaBlocks } from './schema-blocks.ts';
 import { SchemaCheck } from './schema-check.ts';
 import type { Version } from './served-versions.ts';
@@ -100,6 +100,7 @@ export class Analysis {
     this.#decoder = new Decoder(policy);
     this.#blocks = new SchemaBlocks(policy, reader.state('schemaBlocks'));
     this.#references = new References(policy, options.referenceFiles, reader.state('reference'));
+    for (const remark of remarksOnFiles(policy, options.referenceFiles)) log(remark);
     const { common } = this.#references;
     this.#check = new SchemaCheck(policy, (signal) => (this.#epochs.currentEpoch?.reference ?? common).known(signal));
     const { prediction } = policy.model;

@@ -10,7 +10,7 @@ import type { Column, Policy } from '../contracts/policy.ts';
 import type { Cell, DriftlineRecord } from '../contracts/record.ts';
 import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { KeptRows, type SignalCells, type SignalColumns } from './kept-rows.ts';
-import { type ReferenceFile, readReferenceFile } from './reference-file.ts';
+import { type ReferenceFile, readReferenceFile, thinningInWords } from './reference-file.ts';
 import type { Version } from './served-versions.ts';
 import { guessColumn } from './signals.ts';
 import { cellsBySignal } from './windows.ts';
@@ -262,6 +262,16 @@ export async function readReferences({ reference, schema }: Policy): Promise<Ref
   if (reference.source !== 'file') return { main: null, versions };
   for (const [version, path] of Object.entries(reference.versions ?? {})) versions.set(version, await readReferenceFile(path, schema));
   return { main: await readReferenceFile(reference.path, schema), versions };
+}
+
+/** What is to be said of how the policy's files were read. */
+export function remarksOnFiles({ reference }: Policy, { main, versions }: ReferenceFiles): string[] {
+  if (reference.source !== 'file' || main === null) return [];
+  const files = [
+    [reference.path, main] as const,
+    ...[...versions].map(([version, file]) => [reference.versions![version]!, file] as const),
+  ];
+  return files.map(([path, file]) => thinningInWords(path, file)).filter((remark) => remark !== null);
 }
 
 /** The columns of the policy's reference file, if it has one. @throws ConfigError as `readReferences` does. */

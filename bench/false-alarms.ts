@@ -186,7 +186,11 @@ export function monitorOf(
   seed: number,
 ): { judge: (columns: Columns) => Finding[]; calibration: Calibration } {
   const { schema } = policy;
-  const watched = new WatchedSignals(policy, schema, new Reference(policy, [{ columns: reference, sketches: new Map(), sha256: '' }]));
+  const watched = new WatchedSignals(
+    policy,
+    schema,
+    new Reference(policy, [{ columns: reference, sketches: new Map(), sha256: '', thinned: null }]),
+  );
   const calibration = calibrate({ policy, ...watched.task(), rowsPerMs: null, seed });
   const monitor = new WindowMonitor(policy, watched, new Map(), calibration);
   const range = { fromRow: 0, toRow: WINDOW_ROWS - 1, fromAt: 0, toAt: 0 };

@@ -72,7 +72,7 @@ function recordOf(columns: ReadonlyMap<string, readonly Cell[]>, row: number): D
 function microsecondsPerRecord(isNumber: (column: number) => boolean): number[] {
   const policy = policyOf(isNumber);
   const file = new Map([...columnsOf(isNumber, REFERENCE, 100)].map(([column, cells]) => [`inputs.${column}`, cells]));
-  const reference = new Reference(policy, [{ columns: file, sketches: new Map(), sha256: '' }]);
+  const reference = new Reference(policy, [{ columns: file, sketches: new Map(), sha256: '', thinned: null }]);
   const part = (name: 'data' | 'model') => {
     const monitors = new Monitors({ policy, reference, log: () => {}, skipped: () => {}, levels: () => null, part: name });
     monitors.resolve(new Map());

@@ -21,6 +21,8 @@ export interface BacktestOptions {
   /** True answers beside the rows of the reference file; null where it has none. */
   readonly referenceLabels: readonly Cell[] | null;
   readonly rows: Rows;
+  /** On how the files were read. */
+  readonly remarks?: readonly string[];
   readonly seed: number;
   /** Replays of the reference, and changes injected of each size. */
   readonly runs: number;
@@ -201,7 +203,7 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     injected,
     smallest: smallestFound(injected),
     leftOut,
-    remarks: [...workshop.log].sort(),
+    remarks: [...(options.remarks ?? []), ...[...workshop.log].sort()],
   };
 }
 

@@ -99,7 +99,7 @@ export class BacktestLine {
     const reader = new StoreReader(db);
     this.#committer = kept ? new Committer(db) : null;
     this.#close = () => db.close();
-    const referenceFiles = { main: { columns: referenceFile, sketches: new Map(), sha256: '' }, versions: new Map() };
+    const referenceFiles = { main: { columns: referenceFile, sketches: new Map(), sha256: '', thinned: null }, versions: new Map() };
     this.#analysis = new Analysis({ policy, referenceFiles, reader, now: () => this.#now, log, calibrate: calibrateTask, isWritten: kept });
   }
 

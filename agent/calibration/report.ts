@@ -4,7 +4,7 @@
 import type { Policy } from '../../contracts/policy.ts';
 import { duration, figure, share } from '../../policies/figures.ts';
 import { several } from '../compare/words.ts';
-import { readReferences, References } from '../reference.ts';
+import { readReferences, References, remarksOnFiles } from '../reference.ts';
 import { cellsOf } from '../watched-cells.ts';
 import { WatchedSignals } from '../watched-signals.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
@@ -46,7 +46,8 @@ const MOST_SLICE_POWERS = 100;
 /** @throws ConfigError when the reference file cannot be read. */
 export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
   const { inputs, outputs } = policy.schema;
-  const watched = new WatchedSignals(policy, { inputs, outputs }, new References(policy, await readReferences(policy)).common);
+  const files = await readReferences(policy);
+  const watched = new WatchedSignals(policy, { inputs, outputs }, new References(policy, files).common);
   const task: CalibrationTask = { policy, ...watched.task(), rowsPerMs: null, seed: SEED };
   const calibration = calibrate(task);
   const counted = inRows(policy, null, inputs.length + outputs.length);
@@ -76,6 +77,7 @@ export async function reportAlarms(policy: Policy): Promise<AlarmReport> {
     coarse,
     silent: silentOf(policy, calibration),
     remarks: [
+      ...remarksOnFiles(policy, files),
       ...remarksOf(policy, counted !== null),
       ...(leftOut === 0 ? [] : [`what ${several(leftOut, 'more test')} of slices can see is left out: it would take long to work out`]),
     ],

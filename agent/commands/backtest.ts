@@ -11,7 +11,7 @@ import { backtest } from '../backtest/backtest.ts';
 import { reportOf } from '../backtest/report.ts';
 import { readReferenceLabels, readRows } from '../backtest/rows.ts';
 import { headlineOf, linesOf } from '../backtest/words.ts';
-import { readReference } from '../reference.ts';
+import { readReferences, remarksOnFiles } from '../reference.ts';
 
 interface BacktestFlags {
   readonly json?: boolean;
@@ -44,7 +44,8 @@ async function run(file: string, data: readonly string[], flags: BacktestFlags):
   const runs = whole('--runs', flags.runs, 1, 10_000);
   const seed = whole('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER);
   const policy = loadPolicy(file, { detectors: new Map(detectors.map((detector) => [detector.type, detector])) });
-  const referenceFile = await readReference(policy);
+  const files = await readReferences(policy);
+  const referenceFile = files.main?.columns ?? new Map();
   const referenceLabels = flags.label === undefined ? null : await readReferenceLabels(policy, flags.label);
   const rows = await readRows(policy, data, flags.label ?? null);
   const bar = new SingleBar({
@@ -64,7 +65,8 @@ async function run(file: string, data: readonly string[], flags: BacktestFlags):
   };
   let result: Awaited<ReturnType<typeof backtest>>;
   try {
-    result = await backtest({ policy, referenceFile, referenceLabels, rows, seed, runs, progress });
+    const remarks = remarksOnFiles(policy, files);
+    result = await backtest({ policy, referenceFile, referenceLabels, rows, remarks, seed, runs, progress });
   } finally {
     if (started) bar.stop();
   }

@@ -84,7 +84,7 @@ function feed(policy: Policy, lengthOf: () => number): { findings: Finding[]; st
   const file = new Map(
     Object.entries(columnsOf(REFERENCE_ROWS, 1, false)).map(([name, cells]) => [`inputs.${name}`, cells] as [string, Cell[]]),
   );
-  const reference = new Reference(policy, [{ columns: file, sketches: new Map(), sha256: '' }]);
+  const reference = new Reference(policy, [{ columns: file, sketches: new Map(), sha256: '', thinned: null }]);
   const parts = (['data', 'model'] as const).map((part) => {
     const monitors = new Monitors({ policy, reference, log: () => {}, skipped: () => {}, levels: () => null, part });
     monitors.resolve(new Map());

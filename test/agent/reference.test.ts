@@ -3,11 +3,16 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { References, readReference, readReferences } from '../../agent/reference.ts';
+import { reportAlarms } from '../../agent/calibration/report.ts';
+import { References, readReference, readReferences, remarksOnFiles } from '../../agent/reference.ts';
 import type { Policy } from '../../contracts/policy.ts';
 import type { DriftlineRecord } from '../../contracts/record.ts';
+import { Random } from '../../detectors/performance/random.ts';
+import { openLine } from '../support/line.ts';
 import { parquet } from '../support/parquet.ts';
 import { policyOf } from '../support/policies.ts';
+
+t.setTimeout(120_000);
 
 const spec = (reference: string) => `  model: {name: m}
   traffic: {protocol: kserve-v1, upstreams: {primary: {url: "http://127.0.0.1:1"}}}
@@ -135,4 +140,46 @@ t.test('of many versions the outputs learned last are remembered, and the inputs
   t.same(again.of('19').cells('outputs.p'), [19, 19, 19, 19, 19]);
   t.equal(again.of('5').cells('outputs.p'), null, 'learned anew');
   t.end();
+});
+
+t.test('a long file keeps its neighbours and whatever alternates in it, and is said to have been thinned', async (t) => {
+  // A slow autoregression, of which every other row comes from another machine.
+  const random = new Random(1);
+  let level = 0;
+  const lines = Array.from({ length: 104_000 }, (_, row) => {
+    level = 0.95 * level + random.normal();
+    return `${(level + (row % 2) * 100).toFixed(4)},${'AB'[row % 2]}`;
+  });
+  const folder = t.testdir({ 'r.csv': `age,region\n${lines.join('\n')}\n`, state: {} });
+  const file = path.join(folder, 'r.csv');
+  const policy = policyOf(`  model: {name: m}
+  traffic: {upstreams: {primary: {url: "http://127.0.0.1:1"}}}
+  schema: {inputs: [{name: age, type: number}, {name: region, type: categorical}]}
+  reference: {source: file, path: "${file}"}
+  monitors: [{name: failed, features: [request.failed], detectors: {numeric: {type: adwin}}}]
+`);
+  const files = await readReferences(policy);
+  const [ages, regions] = ['inputs.age', 'inputs.region'].map((signal) => files.main!.columns.get(signal)!);
+  t.equal(ages!.length, regions!.length);
+  t.ok(ages!.length >= 50_000 && ages!.length <= 100_000, `${ages!.length} rows`);
+  t.equal(regions!.filter((region) => region === 'B').length, ages!.length / 2);
+  t.notOk(
+    regions!.some((region, row) => row > 0 && region === regions![row - 1]),
+    'rows alternate as they did',
+  );
+  const levels = ages!.map((age, row) => Number(age) - (regions![row] === 'B' ? 100 : 0));
+  let [products, squares] = [0, 0];
+  for (let row = 1; row < levels.length; row++) {
+    products += levels[row]! * levels[row - 1]!;
+    squares += levels[row]! ** 2;
+  }
+  // 0.95, with a deviation of √((1 − 0.95²)/50,000) = 0.0014; of every second row it would be 0.90.
+  t.ok(Math.abs(products / squares - 0.95) < 0.006, `autocorrelation ${products / squares}`);
+
+  const said = `${file}: has 104,000 rows, of which ${ages!.length.toLocaleString('en-US')} are the reference: stretches of 2,000 neighbours, drawn at random all over the file`;
+  t.same(remarksOnFiles(policy, files), [said]);
+  t.match((await reportAlarms(policy)).remarks, [said], 'check');
+  const line = await openLine(policy, path.join(folder, 'state'));
+  t.match(line.log, [said], 'the log');
+  line.crash();
 });
