@@ -41,6 +41,8 @@ const REFERENCE_SKETCH = 'reference.sketch.json';
 const EDITOR_SCHEMA = 'policy.schema.json';
 const UPSTREAM = 'http://127.0.0.1:8081';
 const STRONG_AUTOCORRELATION = 0.3;
+/** Rows that a window should have: what most tests are judged from where nothing is said. */
+const ENOUGH_WINDOW_ROWS = 100;
 
 /** The command. @throws ConfigError or ScorerError for a wrong argument, file or model */
 export function initCommand(): Command {
@@ -147,6 +149,13 @@ async function fromData(flags: InitFlags): Promise<Plan> {
           };
   const used = new Set(columns.map(({ name }) => name));
   const dependent = data.columns.some(({ name, autocorrelation }) => used.has(name) && (autocorrelation ?? 0) > STRONG_AUTOCORRELATION);
+  const windowRows = rows >= 5_000 ? 1_000 : Math.max(10, Math.floor(rows / 5));
+  const notes =
+    windowRows >= ENOUGH_WINDOW_ROWS
+      ? []
+      : [
+          `only ${several(data.rows, 'row')}: windows of ${windowRows} show none but large changes (driftline check says how large); give some thousand rows where there are`,
+        ];
   const width = Math.min(30, Math.max(...data.columns.map(({ name }) => name.length)));
   const label = (name: string, what: string, rest: string) => `  ${name.padEnd(width)}  ${what.padEnd(11)}  ${rest}`;
   return {
@@ -155,7 +164,8 @@ async function fromData(flags: InitFlags): Promise<Plan> {
       inputs: columns,
       leftOut,
       reference: reference?.name ?? null,
-      windowRows: rows >= 5_000 ? 1_000 : Math.max(10, Math.floor(rows / 5)),
+      windowRows,
+      notes,
       dependent,
     },
     found: [
@@ -164,6 +174,7 @@ async function fromData(flags: InitFlags): Promise<Plan> {
       ...leftOut.map(({ name, kind, why, propose }) =>
         label(name, `(${kind})`, `left out: ${why}${propose === null ? '' : `; ${propose} it`}`),
       ),
+      ...notes.map((note) => `  ${note}`),
     ].map(printable),
     reference,
   };

@@ -129,7 +129,7 @@ export class ColumnBuilder {
       times,
       missingWords: this.#missingWords,
       integer: seen?.integer ?? false,
-      rising: seen !== null && seen.integer && seen.rising,
+      rising: seen?.integer === true && seen.rising,
       autocorrelation: seen?.autocorrelation ?? null,
       min: range?.min ?? null,
       max: range?.max ?? null,

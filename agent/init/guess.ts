@@ -4,7 +4,7 @@
 import type { ColumnType } from '../../contracts/policy.ts';
 import { figure, percent } from '../compare/words.ts';
 import type { DataColumn } from '../data/column.ts';
-import { identifierOf, isProtected, personalOf } from './personal.ts';
+import { identifierOf, isProtected, personalByName, personalOf } from './personal.ts';
 
 /** A column as the policy should know it. */
 export interface GuessedColumn {
@@ -106,6 +106,10 @@ function guessOf(column: DataColumn, characters: number): GuessedColumn {
     maxMissing: missing === 0 ? null : Math.min(1, Math.ceil(Number((200 * missing + 1).toFixed(6))) / 100),
   };
   if (missing > 0) review.push(`${percent(missing)} missing so far`);
+  const personal = personalByName(name);
+  // Few values of a telling name: a handful of people, or the makes of their phones. A flag names nobody.
+  if (personal !== null && type !== 'boolean' && (type === 'category' || distinct > 2))
+    review.push(`by its name it may be ${personal}; leave it out if it names someone`);
   if (isProtected(name)) review.push('may be a group protected by law; decide whether it may be stored');
   if (column.invalid > 0) review.push(`${column.invalid} values were no ${type === 'number' ? 'numbers' : type}`);
   switch (type) {

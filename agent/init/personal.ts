@@ -91,19 +91,29 @@ const HIGH_ENTROPY = 2.8;
  * What a column seems to hold, or null.
  *
  * @param values some of its different texts
- * @param telling whether its values can name someone: a category of a few values does not, whatever it is called
+ * @param telling whether its values can name someone by themselves: a category of a few values seldom does, whatever it is called
  * @param distinct whether nearly all values differ
  */
 export function personalOf(name: string, values: readonly string[], telling: boolean, distinct: boolean): Personal | null {
-  const words = wordsOf(name);
+  const sign = signOf(name);
   const some = values.slice(0, LOOKED_AT);
-  for (const { what, propose, value, distinct: mustDiffer } of SIGNS) {
-    if (value === undefined || some.length < LEAST_VALUES || (mustDiffer === true && !distinct)) continue;
+  for (const one of SIGNS) {
+    const { what, propose, value, distinct: mustDiffer } = one;
+    // Where the name says the same as the values, they may be few.
+    if (value === undefined || some.length < LEAST_VALUES || (mustDiffer === true && !distinct && one !== sign)) continue;
     if (some.filter((text) => value(text.trim())).length >= LEAST_SHARE * some.length) return { what, propose, by: 'values' };
   }
-  if (!telling) return null;
-  const sign = SIGNS.find((one) => one.name?.test(words));
-  return sign === undefined ? null : { what: sign.what, propose: sign.propose, by: 'name' };
+  return telling && sign !== null ? { what: sign.what, propose: sign.propose, by: 'name' } : null;
+}
+
+/** What a column seems to hold by its name alone, or null. */
+export function personalByName(name: string): string | null {
+  return signOf(name)?.what ?? null;
+}
+
+function signOf(name: string): Sign | null {
+  const words = wordsOf(name);
+  return SIGNS.find((one) => one.name?.test(words)) ?? null;
 }
 
 /** Why a column seems to identify something, in words, or null. */

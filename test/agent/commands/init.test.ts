@@ -252,6 +252,29 @@ t.test('a file in which rows resemble the one before gets a higher floor, and is
   t.match(readFileSync(path.join(folder, 'policy.yaml'), 'utf8'), /atLeast: 0\.15[\s\S]*# REVIEW: rows that follow each other are alike/);
 });
 
+t.test('a handful of people is left out, or marked where only the name of the column says so', async (t) => {
+  const people = ['Ada Lovelace', 'Alan Turing', 'Grace Hopper', 'Emmy Noether', 'Karl Pearson', 'Mary Cartwright'];
+  const lines = Array.from({ length: 300 }, (_, row) => `${people[row % 6]},${people[row % 6]!.split(' ')[0]},${row % 2},${(row * 37) % 101}`);
+  const folder = t.testdir({ 'a.csv': `Name,first_name,mobile,x\n${lines.join('\n')}` });
+  const { stdout } = await init(t, '--from', path.join(folder, 'a.csv'), '--output', folder);
+  const text = readFileSync(path.join(folder, 'policy.yaml'), 'utf8');
+  t.notMatch(text, 'Lovelace');
+  t.match(stdout, /Name +\(personal\) +left out: its values look like a person’s name; drop it/);
+  t.match(text, /first_name, .*# REVIEW: .*by its name it may be a person’s name; leave it out if it names someone/);
+  t.notMatch(text.split('\n').find((line) => line.includes('name: mobile')), 'by its name');
+});
+
+t.test('a file of few rows is taken, and its small windows are told', async (t) => {
+  const rows = (count: number) => `x,y\n${Array.from({ length: count }, (_, row) => `${(row * 37) % 101},${row % 3}`).join('\n')}\n`;
+  const folder = t.testdir({ 'few.csv': rows(30), 'many.csv': rows(600) });
+  const few = await init(t, '--from', path.join(folder, 'few.csv'), '--output', path.join(folder, 'few'));
+  const told = /only 30 rows: windows of 10 show none but large changes \(driftline check says how large\); give some thousand rows/;
+  t.match(few.stdout, told);
+  t.match(readFileSync(path.join(folder, 'few', 'policy.yaml'), 'utf8'), told);
+  const many = await init(t, '--from', path.join(folder, 'many.csv'), '--output', path.join(folder, 'many'));
+  t.notMatch(many.stdout, 'large changes');
+});
+
 t.test('a name cannot end the comment in which it stands', async (t) => {
   const name = 'e-mail\nspec: {}\u2028# x\u0085y';
   const lines = Array.from({ length: 40 }, (_, row) => JSON.stringify({ [name]: `ann${row}@example.org`, x: row % 7 }));

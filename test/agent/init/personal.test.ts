@@ -1,5 +1,5 @@
 import t from 'tap';
-import { identifierOf, isProtected, personalOf } from '../../../agent/init/personal.ts';
+import { identifierOf, isProtected, personalByName, personalOf } from '../../../agent/init/personal.ts';
 
 const many = (make: (k: number) => string) => Array.from({ length: 50 }, (_, k) => make(k));
 
@@ -92,11 +92,21 @@ t.test('names give it away too, unless the column holds a handful of categories'
   t.end();
 });
 
+t.test('a handful of names is personal where the column is called so too', (t) => {
+  const people = ['Ada Lovelace', 'Alan Turing', 'Grace Hopper', 'Emmy Noether', 'Karl Pearson'];
+  t.match(personalOf('Name', people, false, false), { what: 'a person’s name', by: 'values' });
+  t.equal(personalOf('city', people, false, false), null);
+  t.equal(personalByName('first_name'), 'a person’s name');
+  t.equal(personalByName('amount'), null);
+  t.end();
+});
+
 t.test('ordinary values are nobody', (t) => {
   for (const values of [
     many((k) => String(k * 1.5)),
     many((k) => String(20_000_000 + k * 7919)),
     many((k) => `2024-01-${10 + (k % 20)}`),
+    many((k) => `${10 + (k % 20)}.03.2024`),
     many((k) => `word${k} and more`),
     many((k) => `1${k}.5.2`),
   ])
