@@ -26,3 +26,17 @@ export function guessDelimiter(head: string): string {
   }
   return best;
 }
+
+/** Signs that part cells in some files and stand in names and values of others. */
+const DOUBTFUL = [':', '^', ' '] as const;
+const LONGEST_SHOWN = 60;
+
+/** What to say where a table came out as one column though its name looks like several; null elsewhere. */
+export function delimiterHint(columns: readonly string[]): string | null {
+  const [only] = columns;
+  const sign = columns.length === 1 ? DOUBTFUL.find((one) => only?.includes(one)) : undefined;
+  if (only === undefined || sign === undefined) return null;
+  const shown = only.length > LONGEST_SHOWN ? `${only.slice(0, LONGEST_SHOWN - 1)}…` : only;
+  const parts = sign === ' ' ? 'blanks part' : `${sign} parts`;
+  return `it was read as one column, ${shown}; if ${parts} its cells, write it with commas, semicolons, tabs or bars`;
+}

@@ -1,7 +1,7 @@
 /** Detector options as words of the command line: `delta=0.002`. */
 import { ConfigError } from '../contracts/errors.ts';
 import type { OptionSchema, OptionSchemas } from '../contracts/options.ts';
-import { enumerate, remedyFor } from '../policies/suggest.ts';
+import { enumerate, suggest } from '../policies/suggest.ts';
 
 /** Options by name, checked against their schemas; a later one replaces an earlier. @throws ConfigError on the first that does not fit. */
 export function parseOptions(
@@ -16,10 +16,10 @@ export function parseOptions(
     const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
     if (schema === undefined) {
       const names = Object.keys(schemas);
-      throw new ConfigError(
-        'unknown-option',
-        `${owner}: has no option ${name}; ${remedyFor(name, names, 'it has none')} (${names.join(', ')})`,
-      );
+      const near = suggest(name, names);
+      const remedy =
+        near !== null ? `did you mean ${near}? (${names.join(', ')})` : names.length === 0 ? 'it has none' : `use ${enumerate(names)}`;
+      throw new ConfigError('unknown-option', `${owner}: has no option ${name}; ${remedy}`);
     }
     const value = parsedValue(schema, text);
     if (value === null) throw new ConfigError('wrong-option', `${owner}: option ${name} is ${text}; it takes ${describe(schema)}`);

@@ -8,6 +8,7 @@ import type { Policy } from '../contracts/policy.ts';
 import { openData } from './data/file.ts';
 import { cellReader } from './data/schema-cell.ts';
 import { STRETCH_ROWS, StretchSample } from './data/stretch-sample.ts';
+import { delimiterHint } from './delimiter.ts';
 import type { SignalColumns } from './kept-rows.ts';
 import { isSketchFile, readSketchedColumns, type SketchedColumn } from './reference-sketch.ts';
 
@@ -52,7 +53,8 @@ export async function readReferenceFile(path: string, schema: Policy['schema']):
   const columns = sample.columns();
   if (columns.size === 0 && wanted.length > 0) {
     const names = wanted.map(({ column }) => column.name).join(', ');
-    throw new ConfigError('reference-columns', `${path}: has none of the policy’s columns (${names}); name its columns as the schema does`);
+    const remedy = (stream.typed ? null : delimiterHint(stream.columns)) ?? 'name its columns as the schema does';
+    throw new ConfigError('reference-columns', `${path}: has none of the policy’s columns (${names}); ${remedy}`);
   }
   const thinned = sample.kept < sample.seen ? { rows: sample.seen, kept: sample.kept } : null;
   return { columns, sketches: new Map(), sha256: await hashOf(path), thinned };

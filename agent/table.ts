@@ -8,7 +8,8 @@ import { pipeline, type Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { ConfigError } from '../contracts/errors.ts';
 import { remedyFor } from '../policies/suggest.ts';
-import { guessDelimiter } from './delimiter.ts';
+import { isParquet, otherFormat } from './data/other-formats.ts';
+import { delimiterHint, guessDelimiter } from './delimiter.ts';
 
 /** A table in memory. */
 export interface Table {
@@ -68,8 +69,10 @@ export async function streamTable(
 /** The place of a column. @throws ConfigError with a suggestion when there is no such column. */
 export function columnIndex(columns: readonly string[], wanted: string, name: string): number {
   const index = columns.indexOf(wanted);
-  if (index === -1)
-    throw new ConfigError('unknown-column', `${name}: has no column ${wanted}; ${remedyFor(wanted, columns, 'it has none')}`);
+  if (index === -1) {
+    const remedy = delimiterHint(columns) ?? remedyFor(wanted, columns, 'it has none');
+    throw new ConfigError('unknown-column', `${name}: has no column ${wanted}; ${remedy}`);
+  }
   return index;
 }
 
@@ -135,13 +138,23 @@ async function beginning(path: string): Promise<{ zipped: boolean; text: string 
       const { bytesRead, buffer } = await file.read(Buffer.alloc(LOOK_BYTES), 0, LOOK_BYTES, 0);
       const head = buffer.subarray(0, bytesRead);
       const zipped = bytesRead >= 2 && head[0] === 0x1f && head[1] === 0x8b;
-      return { zipped, text: (zipped ? inflated(head) : head).toString('utf8').replace(/^\ufeff/, '') };
+      return { zipped, text: csvText(zipped ? inflated(head) : head, path) };
     } finally {
       await file.close();
     }
   } catch (error) {
     throw fileError(error, path);
   }
+}
+
+/** The beginning of a CSV file as text. @throws ConfigError where it is that of something else */
+function csvText(head: Buffer, path: string): string {
+  const text = head.toString('utf8').replace(/^\ufeff/, '');
+  const other = isParquet(head) ? 'a Parquet file; only CSV is read here' : otherFormat(head);
+  if (other !== null) throw new ConfigError('other-format', `${path}: is ${other}`);
+  if (/^\s*[{[]\s*["{\]}]/.test(text)) throw new ConfigError('other-format', `${path}: is JSON; only CSV is read here`);
+  if (head.includes(0)) throw new ConfigError('not-text', `${path}: is no text; only CSV is read here`);
+  return text;
 }
 
 /** As much as there is; damage is told when all of it is read. */
@@ -156,7 +169,9 @@ function inflated(head: Buffer): Buffer {
 /** An error of reading in words for the user; a bug stays itself. */
 export function fileError(error: unknown, name: string): unknown {
   if (error instanceof CsvError) {
-    return new ConfigError('broken-csv', `${name}:${error.lines ?? 0}: is not CSV: ${error.message}`, [], error);
+    // The message ends with the cell, which may be any bytes.
+    const what = error.message.replace(/, value is [\s\S]*$/, '');
+    return new ConfigError('broken-csv', `${name}:${error.lines ?? 0}: is not CSV: ${what}`, [], error);
   }
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'Z_BUF_ERROR')

@@ -7,6 +7,7 @@ import type { Cell } from '../../contracts/record.ts';
 import type { Value } from '../data/batch.ts';
 import { openData } from '../data/file.ts';
 import { cellReader } from '../data/schema-cell.ts';
+import { delimiterHint } from '../delimiter.ts';
 import { readReferenceFile } from '../reference-file.ts';
 import { isSketchFile } from '../reference-sketch.ts';
 import { guessColumn } from '../signals.ts';
@@ -73,9 +74,10 @@ export async function readRows(policy: Policy, files: readonly string[], label: 
     }
   }
   if (columns.size === 0) {
+    const hint = untyped.size === 0 ? null : delimiterHint([...values.keys()]);
     throw new ConfigError(
       'unknown-column',
-      `${files[0]}: has none of the policy’s columns (${[...inputs, ...outputs].map(({ name }) => name).join(', ')})`,
+      `${files[0]}: has none of the policy’s columns (${[...inputs, ...outputs].map(({ name }) => name).join(', ')})${hint === null ? '' : `; ${hint}`}`,
     );
   }
   return { count, columns, labels: label === null ? null : read(label, predictionOf(policy)) };

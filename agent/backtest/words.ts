@@ -18,7 +18,7 @@ export function linesOf(result: Backtest): string[] {
   if (fired.length > MOST_FIRED) lines.push(`  … and ${fired.length - MOST_FIRED} more`);
   lines.push('', `false alarms on replays of the reference: ${falseAlarmWords(result)}`);
   if (falseAlarms.count === 0 && injected.length > 0 && injected.every(({ missed }) => missed?.share === 1)) {
-    lines.push('  nothing was found either: see the remarks, or `driftline check`');
+    lines.push(`  nothing was found either: see ${result.remarks.length > 0 ? 'the remarks, or ' : ''}\`driftline check\``);
   }
   lines.push('', `changes from one window to the next (${result.runs} each)`);
   lines.push(

@@ -116,7 +116,7 @@ function summarise(policy: Policy, known: Known): string[] {
     `  traffic    ${traffic.protocol} to ${primary?.name} at ${primary?.host}:${primary?.port}${others.length === 0 ? '' : `, beside it ${others.map((one) => one.name).join(', ')}`}${traffic.fallback === null ? '' : ', then the fallback'}`,
     `  columns    ${columns(schema.inputs, 'input')}, ${columns(schema.outputs, 'output')}`,
     `  reference  ${referenceInWords(policy)}`,
-    `  window     ${windowInWords(policy)}, judged from ${policy.minSamples} values; ${tests === null ? 'one test a learned column' : `${tests} test${tests === 1 ? '' : 's'} a window`}`,
+    `  window     ${windowInWords(policy)}, judged from ${policy.minSamples} values; ${tests === null ? 'one test a learned column' : `${tests} test${tests === 1 ? '' : 's'} a window`}${policy.slices.length === 0 ? '' : ' on all rows, and again in each slice'}`,
     `  kept       ${samplingInWords(policy)}`,
     ...policy.slices.map((slice) => `  slice      ${describeSlice(slice)}`),
     ...policy.monitors.map((monitor) => `  monitor    ${describeMonitor(monitor)}`),

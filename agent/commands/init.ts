@@ -15,6 +15,7 @@ import { policySchema, protocols } from '../../policies/schema.ts';
 import { remedyFor } from '../../policies/suggest.ts';
 import { figure, percent, several } from '../compare/words.ts';
 import { readData } from '../data/file.ts';
+import { delimiterHint } from '../delimiter.ts';
 import { type GuessedColumn, guessColumns } from '../init/guess.ts';
 import { guessModel } from '../init/model.ts';
 import { type Draft, policyText } from '../init/policy-text.ts';
@@ -150,12 +151,13 @@ async function fromData(flags: InitFlags): Promise<Plan> {
   const used = new Set(columns.map(({ name }) => name));
   const dependent = data.columns.some(({ name, autocorrelation }) => used.has(name) && (autocorrelation ?? 0) > STRONG_AUTOCORRELATION);
   const windowRows = rows >= 5_000 ? 1_000 : Math.max(10, Math.floor(rows / 5));
-  const notes =
-    windowRows >= ENOUGH_WINDOW_ROWS
-      ? []
-      : [
-          `only ${several(data.rows, 'row')}: windows of ${windowRows} show none but large changes (driftline check says how large); give some thousand rows where there are`,
-        ];
+  const notes: string[] = [];
+  if (windowRows < ENOUGH_WINDOW_ROWS)
+    notes.push(
+      `only ${several(data.rows, 'row')}: windows of ${windowRows} show none but large changes (driftline check says how large); give some thousand rows where there are`,
+    );
+  const hint = data.format === 'csv' ? delimiterHint(data.columns.map(({ name }) => name)) : null;
+  if (hint !== null) notes.push(`${flags.from}: ${hint}`);
   const width = Math.min(30, Math.max(...data.columns.map(({ name }) => name.length)));
   const label = (name: string, what: string, rest: string) => `  ${name.padEnd(width)}  ${what.padEnd(11)}  ${rest}`;
   return {

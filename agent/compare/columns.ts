@@ -52,7 +52,10 @@ export interface Novelty {
 /** A test and what came of it. */
 export interface Test {
   readonly type: 'ks' | 'chi-squared' | 'fisher';
+  /** D of ks, χ², the odds ratio of fisher. */
   readonly statistic: number;
+  /** Whether ½ was added to each count of the odds ratio (Haldane 1956), which would be infinite otherwise. */
+  readonly corrected: boolean;
   readonly degreesOfFreedom: number | null;
   readonly pValue: number;
   /** Benjamini–Hochberg over all tests of the comparison; the plain one until it is adjusted. */

@@ -15,6 +15,7 @@ import { exampleOf, largestMove, moveOf, named } from './moves.ts';
 import { barsOf, histogramOf, type Picture } from './picture.ts';
 import { cohensH, otherUnits, summaryOf, testCounts, testNumbers } from './tests.ts';
 import { testTogether } from './together.ts';
+import { delimiterHint } from '../delimiter.ts';
 import { type Draft, judge, judgeTogether } from './verdict.ts';
 import { percent } from './words.ts';
 
@@ -190,11 +191,13 @@ function weight({ test, missingTest, verdict, reference, current }: ColumnCompar
 
 function notesOn(reference: Data, current: Data, columns: readonly ColumnComparison[]): string[] {
   const notes: string[] = [];
-  for (const [which, { rows, kept }] of [
+  for (const [which, { path, format, rows, kept, columns: names }] of [
     ['reference', reference],
     ['current file', current],
   ] as const) {
     if (kept < rows) notes.push(`the ${which} has ${rows} rows, of which an even random sample of ${kept} was compared`);
+    const hint = format === 'csv' ? delimiterHint(names.map(({ name }) => name)) : null;
+    if (hint !== null) notes.push(`${path}: ${hint}`);
   }
   const dependent = columns.filter(({ reference: one, current: other, test }) => {
     const strongest = Math.max(one?.autocorrelation ?? 0, other?.autocorrelation ?? 0);

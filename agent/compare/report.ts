@@ -155,7 +155,7 @@ function detailsOf({ reference, current, test, wasserstein, newCategories, vanis
   const lines = [
     test === null
       ? null
-      : `${test.type}: statistic ${figure(test.statistic)}${test.degreesOfFreedom === null ? '' : ` on ${test.degreesOfFreedom} degrees of freedom`}, p ${chance(test.pValue)}, adjusted ${chance(test.adjustedPValue)}; effects from ${test.visible.toFixed(3)} on could be seen`,
+      : `${test.type}: statistic ${figure(test.statistic)}${test.degreesOfFreedom === null ? '' : ` on ${test.degreesOfFreedom} degrees of freedom`}${test.corrected ? ' (odds ratio with ½ added to each count, as it would be infinite)' : ''}, p ${chance(test.pValue)}, adjusted ${chance(test.adjustedPValue)}; effects from ${test.visible.toFixed(3)} on could be seen`,
     wasserstein === null ? null : `Wasserstein distance ${figure(wasserstein)} standard deviations of the reference`,
     newCategories.length === 0
       ? null

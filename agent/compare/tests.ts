@@ -44,6 +44,7 @@ export function testNumbers(reference: Float64Array, current: Float64Array, q: n
     test: {
       type: 'ks',
       statistic,
+      corrected: false,
       degreesOfFreedom: null,
       pValue,
       adjustedPValue: pValue,
@@ -74,12 +75,11 @@ export function testCounts(reference: ReadonlyMap<string, number>, current: Read
       [now[0]!, now[1]!],
       [before[0]!, before[1]!],
     ]);
-    const statistic = Number.isFinite(oddsRatio)
-      ? oddsRatio
-      : ((now[0]! + 0.5) * (before[1]! + 0.5)) / ((now[1]! + 0.5) * (before[0]! + 0.5));
+    const corrected = !Number.isFinite(oddsRatio);
     return {
       type: 'fisher',
-      statistic,
+      statistic: corrected ? ((now[0]! + 0.5) * (before[1]! + 0.5)) / ((now[1]! + 0.5) * (before[0]! + 0.5)) : oddsRatio,
+      corrected,
       degreesOfFreedom: null,
       pValue,
       adjustedPValue: pValue,
@@ -94,6 +94,7 @@ export function testCounts(reference: ReadonlyMap<string, number>, current: Read
   return {
     type: 'chi-squared',
     statistic,
+    corrected: false,
     degreesOfFreedom,
     pValue,
     adjustedPValue: pValue,

@@ -4,7 +4,7 @@
 import type { ColumnComparison, CompareSettings, Together, Verdict } from './columns.ts';
 import { inWords } from './moves.ts';
 import { cohensH } from './tests.ts';
-import { percent } from './words.ts';
+import { chance, percent } from './words.ts';
 
 const LEAST_MISSING_EFFECT = 0.2;
 /** A test that would not have seen even twice the threshold cannot say `same`. */
@@ -29,7 +29,7 @@ export function judge({ changed, skipped, moves, ...draft }: Draft, settings: Co
   if (reference !== null && current !== null) {
     if (missingTest !== null && missingTest.adjustedPValue <= settings.q && missingTest.effect >= LEAST_MISSING_EFFECT) {
       drift = true;
-      reasons.push(`missing ${percent(reference.missing)} → ${percent(current.missing)}`);
+      reasons.push(`missing ${percent(reference.missing)} → ${percent(current.missing)}, adjusted p ${chance(missingTest.adjustedPValue)}`);
     }
     if (
       cohensH(reference.invalid, current.invalid) >= LEAST_MISSING_EFFECT &&

@@ -13,6 +13,7 @@ import type { DataStream } from './batch.ts';
 import { ColumnBuilder, type DataColumn } from './column.ts';
 import { openCsv } from './csv.ts';
 import { openJsonLines } from './json-lines.ts';
+import { isParquet, otherFormat } from './other-formats.ts';
 import { openParquet } from './parquet.ts';
 import { MOST_CELLS, RowSample } from './sample.ts';
 import { utf8 } from './utf8.ts';
@@ -39,18 +40,6 @@ export interface DataChoice {
 
 /** Bytes from which the format is told. */
 const LOOK_BYTES = 64 * 1024;
-/** Formats that begin with a number of their own. */
-const OTHER_FORMATS: readonly (readonly [string, string])[] = [
-  ['PK\u0003\u0004', 'a ZIP archive (or a spreadsheet); unpack it, or save the sheet as CSV'],
-  ['\u0028\u00b5\u002f\u00fd', 'compressed with zstd; unpack it, or use gzip'],
-  ['BZh', 'compressed with bzip2; unpack it, or use gzip'],
-  ['\u00fd7zXZ', 'compressed with xz; unpack it, or use gzip'],
-  ['ARROW1', 'an Arrow file; write it as Parquet'],
-  ['SQLite format 3', 'a SQLite database; export the table as CSV'],
-  ['\u0089HDF', 'an HDF5 file; write it as Parquet or CSV'],
-  ['\u00ff\u00fe', 'UTF-16; save it as UTF-8'],
-  ['\u00fe\u00ff', 'UTF-16; save it as UTF-8'],
-];
 
 /** Opens a file as it comes. @throws ConfigError naming the file, and the line where it has lines. */
 export async function openData(path: string): Promise<DataStream> {
@@ -157,10 +146,6 @@ async function peek(source: Readable, path: string): Promise<Peeked> {
   return { head: Buffer.concat(looked), bytes: all() };
 }
 
-function isParquet(head: Buffer): boolean {
-  return head.toString('latin1', 0, 4) === 'PAR1';
-}
-
 async function openText({ head, bytes }: Peeked, path: string): Promise<DataStream> {
   checkText(head, path);
   const text = head.toString('utf8').replace(/^\ufeff/, '');
@@ -171,9 +156,8 @@ async function openText({ head, bytes }: Peeked, path: string): Promise<DataStre
 }
 
 function checkText(head: Buffer, path: string): void {
-  const begin = head.toString('latin1', 0, 16);
-  const other = OTHER_FORMATS.find(([magic]) => begin.startsWith(magic));
-  if (other !== undefined) throw new ConfigError('other-format', `${path}: is ${other[1]}`);
+  const other = otherFormat(head);
+  if (other !== null) throw new ConfigError('other-format', `${path}: is ${other}`);
   if (
     head
       .toString('utf8')

@@ -43,6 +43,7 @@ async function checkEnds(handle: FileHandle, size: number, path: string): Promis
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, Math.max(0, at));
     return buffer.toString('latin1', 0, bytesRead);
   };
+  if (size === 0) throw new ConfigError('empty-table', `${path}: is empty; copy the file again`);
   const begin = await magic(0);
   if (begin === 'PARE') throw new ConfigError('encrypted-parquet', `${path}: is an encrypted Parquet file; write it without encryption`);
   if (begin !== 'PAR1')

@@ -23,7 +23,7 @@ t.test('what does not fit is refused with what would', (t) => {
   for (const [word, message] of [
     ['delta', '--option delta: write it as name=value'],
     ['dleta=1', 'x: has no option dleta; did you mean delta? (delta, clock, yates, semantics)'],
-    ['toString=1', 'x: has no option toString; use delta, clock, yates or semantics (delta, clock, yates, semantics)'],
+    ['toString=1', 'x: has no option toString; use delta, clock, yates or semantics'],
     ['delta=0', 'x: option delta is 0; it takes a number above 0 up to 1'],
     ['delta=1.1', 'x: option delta is 1.1; it takes a number above 0 up to 1'],
     ['delta=', 'x: option delta is ; it takes a number above 0 up to 1'],
@@ -32,7 +32,14 @@ t.test('what does not fit is refused with what would', (t) => {
     ['yates=1', 'x: option yates is 1; it takes true or false'],
     ['semantics=rivers', 'x: option semantics is rivers; it takes safe or river'],
   ] as const) {
-    t.throws(() => parseOptions(schemas, [word], 'x'), { name: 'ConfigError', message }, word);
+    let thrown: unknown = null;
+    try {
+      parseOptions(schemas, [word], 'x');
+    } catch (error) {
+      thrown = error;
+    }
+    t.match(thrown, { name: 'ConfigError' }, word);
+    t.equal((thrown as Error).message, message, word);
   }
   t.end();
 });

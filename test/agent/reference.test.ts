@@ -4,6 +4,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { reportAlarms } from '../../agent/calibration/report.ts';
+import { readRows } from '../../agent/backtest/rows.ts';
 import { References, readReference, readReferences, remarksOnFiles } from '../../agent/reference.ts';
 import type { Policy } from '../../contracts/policy.ts';
 import type { DriftlineRecord } from '../../contracts/record.ts';
@@ -86,8 +87,13 @@ t.test('a file without any of the columns is refused', async (t) => {
   const folder = t.testdir({ 'r.csv': 'x,y\n1,2\n' });
   await t.rejects(readReferences(policyOf(spec(`{source: file, path: "${path.join(folder, 'r.csv')}"}`))), {
     code: 'reference-columns',
-    message: /has none of the policy’s columns \(age, paid, region, p\)/,
+    message: /has none of the policy’s columns \(age, paid, region, p\); name its columns as the schema does/,
   });
+  const other = path.join(t.testdir({ 'r.csv': 'age^paid\n1^true\n' }), 'r.csv');
+  const policy = policyOf(spec(`{source: file, path: "${other}"}`));
+  const hint = /; it was read as one column, age\^paid; if \^ parts its cells, write it with commas/;
+  await t.rejects(readReferences(policy), { message: hint });
+  await t.rejects(readRows(policy, [other], null), { message: hint });
 });
 
 t.test('a version may have a file of its own; the others have the main one, but never the other’s outputs', async (t) => {

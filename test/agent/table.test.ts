@@ -4,6 +4,7 @@ import path from 'node:path';
 import t from 'tap';
 import { columnIndex, numberCell, openTable, readTable, streamTable } from '../../agent/table.ts';
 import { ConfigError } from '../../contracts/errors.ts';
+import { parquet } from '../support/parquet.ts';
 
 t.test('a table has its columns and rows, whatever the line ends, quotes and byte order mark', async (t) => {
   const folder = t.testdir({ 'a.csv': '\ufeffage,"home, or ""away"""\r\n1,"two\r\nlines"\r\n\r\n,x\r\n' });
@@ -35,6 +36,37 @@ t.test('without a header the columns are counted', async (t) => {
       ['3', '4'],
     ],
   });
+});
+
+t.test('a file that is no CSV is said to be what it is, without its bytes', async (t) => {
+  const folder = t.testdir({
+    'a.parquet': parquet([{ name: 'x', type: 'double', cells: [1, 2] }]),
+    'a.ndjson': '{"x": 1}\n',
+    'a.json': '[{"x": 1}]',
+    'a.zip': 'PK\u0003\u0004....',
+    'a.bin': 'x\n1\0\n',
+  });
+  for (const [name, what] of [
+    ['a.parquet', 'is a Parquet file; only CSV is read here'],
+    ['a.ndjson', 'is JSON; only CSV is read here'],
+    ['a.json', 'is JSON; only CSV is read here'],
+    ['a.zip', 'is a ZIP archive (or a spreadsheet); unpack it, or save the sheet as CSV'],
+    ['a.bin', 'is no text; only CSV is read here'],
+  ] as const) {
+    await t.rejects(openTable(path.join(folder, name)), { name: 'ConfigError', message: `${path.join(folder, name)}: ${what}` }, name);
+  }
+  const stream = streamTable(Readable.from(['x\n', 'PAR1\u0015"\u0007\n']), 'stdin').then(({ rows }) => rows.next());
+  await t.rejects(stream, { message: 'stdin:2: is not CSV: Invalid Opening Quote: a quote is found on field 0 at line 2' });
+});
+
+t.test('a header that other signs part is shown beside the column that is missing', (t) => {
+  t.throws(() => columnIndex(['age:city'], 'age', 'a.csv'), {
+    message:
+      'a.csv: has no column age; it was read as one column, age:city; if : parts its cells, write it with commas, semicolons, tabs or bars',
+  });
+  t.throws(() => columnIndex(['age city'], 'age', 'a.csv'), { message: /if blanks part its cells/ });
+  t.throws(() => columnIndex(['ages'], 'age', 'a.csv'), { message: /did you mean ages\?$/ });
+  t.end();
 });
 
 t.test('what is wrong with a file is said with its name and line', async (t) => {

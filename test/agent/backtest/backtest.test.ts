@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { backtest } from '../../../agent/backtest/backtest.ts';
+import { type Backtest, backtest } from '../../../agent/backtest/backtest.ts';
 import { injectedChanges } from '../../../agent/backtest/changes.ts';
 import { summaryOf } from '../../../agent/calibration/cell-changes.ts';
 import { reportOf } from '../../../agent/backtest/report.ts';
 import { readRows } from '../../../agent/backtest/rows.ts';
+import { linesOf } from '../../../agent/backtest/words.ts';
 import { backtestCommand } from '../../../agent/commands/backtest.ts';
 import { Random } from '../../../detectors/performance/random.ts';
 import { policyOf } from '../../support/policies.ts';
@@ -89,6 +90,31 @@ t.test('healthy data: nothing fires, exit 0, a table', async (t) => {
   t.match(stdout, /false alarms on replays of the reference: \d+ of 50 windows/);
   t.match(stdout, / {2}mean {10}\+2 sd /);
   t.match(stderr, /^small: nothing fired on the data; /);
+});
+
+t.test('who finds nothing at all is sent to the remarks only where there are some', (t) => {
+  const none = { count: 0, of: 50, share: 0, low: 0, high: 0.07 };
+  const missed = { count: 2, of: 2, share: 1, low: 0.3, high: 1 };
+  const result: Backtest = {
+    policy: 'p',
+    seed: 1,
+    runs: 2,
+    rows: 10,
+    windowRows: 5,
+    fired: [],
+    windows: [],
+    falseAlarms: none,
+    allowed: null,
+    blockRows: 1,
+    referenceRows: 10,
+    injected: [{ kind: 'mean', size: '+1 sd', missed, delayWindows: null, delayRows: null }],
+    smallest: [],
+    leftOut: [],
+    remarks: [],
+  };
+  t.match(linesOf(result).join('\n'), 'nothing was found either: see `driftline check`');
+  t.match(linesOf({ ...result, remarks: ['so'] }).join('\n'), 'nothing was found either: see the remarks, or `driftline check`');
+  t.end();
 });
 
 t.test('labels are told as feedback, row by row', async (t) => {

@@ -38,9 +38,15 @@ t.test('a sound policy: exit 0, what will be watched on stdout, warnings on stde
   const { status, stdout, stderr } = await check(t, file);
   t.equal(status, 0);
   t.match(stdout, /^credit-risk: no mistakes\n/);
-  t.match(stdout, '500 rows, judged from 100 values; 3 tests a window');
+  t.match(stdout, '500 rows, judged from 100 values; 3 tests a window\n');
   t.match(stdout, 'a-mean: adwin on a; warning after 1 window');
   t.equal(stderr, `${file}:16:7 spec.actions.0 this rollback has no guard — add \`guard: {maxPerDay: 1}\` (warning)\n`);
+});
+
+t.test('with slices the tests of all rows are said to be those', async (t) => {
+  const sliced = sound.replace('  monitors:', '  slices: [{name: b, by: [b], minSamples: 100}]\n  monitors:');
+  const { stdout } = await check(t, path.join(t.testdir({ 'p.yaml': sliced }), 'p.yaml'));
+  t.match(stdout, '3 tests a window on all rows, and again in each slice\n');
 });
 
 t.test('mistakes: exit 1, each on a line of stderr with its place, nothing on stdout', async (t) => {

@@ -254,14 +254,20 @@ t.test('a file in which rows resemble the one before gets a higher floor, and is
 
 t.test('a handful of people is left out, or marked where only the name of the column says so', async (t) => {
   const people = ['Ada Lovelace', 'Alan Turing', 'Grace Hopper', 'Emmy Noether', 'Karl Pearson', 'Mary Cartwright'];
-  const lines = Array.from({ length: 300 }, (_, row) => `${people[row % 6]},${people[row % 6]!.split(' ')[0]},${row % 2},${(row * 37) % 101}`);
+  const lines = Array.from(
+    { length: 300 },
+    (_, row) => `${people[row % 6]},${people[row % 6]!.split(' ')[0]},${row % 2},${(row * 37) % 101}`,
+  );
   const folder = t.testdir({ 'a.csv': `Name,first_name,mobile,x\n${lines.join('\n')}` });
   const { stdout } = await init(t, '--from', path.join(folder, 'a.csv'), '--output', folder);
   const text = readFileSync(path.join(folder, 'policy.yaml'), 'utf8');
   t.notMatch(text, 'Lovelace');
   t.match(stdout, /Name +\(personal\) +left out: its values look like a person’s name; drop it/);
   t.match(text, /first_name, .*# REVIEW: .*by its name it may be a person’s name; leave it out if it names someone/);
-  t.notMatch(text.split('\n').find((line) => line.includes('name: mobile')), 'by its name');
+  t.notMatch(
+    text.split('\n').find((line) => line.includes('name: mobile')),
+    'by its name',
+  );
 });
 
 t.test('a file of few rows is taken, and its small windows are told', async (t) => {

@@ -66,6 +66,10 @@ t.test('categories are compared by chi-squared, few of two kinds by Fisher', asy
   let exact = 0;
   for (let u = 31; u <= 40; u++) if (chance(u) <= chance(33) * (1 + 1e-7)) exact += chance(u);
   t.ok(Math.abs(few.test!.pValue / exact - 1) < 1e-9, `${few.test!.pValue} and ${exact}`);
+  t.match(few.test, { statistic: (33 * 2) / (7 * 38), corrected: false });
+  const none = (await compare(t, 'c', split(35, 5), split(40, 0))).columns[0]!;
+  // Haldane: ½ more in each cell, where the ratio of the counts would be infinite.
+  t.match(none.test, { type: 'fisher', statistic: (40.5 * 5.5) / (0.5 * 35.5), corrected: true });
 });
 
 t.test('numbers of few levels are compared level by level', async (t) => {
@@ -139,7 +143,11 @@ t.test('values that go missing, or stop being numbers, are drift of their own', 
   ]);
   const { columns } = await compare(t, 'a,b', before, now);
   t.match(columnNamed(columns, 'a'), { verdict: 'drift', reasons: ['not a number 0 % → 2.0 %'] });
-  t.match(columnNamed(columns, 'b'), { verdict: 'drift', reasons: ['missing 1.0 % → 25 %'] });
+  t.match(
+    columnNamed(columns, 'b'),
+    { verdict: 'drift', reasons: [/^missing 1\.0 % → 25 %, adjusted p \de-\d+$/] },
+    'with the p that decided',
+  );
   t.ok(columnNamed(columns, 'b').missingTest!.pValue < 1e-20);
 });
 
@@ -295,4 +303,13 @@ t.test('what changed between the columns is drift of the whole table, with the c
   t.ok(together!.effect > 0.6 && together!.adjustedPValue < 1e-6);
   t.match((await compare(t, names, rows(1, false), rows(3, false))).together, { verdict: 'same', note: null });
   t.equal((await compare(t, 'x', [[1]], [[2]])).together, null);
+});
+
+t.test('a file that came out as one column is said to have, perhaps, other delimiters', async (t) => {
+  const of = (seed: number) => rows(100, seed, (random) => [`${random.below(5)}:${random.below(5)}`]);
+  const { notes } = await compare(t, 'a:b', of(1), of(2));
+  t.match(notes, [
+    /r\.csv: it was read as one column, a:b; if : parts its cells, write it with commas, semicolons, tabs or bars/,
+    /c\.csv: it was read as one column/,
+  ]);
 });

@@ -44,6 +44,14 @@ t.test('it says how many columns drifted, and draws both sides of each, the larg
   t.match(html, /threshold 0\.1/);
 });
 
+t.test('an odds ratio that would be infinite is said to be corrected', async (t) => {
+  const csv = (rare: number) => `c\n${Array.from({ length: 40 }, (_, row) => (row < 40 - rare ? 'a' : 'b')).join('\n')}\n`;
+  const folder = t.testdir({ 'before.csv': csv(5), 'now.csv': csv(0) });
+  const [before, now] = [await readData(path.join(folder, 'before.csv')), await readData(path.join(folder, 'now.csv'))];
+  const html = reportOf(compareData(before, now, { q: 0.05, threshold: 0.1, minSamples: 30 }));
+  t.match(html, /Fisher: statistic [\d.]+ \(odds ratio with ½ added to each count, as it would be infinite\), p 0\.0/);
+});
+
 const chromium = findChromium();
 
 t.test(

@@ -181,12 +181,7 @@ t.test('what is wrong with a file is said with its name, its line and a remedy',
       'not-parquet',
       'no.parquet: is not a Parquet file, in spite of its name; CSV and JSON lines go under any other name',
     ],
-    [
-      'void.parquet',
-      '',
-      'not-parquet',
-      'void.parquet: is not a Parquet file, in spite of its name; CSV and JSON lines go under any other name',
-    ],
+    ['void.parquet', '', 'empty-table', 'void.parquet: is empty; copy the file again'],
     [
       'cut.parquet',
       whole.subarray(0, whole.length - 20),
