@@ -107,7 +107,7 @@ t.test('who finds nothing at all is sent to the remarks only where there are som
     allowed: null,
     blockRows: 1,
     referenceRows: 10,
-    injected: [{ kind: 'mean', size: '+1 sd', missed, delayWindows: null, delayRows: null }],
+    injected: [{ kind: 'mean', size: '+1 sd', missed, alreadyFiring: 0, delayWindows: null, delayRows: null }],
     smallest: [],
     leftOut: [],
     remarks: [],
