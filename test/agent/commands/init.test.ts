@@ -15,6 +15,8 @@ import { protocols } from '../../../policies/schema.ts';
 import { parquet } from '../../support/parquet.ts';
 import { runCommand } from '../../support/run-command.ts';
 
+t.setTimeout(120_000);
+
 const known = new Map(detectors.map((detector) => [detector.type, detector]));
 
 /** What the command line would have told is thrown. */
