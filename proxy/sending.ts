@@ -5,13 +5,12 @@ import { performance } from 'node:perf_hooks';
 import type { Waiter } from './admission.ts';
 import type { Attempt, AttemptRequest, AttemptUser } from './attempt.ts';
 import type { DataPath } from './data-path.ts';
-import { MAX_REPLAY_BYTES } from './limits.ts';
 import { lasting } from './reading.ts';
 import type { RequestBody } from './request-body.ts';
+import { maySendAgain } from './retry.ts';
 import type { Target } from './target.ts';
 
 const NOTHING: readonly Buffer[] = [];
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
 export class Sending implements Waiter {
   /** Where the call goes, or went last. */
@@ -130,9 +129,8 @@ export class Sending implements Waiter {
   }
 
   get #mayRetry(): boolean {
-    const { retry } = this.#path.traffic;
-    if (retry === 'never' || (retry === 'idempotent' && !IDEMPOTENT.has(this.#request.request.head.method))) return false;
-    return this.#body.whole && this.#body.totalBytes <= MAX_REPLAY_BYTES;
+    // Of a connection that was closed nobody knows what the server has taken.
+    return maySendAgain(this.#path.traffic.retry, this.#request.request.head.method, this.#body, false);
   }
 
   #open(target: Target, fresh: boolean, now: number): void {
