@@ -43,7 +43,17 @@ export interface OutgoingAnswer {
   readonly capturedFields: string;
 }
 
-const HOP_BY_HOP = ['connection', 'proxy-connection', 'keep-alive', 'te', 'transfer-encoding', 'upgrade', 'http2-settings', 'proxy'];
+/** Fields that are about one connection. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'proxy',
+]);
 /** Written anew below or by the call; what a caller sends under these names goes no further. */
 const DROPPED_FROM_REQUESTS = new Set([...HOP_BY_HOP, 'content-length', 'x-driftline-id', 'x-driftline-hop', 'traceparent']);
 export const DROPPED_FROM_ANSWERS = new Set([

@@ -77,6 +77,15 @@ export class Reception {
   }
 
   #serve(socket: Socket, protocol: Protocol): void {
+    try {
+      this.#handOver(socket, protocol);
+    } catch (fault) {
+      this.#path.report(fault);
+      socket.destroy();
+    }
+  }
+
+  #handOver(socket: Socket, protocol: Protocol): void {
     const path = this.#path;
     if (path.draining) socket.destroy();
     else if (path.traffic.mode === 'observe') this.#holders.set(socket, new Splice(socket, path, protocol));

@@ -3,6 +3,7 @@
  */
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Header } from '../../contracts/exchange.ts';
+import { HOP_BY_HOP } from '../forward.ts';
 import { flatPairs, splitFields } from '../framing.ts';
 
 /** The fields below a start line, made ready by `forward.ts` or `own-answer.ts`; each line ends in CRLF. */
@@ -15,11 +16,15 @@ export function fieldsOf(raw: readonly string[]): Header[] {
   return flatPairs(raw).filter(([name]) => !name.startsWith(':'));
 }
 
-/** Trailers as `sendTrailers` takes them: the values of a repeated name together. */
+/**
+ * Fields as `sendTrailers` takes them: the values of a repeated name together, and none about a connection, which HTTP/2 has not (RFC 9113 §8.2.2) and
+ * `node:http2` throws at.
+ */
 export function asObject(fields: readonly Header[]): { [name: string]: string[] } {
   const object: { [name: string]: string[] } = Object.create(null);
   for (const [name, value] of fields) {
     const lower = name.toLowerCase();
+    if (HOP_BY_HOP.has(lower)) continue;
     object[lower] ??= [];
     object[lower].push(value);
   }
@@ -44,14 +49,19 @@ export function respond(stream: ServerHttp2Stream, status: number, fields: reado
 
 /**
  * Ends an answer, with trailers where there are any. What still comes of the request is of no use to anyone then, and its sender is
- * told so (RFC 9113 §8.1).
+ * told so (RFC 9113 §8.1). `report` hears of a fault, which ends the stream alone.
  */
-export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[]): void {
+export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[], report: (fault: unknown) => void): void {
   stream.once('wantTrailers', () => {
     if (!isOpen(stream)) return;
-    stream.sendTrailers(asObject(trailers));
-    // They leave in an immediate of their own; a reset must not overtake them.
-    setImmediate(() => release(stream));
+    try {
+      stream.sendTrailers(asObject(trailers));
+      // They leave in an immediate of their own; a reset must not overtake them.
+      setImmediate(() => release(stream));
+    } catch (fault) {
+      report(fault);
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    }
   });
   stream.end();
 }

@@ -256,7 +256,7 @@ export class GrpcCall implements Deadline {
     this.#upstream = null;
     this.#trailers = trailers;
     this.#end('answered');
-    if (this.#stream.writable) endAnswer(this.#stream, trailers);
+    if (this.#stream.writable) endAnswer(this.#stream, trailers, this.#path.report);
     else setImmediate(() => release(this.#stream));
     this.#stream.resume();
   }
@@ -280,7 +280,7 @@ export class GrpcCall implements Deadline {
     const fields = statusFields(reason, REASON_TEXT[reason], this.#record.identity.id);
     this.#trailers = fields;
     this.#end('failed');
-    endAnswer(this.#stream, fields);
+    endAnswer(this.#stream, fields, this.#path.report);
     this.#stream.resume();
   }
 

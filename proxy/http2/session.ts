@@ -81,10 +81,6 @@ export class Http2Session implements Deadline {
     const now = performance.now();
     this.#oldAt = now + path.limits.sessionAgeMs;
     this.#session = performServerHandshake(socket, OPTIONS);
-    path.counters.add('sessions');
-    path.deadlines.add(this);
-    // A connection that opens no stream has no more time than one that sends no head.
-    path.deadlines.set(this, Math.min(this.#oldAt, now + path.limits.headTimeoutMs));
     this.#session.on('stream', (stream, _headers, flags, raw) => this.#stream(stream, flags, raw as unknown as readonly string[]));
     this.#session.on('error', (error: Error & { errno?: number }) => {
       this.#end ??= /flood|calm/i.test(error.message) ? 'flood' : 'protocol-error';
@@ -93,7 +89,11 @@ export class Http2Session implements Deadline {
     this.#session.on('frameError', () => {
       this.#end ??= 'protocol-error';
     });
-    this.#session.on('close', () => this.#closed());
+    this.#session.on('close', () => this.#safely(() => this.#closed()));
+    path.counters.add('sessions');
+    path.deadlines.add(this);
+    // A connection that opens no stream has no more time than one that sends no head.
+    path.deadlines.set(this, Math.min(this.#oldAt, now + path.limits.headTimeoutMs));
   }
 
   /** Tells the client to go elsewhere with new calls (GOAWAY); running ones end undisturbed. */
@@ -133,11 +133,19 @@ export class Http2Session implements Deadline {
       if (this.#streams > 0) return;
       this.#path.deadlines.set(this, Math.min(this.#oldAt, performance.now() + this.#path.limits.sessionIdleMs));
     });
+    if (!this.#safely(() => this.#call(stream, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0, raw))) {
+      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    }
+  }
+
+  /** A fault of ours costs what it happened to, and not the thread. Returns whether there was none. */
+  #safely(what: () => void): boolean {
     try {
-      this.#call(stream, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0, raw);
+      what();
+      return true;
     } catch (fault) {
       this.#path.report(fault);
-      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      return false;
     }
   }
 
@@ -156,7 +164,7 @@ export class Http2Session implements Deadline {
       const { head, body } = writeOwnAnswer({ status, reason, error: message, id: null }, null);
       respond(stream, status, fieldsBelow(head), false);
       stream.write(body, 'latin1');
-      endAnswer(stream, []);
+      endAnswer(stream, [], this.#path.report);
       stream.resume();
       return;
     }

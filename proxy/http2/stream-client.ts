@@ -30,9 +30,9 @@ export class StreamClient implements Caller, Evictable {
     this.#path = path;
     this.#stream = stream;
     this.#announcedBytes = request.head.contentLength;
-    path.deadlines.add(this);
-    this.#call = new Call(path, this, new StreamWriter(stream, request.head, path.held, () => this.evict()));
+    this.#call = new Call(path, this, new StreamWriter(stream, request.head, path, () => this.evict()));
     this.#call.start(request, Date.now(), performance.now());
+    path.deadlines.add(this);
     stream.on('error', () => {});
     stream.on('close', () => this.#safely(() => this.#gone()));
     stream.on('drain', () => this.#safely(() => this.#call?.clientDrained()));

@@ -4,6 +4,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Header } from '../../contracts/exchange.ts';
 import type { AnswerOut, OwnWords, Server } from '../caller.ts';
+import type { DataPath } from '../data-path.ts';
 import type { OutgoingAnswer } from '../forward.ts';
 import type { Evictable, Held } from '../held.ts';
 import type { AnswerFraming, RequestHead } from '../framing.ts';
@@ -19,13 +20,16 @@ export class StreamWriter implements AnswerOut, Evictable {
   readonly #stream: ServerHttp2Stream;
   readonly #request: RequestHead;
   readonly #held: Held;
+  readonly #report: (fault: unknown) => void;
   /** The head, until it goes out with the first bytes of the body. */
   #head: { readonly status: number; readonly fields: readonly string[] } | null = null;
 
-  constructor(stream: ServerHttp2Stream, request: RequestHead, held: Held, evict: () => void) {
+  /** `evict` is called when what waits here has waited for longest, and too much does. */
+  constructor(stream: ServerHttp2Stream, request: RequestHead, { held, report }: Pick<DataPath, 'held' | 'report'>, evict: () => void) {
     this.#stream = stream;
     this.#request = request;
     this.#held = held;
+    this.#report = report;
     this.evict = evict;
     stream.on('drain', () => held.release(this));
     stream.on('close', () => held.release(this));
@@ -69,7 +73,7 @@ export class StreamWriter implements AnswerOut, Evictable {
     let flowing = true;
     for (const piece of pieces) flowing = stream.write(lasting(piece));
     if (!flowing) this.#held.hold(this, stream.writableLength);
-    if (done && stream.writable) endAnswer(stream, trailers);
+    if (done && stream.writable) endAnswer(stream, trailers, this.#report);
     return flowing;
   }
 
