@@ -9,7 +9,7 @@ import { BodyReader } from './body.ts';
 import { Call } from './call.ts';
 import type { Caller } from './caller.ts';
 import type { DataPath } from './data-path.ts';
-import { endOfHead, HEAD_END_BYTES, hasBareLineFeed, type Refusal } from './framing.ts';
+import { endOfHead, HEAD_END_BYTES, HEAD_TOO_LARGE, hasBareLineFeed, type Refusal } from './framing.ts';
 import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
 import type { Evictable } from './held.ts';
 import { Outlet } from './outlet.ts';
@@ -198,7 +198,7 @@ export class ClientConnection implements Caller, Evictable {
     }
     const end = endOfHead(input, at);
     if (end === -1 ? input.length - at > MAX_HEAD_BYTES : end - at > MAX_HEAD_BYTES) {
-      return this.#refuse({ kind: 'refused', status: 431, reason: 'head-too-large', message: 'the head is larger than 64 KiB' });
+      return this.#refuse(HEAD_TOO_LARGE);
     }
     if (end === -1) {
       if (hasBareLineFeed(input.subarray(at))) {

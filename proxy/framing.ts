@@ -249,6 +249,8 @@ function readFields(fields: readonly Header[], text: string): Fields | Refusal {
   return { fields, names, contentLength, chunked, connection, hosts, text };
 }
 
+export const HEAD_TOO_LARGE: Refusal = refuse(431, 'head-too-large', 'the head is larger than 64 KiB');
+
 function tooManyFields(): Refusal {
   return refuse(431, 'head-too-large', `more than ${MAX_FIELDS} fields`);
 }

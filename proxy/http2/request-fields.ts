@@ -5,6 +5,8 @@
  * decided in one place. Here stands only what HTTP/2 has of its own (RFC 9113 §8.2, §8.3), and that no field may break out of its line.
  */
 
+import { MAX_TRAILER_BYTES } from '../limits.ts';
+
 /** What the request is, as far as it must be known before its head is read. */
 export interface RequestFields {
   /** Request line and field lines, without the final blank line. */
@@ -74,15 +76,17 @@ export function readRequestFields(raw: readonly string[], ended: boolean): Reque
   return { head: head.slice(0, -2), grpc };
 }
 
-/** Trailer fields as they came; null when one of them is malformed or is no trailer. */
+/** Trailer fields as they came; null when one of them is malformed or is no trailer, or when they are too many. */
 export function readTrailers(raw: readonly string[]): [name: string, value: string][] | null {
   const trailers: [string, string][] = [];
+  let bytes = 0;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
     const value = raw[i + 1]!;
     if (!NAME.test(name) || UNCLEAN_VALUE.test(value) || CONNECTION_SPECIFIC.has(name)) return null;
     if (name === 'host' || name === 'content-length') return null;
+    bytes += name.length + value.length + 2;
     trailers.push([name, value]);
   }
-  return trailers;
+  return bytes > MAX_TRAILER_BYTES ? null : trailers;
 }

@@ -7,6 +7,7 @@ import { constants, performServerHandshake, type ServerHttp2Session, type Server
 import type { Socket } from 'node:net';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
+import { HEAD_TOO_LARGE } from '../framing.ts';
 import { MAX_HEAD_BYTES, MAX_HEADER_PAIRS, MAX_STREAMS, SESSION_MEMORY_MIB, STREAM_WINDOW_BYTES } from '../limits.ts';
 import { writeOwnAnswer } from '../own-answer.ts';
 import type { SessionEnd } from '../reasons.ts';
@@ -157,7 +158,8 @@ export class Http2Session implements Deadline {
       stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
       return;
     }
-    const request = requests.get(fields.head);
+    // `node:http2` knows the limit only once the client has acknowledged our settings.
+    const request = fields.head.length > MAX_HEAD_BYTES ? HEAD_TOO_LARGE : requests.get(fields.head);
     if ('kind' in request) {
       counters.add('refused');
       const { status, reason, message } = request;

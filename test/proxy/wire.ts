@@ -222,6 +222,15 @@ export async function proxied(t: Teardown, port: number, change: Partial<ProxyOp
   };
 }
 
+/** Waits for what another thread or another side does: it becomes visible a moment later. */
+export async function settled(holds: () => boolean): Promise<void> {
+  const until = performance.now() + 8000;
+  while (!holds()) {
+    if (performance.now() > until) throw new Error(String(holds));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /** An exchange whose bodies stay when the next is read. */
 export function owned(exchange: Exchange): Exchange {
   const copy = (body: CapturedBody) => ({ ...body, bytes: Buffer.from(body.bytes) });

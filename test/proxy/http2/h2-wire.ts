@@ -3,7 +3,7 @@
  */
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 interface Teardown {
   teardown(end: () => unknown): void;
@@ -130,6 +130,83 @@ export class Raw {
       this.#bytes = this.#bytes.subarray(size);
     }
   }
+}
+
+export const END_STREAM = 1;
+const END_HEADERS = 4;
+/** The most that a frame may hold until both sides agree on more. */
+const FRAME_BYTES = 16_384;
+
+/** A header block in as many frames as it takes. */
+export function headers(stream: number, fields: readonly (readonly [string, string])[], flags = 0): Buffer {
+  const bytes = block(fields);
+  const frames: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += FRAME_BYTES) {
+    const last = at + FRAME_BYTES >= bytes.length ? END_HEADERS : 0;
+    const piece = bytes.subarray(at, at + FRAME_BYTES);
+    frames.push(at === 0 ? frame(FRAME.headers, flags | last, stream, piece) : frame(FRAME.continuation, last, stream, piece));
+  }
+  return Buffer.concat(frames);
+}
+
+/** A frame that holds 32-bit numbers: RST_STREAM, GOAWAY. */
+export function numbers(type: number, stream: number, ...values: readonly number[]): Buffer {
+  const payload = Buffer.alloc(4 * values.length);
+  for (const [i, value] of values.entries()) payload.writeUInt32BE(value, 4 * i);
+  return frame(type, 0, stream, payload);
+}
+
+export interface FrameServer {
+  readonly port: number;
+  readonly sockets: Socket[];
+  /** Bodies of the requests that have begun, oldest first. */
+  readonly bodies: Buffer[];
+}
+
+/**
+ * A server whose frames are written by hand: writes what `answer` makes of the n-th request, from 0, and its stream, when the request is whole or, with
+ * `early`, when its head is there. Null = nothing.
+ */
+export async function frameServer(t: Teardown, answer: (stream: number, n: number) => Buffer | null, early = false): Promise<FrameServer> {
+  const sockets: Socket[] = [];
+  const bodies: Buffer[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    // Windows that no test fills.
+    socket.write(frame(FRAME.settings, 0, 0, Buffer.from([0, 4, 0, 0x10, 0, 0])));
+    socket.write(numbers(FRAME.window, 0, 0x100000));
+    let bytes = Buffer.alloc(0);
+    let at = PREFACE.length;
+    /** Of a stream, in `bodies`. */
+    const numberOf = new Map<number, number>();
+    socket.on('data', (more: Buffer) => {
+      bytes = Buffer.concat([bytes, more]);
+      for (; bytes.length >= at + 9 && bytes.length >= at + 9 + bytes.readUIntBE(at, 3); at += 9 + bytes.readUIntBE(at, 3)) {
+        const [type = 0, flags = 0] = bytes.subarray(at + 3, at + 5);
+        const stream = bytes.readUInt32BE(at + 5) & 0x7fffffff;
+        if (type === FRAME.settings && (flags & 1) === 0) socket.write(frame(FRAME.settings, 1, 0));
+        if (type !== FRAME.headers && type !== FRAME.data) continue;
+        if (type === FRAME.headers) {
+          numberOf.set(stream, bodies.length);
+          bodies.push(Buffer.alloc(0));
+        }
+        const n = numberOf.get(stream)!;
+        if (type === FRAME.data) bodies[n] = Buffer.concat([bodies[n]!, bytes.subarray(at + 9, at + 9 + bytes.readUIntBE(at, 3))]);
+        const isDue = early ? type === FRAME.headers : (flags & END_STREAM) !== 0;
+        const out = isDue ? answer(stream, n) : null;
+        if (out !== null) socket.write(out);
+      }
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  // A TCP server's address is an object.
+  return { port: (server.address() as AddressInfo).port, sockets, bodies };
 }
 
 /** The pseudo-fields of a GET, or of what `change` makes of it. */

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { constants } from 'node:http2';
 import t from 'tap';
-import { answering, deadPort, dial, get, model, ok, proxied, upstream } from '../wire.ts';
-import { answerOf, ask, FRAME, frame, PREFACE, Raw, request, session } from './h2-wire.ts';
+import { answering, deadPort, dial, get, model, ok, proxied, settled, upstream } from '../wire.ts';
+import { answerOf, ask, END_STREAM, FRAME, frame, headers, PREFACE, Raw, request, session } from './h2-wire.ts';
 
 t.setTimeout(60_000);
 
@@ -59,6 +59,20 @@ t.test('bodies without a length and with trailers pass in both directions', asyn
   t.match(received, /0\r\nx-check: ok\r\n\r\n$/);
   const exchange = await proxy.exchange();
   t.equal(Buffer.from(exchange.request.bytes).toString(), 'hello world');
+});
+
+t.test('trailers about a connection do not go on, and end nothing', async (t) => {
+  const fields = ['Keep-Alive: x', 'TE: gzip', 'Upgrade: x', 'HTTP2-Settings: x', 'Proxy-Connection: x'].map((line) => `${line}\r\n`);
+  const server = await model(
+    t,
+    answering(() => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n${fields.join('')}X-Sum: 3\r\n\r\n`),
+  );
+  const proxy = await proxied(t, server.port);
+  for (let n = 0; n < 2; n++) {
+    const { body, trailers } = await ask(session(t, proxy), { ':path': '/x' });
+    t.equal(body.toString(), 'abc');
+    t.same(Object.entries(trailers), [['x-sum', '3']]);
+  }
 });
 
 t.test('HEAD, 204, 304, an interim answer and an answer that ends with its connection', async (t) => {
@@ -194,15 +208,6 @@ t.test('the preface is recognised however it is split, and what only begins like
   t.match(await odd.end(), /^HTTP\/1\.1 (400|505)/);
 });
 
-/** What another thread counts becomes visible a moment later. */
-async function settled(holds: () => boolean): Promise<void> {
-  const until = performance.now() + 8000;
-  while (!holds()) {
-    if (performance.now() > until) throw new Error(String(holds));
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 const MALFORMED: { readonly [name: string]: readonly [string, string][] } = {
   'a field of a connection': [...request(), ['connection', 'close']],
   'a transfer coding': [...request({ ':method': 'POST' }), ['transfer-encoding', 'chunked']],
@@ -290,6 +295,36 @@ t.test('a body of another length than announced reaches no server as a whole one
     t.notMatch(peer.received, 'smuggled');
   }
   t.equal(proxy.counters().answered, 0);
+});
+
+t.test('a head of more than 64 KiB is refused, also on the first stream of a session', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('fine')),
+  );
+  const proxy = await proxied(t, server.port);
+  const raw = new Raw(t, proxy);
+  raw.write(headers(1, [...request(), ...Array.from({ length: 50 }, (_, i) => [`x-${i}`, 'y'.repeat(1400)] as const)], END_STREAM));
+  const head = await raw.until(({ type, stream }) => type === FRAME.headers && stream === 1);
+  t.match(head.payload.toString('latin1'), /431/);
+  raw.open(3, request());
+  await raw.until(({ type, stream }) => type === FRAME.headers && stream === 3);
+  t.equal(server.peers.length, 1);
+  t.match(proxy.counters(), { refused: 1, answered: 1 });
+});
+
+t.test('trailers of more than 16 KiB are none', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('fine')),
+  );
+  const proxy = await proxied(t, server.port);
+  const stream = session(t, proxy).request({ ':method': 'POST', ':path': '/x' }, { waitForTrailers: true });
+  stream.on('wantTrailers', () =>
+    stream.sendTrailers(Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`x-${i}`, 'y'.repeat(1000)]))),
+  );
+  stream.end('body');
+  t.match(await answerOf(stream), { status: 400, headers: { 'x-driftline-reason': 'bad-request' } });
 });
 
 t.test('draining tells clients to go elsewhere, lets running calls end, and closes', async (t) => {
