@@ -23,7 +23,7 @@ export function dataPathSchema(): {
       { default: 'driftline' },
     ),
     retry: choice(
-      'Which calls are sent a second time after their pooled connection turned out to be closed, when no byte was answered and the body is at most 64 KiB: all, those of idempotent methods only (no POST), or none.',
+      'Which calls are sent a second time after their pooled connection turned out to be closed, when no byte was answered and the body is at most 64 KiB: all, those of idempotent methods only (no POST, so no gRPC), or none. What an HTTP/2 server says that it did not take (REFUSED_STREAM, GOAWAY) goes again in any case.',
       ['all', 'idempotent', 'never'],
       { default: 'all' },
     ),

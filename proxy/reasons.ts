@@ -49,7 +49,7 @@ export const REASONS = Object.keys(REASON_STATUS) as readonly Reason[];
 export const REASON_TEXT: { readonly [R in Reason]: string } = {
   'connect-refused': 'the model server refuses connections',
   'connect-timeout': 'the model server did not accept a connection in time',
-  'connect-failed': 'the model server cannot be reached',
+  'connect-failed': 'no connection to the model server came about',
   'tls-failed': 'no TLS connection to the model server came about',
   reset: 'the model server closed the connection without an answer',
   'no-answer': 'the model server did not answer in time',

@@ -2,9 +2,10 @@
  * The two heads of a gRPC call, as `node:http2` takes and gives them: names and values in turn.
  */
 import type { Destination } from '../dial.ts';
-import { DROPPED_FROM_ANSWERS, type OutgoingRequest } from '../forward.ts';
+import { DROPPED_FROM_ANSWERS, type OutgoingRequest, recordedLines } from '../forward.ts';
 import type { Identity } from '../identity.ts';
-import { fieldsBelow } from './answer-fields.ts';
+import { MAX_HEAD_BYTES } from '../limits.ts';
+import { fieldsBelow, fieldsOf } from './answer-fields.ts';
 
 /** The head that goes to the upstream. */
 export function upstreamHead(
@@ -30,18 +31,26 @@ export interface GrpcAnswerHead {
   readonly status: number;
   /** The fields that go on to the client. */
   readonly passed: string[];
+  /** Field lines for the record, without secrets. */
+  readonly captured: string;
 }
 
-/** Reads an answer's head; null when its status is none. */
+/** Reads an answer's head; null when its status is none, or it is too large. */
 export function readAnswerHead(raw: readonly string[]): GrpcAnswerHead | null {
   const status = statusOf(raw);
   if (!Number.isInteger(status) || status < 200 || status > 599) return null;
   const passed: string[] = [];
+  let bytes = 0;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i]!;
-    if (!name.startsWith(':') && !DROPPED_FROM_ANSWERS.has(name)) passed.push(name, raw[i + 1]!);
+    const value = raw[i + 1]!;
+    // As in a line of its own.
+    bytes += name.length + value.length + 4;
+    if (!name.startsWith(':') && !DROPPED_FROM_ANSWERS.has(name)) passed.push(name, value);
   }
-  return { status, passed };
+  // `node:http2` knows the limit only once the server has acknowledged our settings.
+  if (bytes > MAX_HEAD_BYTES) return null;
+  return { status, passed, captured: recordedLines(fieldsOf(raw)) };
 }
 
 /** NaN where there is none. */
