@@ -53,7 +53,7 @@ export interface Upstream extends Endpoint {
   readonly grpc?: Endpoint;
   /** For `secure` endpoints. `serverName` = the name that the certificate must bear; null = the host. Absent = no file, the host. */
   readonly tls?: TlsFiles & { readonly serverName: string | null };
-  /** Until the first byte of the answer. */
+  /** Until the first byte of the answer, interim ones aside. */
   readonly timeoutMs: number;
   readonly version: string | null;
 }

@@ -16,8 +16,8 @@ export interface AttemptRequest {
 export interface Attempt {
   /** Whether the upstream has taken the connection. */
   readonly connected: boolean;
-  /** Whether the head of an answer has begun and is not whole yet. */
-  readonly inHead: boolean;
+  /** When the head of an answer began that is not whole yet, on `performance.now()`; Infinity = none has begun. Means nothing after a final answer. */
+  readonly headSince: number;
   /**
    * Whether nothing has come and the connection had served a call before: then it may have been closed from the other side meanwhile.
    */
@@ -41,8 +41,10 @@ export interface Attempt {
  * `now`, on `performance.now()`, is for who has looked at the clock already.
  */
 export interface AttemptUser {
-  /** Something else is waited for now: it is connected, or bytes have come that are no whole head yet. */
+  /** It has begun, or is connected: what is waited for has its whole time from now on. */
   moved(now?: number): void;
+  /** Bytes have come, and no final answer with them: `headSince` may have changed. */
+  headMoved(now: number): void;
   drained(): void;
   interim(answer: OutgoingAnswer): void;
   answer(answer: OutgoingAnswer, framing: AnswerFraming): void;

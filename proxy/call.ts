@@ -34,6 +34,8 @@ export class Call implements AttemptUser, AttemptRequest {
 
   /** The final answer once it has begun; null before, and when Driftline answers itself. */
   #answer: OutgoingAnswer | null = null;
+  /** When the first byte of the final answer must have come, on `performance.now()`. */
+  #answerDueAt = 0;
   /** Whether the answer ends with its connection. */
   #untilClose = false;
   #keep = false;
@@ -85,7 +87,7 @@ export class Call implements AttemptUser, AttemptRequest {
     else if (this.#gathering) this.#gather();
     else {
       this.#sending.body(pieces);
-      if (this.#sending.attempt?.connected === true) this.#arm();
+      if (this.#sending.attempt?.connected === true) this.moved();
     }
     return !isViewed && this.#sending.attempt?.holdsBytes === false;
   }
@@ -136,13 +138,18 @@ export class Call implements AttemptUser, AttemptRequest {
 
   // ── from the upstream ──
 
-  moved(now?: number): void {
+  moved(now = performance.now()): void {
+    this.#answerDueAt = now + (this.#sending.target?.upstream.timeoutMs ?? 0);
+    this.#arm(now);
+  }
+
+  headMoved(now: number): void {
     this.#arm(now);
   }
 
   drained(): void {
     this.#body.resume();
-    this.#arm();
+    this.moved();
   }
 
   interim(answer: OutgoingAnswer): void {
@@ -220,9 +227,14 @@ export class Call implements AttemptUser, AttemptRequest {
 
   /** Whether the call waits for the client rather than for the upstream. */
   get #clientIsDue(): boolean {
-    if (this.#body.done || this.#body.paused) return false;
+    if (this.#body.done || this.#body.paused || this.#headSince !== Number.POSITIVE_INFINITY) return false;
     // A client that asked whether to go on waits for the answer to that.
     return !this.request.head.expectsContinue || this.#out.continued || this.#body.totalBytes > 0;
+  }
+
+  /** Since when the upstream owes the rest of a head; Infinity = of none. */
+  get #headSince(): number {
+    return this.#sending.attempt?.headSince ?? Number.POSITIVE_INFINITY;
   }
 
   /** Whether the client's connection is at a message's end when the answer is. */
@@ -256,8 +268,11 @@ export class Call implements AttemptUser, AttemptRequest {
       if (this.#clientBlocked) at = Math.min(at, now + leastMs(this.#out.unsentBytes, limits));
     } else if (waiting) at = now + limits.queueTimeoutMs;
     else if (attempt !== null && !attempt.connected) at = now + Math.min(limits.connectTimeoutMs, timeoutMs);
-    else if (this.#gathering || this.#clientIsDue) at = this.#body.dueAt(now, limits);
-    else at = now + (attempt?.inHead === true ? limits.headTimeoutMs : timeoutMs);
+    else if (this.#headSince !== Number.POSITIVE_INFINITY) {
+      // Interim answers, one head after the other, win no time.
+      at = Math.min(this.#headSince, this.#answerDueAt) + limits.headTimeoutMs;
+    } else if (this.#gathering || this.#clientIsDue) at = this.#body.dueAt(now, limits);
+    else at = this.#answerDueAt;
     deadlines.set(this.#caller, at);
   }
 

@@ -6,7 +6,8 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { Client, type Dispatcher, Pool } from 'undici';
+import { performance } from 'node:perf_hooks';
+import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import type { Header } from '../contracts/exchange.ts';
 import type { Attempt, AttemptRequest, AttemptUser, Transport } from './attempt.ts';
 import type { Destination } from './dial.ts';
@@ -23,15 +24,18 @@ const NO_TRAILERS: readonly Header[] = [];
 /** The attempt that is calling `dispatch`, and whose each of undici's requests is: it tells only of these which connection they use. */
 let dispatching: UndiciAttempt | null = null;
 const attempts = new WeakMap<object, UndiciAttempt>();
-const used = new WeakSet<Socket>();
+/** The attempt that uses a connection, or used it last. */
+const users = new WeakMap<Socket, UndiciAttempt>();
 // The shapes are those of undici's documentation of its channels.
 subscribe('undici:request:create', (message) => {
   if (dispatching !== null) attempts.set((message as { request: object }).request, dispatching);
 });
 subscribe('undici:client:sendHeaders', (message) => {
   const { request, socket } = message as { request: object; socket: Socket };
-  attempts.get(request)?.sendsOver(socket, used.has(socket));
-  used.add(socket);
+  const attempt = attempts.get(request);
+  if (attempt === undefined) return;
+  attempt.sendsOver(socket, users.has(socket));
+  users.set(socket, attempt);
 });
 
 export class UndiciTransport implements Transport {
@@ -51,7 +55,7 @@ export class UndiciTransport implements Transport {
       // Our own deadlines hold.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: limits.connectTimeoutMs, secureContext: upstream.clientTls.context, ...nameOf(upstream) },
+      connect: connectorTo(upstream, limits),
     };
     this.#pool = new Pool(this.#origin, { ...this.#options, connections: limits.maxUpstreamConnections });
   }
@@ -80,9 +84,19 @@ export class UndiciTransport implements Transport {
   }
 }
 
-/** The name that the certificate must bear, where it is not the host's. */
-function nameOf({ clientTls }: Destination): { readonly servername?: string } {
-  return clientTls.serverName === null ? {} : { servername: clientTls.serverName };
+function connectorTo({ clientTls: { context, serverName } }: Destination, limits: Limits): buildConnector.connector {
+  const name = serverName === null ? {} : { servername: serverName };
+  const connect = buildConnector({ timeout: limits.connectTimeoutMs, secureContext: context, ...name });
+  return (asked, told) => {
+    return connect(asked, (...outcome) => {
+      if (outcome[0] === null) {
+        const socket = outcome[1];
+        // Before undici looks at what has come.
+        socket.on('readable', () => users.get(socket)?.bytesCome());
+      }
+      told(...outcome);
+    });
+  };
 }
 
 interface Tools {
@@ -93,7 +107,7 @@ interface Tools {
 
 class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   connected = false;
-  readonly inHead = false;
+  headSince = Number.POSITIVE_INFINITY;
   readonly holdsBytes = true;
   readonly #dispatcher: Dispatcher;
   readonly #tools: Tools;
@@ -127,6 +141,13 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
     this.#socket = socket;
     this.#reused = reused;
     this.#readBefore = socket.bytesRead;
+  }
+
+  /** Something has come over its connection. undici tells of heads only when they are whole. */
+  bytesCome(): void {
+    if (this.headSince !== Number.POSITIVE_INFINITY) return;
+    this.headSince = performance.now();
+    this.#tell((user) => user.headMoved(this.headSince));
   }
 
   send(pieces: readonly Buffer[], done: boolean): boolean {
@@ -168,7 +189,9 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, phrase = ''): void {
     if (status < 200) {
       this.#interim++;
+      this.headSince = Number.POSITIVE_INFINITY;
       if (status < 100 || status === 101 || this.#interim > MAX_INTERIM_ANSWERS) this.#fail('bad-answer');
+      else this.#tell((user) => user.headMoved(performance.now()));
       return;
     }
     const fields = pairs(controller.rawHeaders);

@@ -18,6 +18,7 @@ export class UpstreamConnection implements Attempt {
   connected = false;
   /** When it fell idle, on `performance.now()`. */
   idleSince = 0;
+  headSince = Number.POSITIVE_INFINITY;
   readonly #socket: Socket;
   readonly #outlet: Outlet;
   readonly #pool: ConnectionPool;
@@ -61,6 +62,7 @@ export class UpstreamConnection implements Attempt {
     const { host, port } = this.#pool.target;
     this.#user = user;
     this.#reader.start(head.method);
+    this.headSince = Number.POSITIVE_INFINITY;
     this.#chunked = head.framing === 'chunked';
     this.#sent = false;
     this.#head.set(needsHost ? withHost(bytes, `${host}:${port}`) : bytes, identity.bytes, identity.length, '');
@@ -68,10 +70,6 @@ export class UpstreamConnection implements Attempt {
 
   get holdsBytes(): boolean {
     return this.#outlet.unsentBytes > 0;
-  }
-
-  get inHead(): boolean {
-    return this.#reader.inHead;
   }
 
   get stale(): boolean {
@@ -120,14 +118,18 @@ export class UpstreamConnection implements Attempt {
     const hadFinal = reader.final !== null;
     const now = performance.now();
     const progress = reader.read(bytes);
-    for (const interim of reader.takeInterim()) user.interim(interim);
+    const interims = reader.takeInterim();
+    for (const interim of interims) user.interim(interim);
     if (progress === 'broken') {
       this.discard();
       user.failed('bad-answer');
       return false;
     }
     if (reader.final === null) {
-      user.moved(now);
+      if (!reader.inHead) this.headSince = Number.POSITIVE_INFINITY;
+      // Behind an interim answer another head has begun.
+      else if (interims.length > 0 || this.headSince === Number.POSITIVE_INFINITY) this.headSince = now;
+      user.headMoved(now);
       return false;
     }
     if (!hadFinal) user.answer(reader.final, reader.framing);

@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import t from 'tap';
 import { DEFAULT_LIMITS, type Limits } from '../../proxy/limits.ts';
 import { within as atMost, resources } from '../../proxy/resources.ts';
-import { answering, deadPort, dial, get, model, ok, parsers, post, proxied, upstream } from './wire.ts';
+import { answering, deadPort, dial, get, model, ok, parsers, type Peer, post, proxied, upstream } from './wire.ts';
 
 t.setTimeout(300_000);
 
@@ -10,6 +10,17 @@ t.setTimeout(300_000);
 async function holding(t: Parameters<typeof model>[0]) {
   const server = await model(t, () => {});
   return { ...server, answer: async (n: number, body: string) => (await server.peer(n)).send(ok(body)) };
+}
+
+/** Sends `first` when the first bytes of a request have come, and then every 100 ms what `next` says. */
+function sending(first: string, next: () => string): (peer: Peer) => void {
+  return (peer) => {
+    peer.socket.once('data', () => {
+      peer.send(first);
+      const timer = setInterval(() => peer.socket.writable && peer.send(next()), 100);
+      peer.socket.once('close', () => clearInterval(timer));
+    });
+  };
 }
 
 for (const { parser, proxied } of parsers) {
@@ -157,6 +168,67 @@ for (const { parser, proxied } of parsers) {
       const peer = await server.peer(0);
       await new Promise((resolve) => peer.socket.once('close', resolve));
       t.match(await proxy.exchange(), { outcome: 'aborted', status: 200 });
+    });
+
+    t.test('the head of an answer that trickles is given up although it never stops', async (t) => {
+      const server = await model(
+        t,
+        sending('HTTP/1.1 200 OK\r\nA: ', () => 'a'),
+      );
+      const proxy = await proxied(t, server.port, {
+        upstreams: [upstream(server.port, { timeoutMs: 60_000 })],
+        limits: { headTimeoutMs: 200 },
+      });
+      const client = dial(t, proxy);
+      client.send(post('/', 'x'));
+      t.match(await client.until('"reason"'), /^HTTP\/1\.1 504 [\s\S]*x-driftline-reason: no-answer/);
+      await (await server.peer(0)).end();
+    });
+
+    t.test('so is one that begins while the body is still coming, whoever is the slower', async (t) => {
+      const server = await model(
+        t,
+        sending('HTTP/1.1 200 OK\r\nA: ', () => 'a'),
+      );
+      const proxy = await proxied(t, server.port, { limits: { headTimeoutMs: 200, rateGraceMs: 60_000 } });
+      const client = dial(t, proxy);
+      client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
+      const drip = setInterval(() => client.socket.writable && client.send('x'), 10);
+      t.teardown(() => clearInterval(drip));
+      t.match(await client.until('"reason"'), /^HTTP\/1\.1 504 [\s\S]*x-driftline-reason: no-answer/);
+    });
+
+    t.test('a head that has begun in time may take its own time', async (t) => {
+      const server = await model(t, (peer) => {
+        peer.socket.once('data', () => peer.send('HTTP/1.1 200 OK\r\nContent-Le'));
+        setTimeout(() => peer.send('ngth: 4\r\n\r\nfine'), 1200);
+      });
+      const proxy = await proxied(t, server.port, { upstreams: [upstream(server.port, { timeoutMs: 600 })] });
+      const client = dial(t, proxy);
+      client.send(get('/'));
+      t.match(await client.until(/fine$|"reason"/), /^HTTP\/1\.1 200 /);
+    });
+
+    t.test('interim answers do not win time, whole or one begun with the end of another', async (t) => {
+      // 30 of them take 3 s, and stay below the number that is borne.
+      for (const [first, next] of [
+        ['', 'HTTP/1.1 102 Processing\r\n\r\n'],
+        ['HTTP/1.1 102 Proc', 'essing\r\n\r\nHTTP/1.1 102 Proc'],
+      ] as const) {
+        let sent = 0;
+        const server = await model(
+          t,
+          sending(first, () => (++sent <= 30 ? next : '')),
+        );
+        const proxy = await proxied(t, server.port, {
+          upstreams: [upstream(server.port, { timeoutMs: 300 })],
+          limits: { headTimeoutMs: 300 },
+        });
+        const client = dial(t, proxy);
+        client.send(get('/'));
+        t.match(await client.until('"reason"'), /HTTP\/1\.1 504 [\s\S]*x-driftline-reason: no-answer/);
+        t.ok(sent < 25, `${sent} were sent`);
+      }
     });
 
     t.test('a retry follows the policy: all calls, idempotent ones, or none', async (t) => {

@@ -20,6 +20,7 @@ t.test('what is given up is not heard of any more, not even its failure of a mom
     const attempt = transport.open(
       {
         moved: () => heard.push('moved'),
+        headMoved: () => heard.push('headMoved'),
         drained: () => heard.push('drained'),
         interim: () => heard.push('interim'),
         answer: () => heard.push('answer'),
