@@ -10,6 +10,7 @@ import { getSystemErrorName } from 'node:util';
 import type { Held, Evictable } from './held.ts';
 import { type Handle, handleOf, inside, type WriteRequest } from './node-inside.ts';
 import { READ_BYTES } from './reading.ts';
+import { isClosedByPeer, readPastWriteErrors } from './write-errors.ts';
 
 /** Serves again and again: only a write that goes on takes it. */
 let request: WriteRequest | null = inside === null ? null : new inside.WriteWrap();
@@ -23,13 +24,21 @@ export class Outlet implements Evictable {
   /** Bytes given to the connection that it has not sent yet; those of the stream not counted. */
   #underway = 0;
   #isBlocked = false;
+  readonly #isReadOn: boolean;
+  #failedBy: string | null = null;
 
-  /** `drained` is told when bytes are taken again after a write that returned false; `evict` when what waits here has waited for longest, and too much does. */
-  constructor(socket: Socket, held: Held, drained: () => void, evict: () => void) {
+  /**
+   * `drained` is told when bytes are taken again after a write that returned false; `evict` when what waits here has waited for longest, and too much
+   * does. `isReadOn`: when the other side has closed, the socket stays open until all that came is read, and what is written is thrown away; otherwise
+   * a write that fails closes it.
+   */
+  constructor(socket: Socket, held: Held, drained: () => void, evict: () => void, isReadOn = false) {
     this.#socket = socket;
     this.#held = held;
     this.#drained = drained;
     this.evict = evict;
+    this.#isReadOn = isReadOn;
+    if (isReadOn) readPastWriteErrors(socket, (error) => this.#fail(error));
     // Of a TLS socket the connection underneath takes no plain bytes.
     this.#isDirect = inside !== null && !(socket instanceof TLSSocket);
     socket.on('drain', () => {
@@ -49,8 +58,14 @@ export class Outlet implements Evictable {
     return this.#isBlocked || this.#socket.writableNeedDrain;
   }
 
+  /** The code of the error since which nothing is sent any more, of a socket that is read on. */
+  get failedBy(): string | null {
+    return this.#failedBy;
+  }
+
   /** Bytes must not be changed while any are unsent. Returns false when the receiver should be waited for. */
   write(bytes: Buffer): boolean {
+    if (this.#failedBy !== null) return true;
     const handle = this.#handle;
     if (handle === null) return this.#waits(this.#socket.write(bytes));
     // There with every handle.
@@ -60,6 +75,7 @@ export class Outlet implements Evictable {
 
   /** The same of several pieces at once. */
   writeAll(pieces: readonly Buffer[]): boolean {
+    if (this.#failedBy !== null) return true;
     const handle = this.#handle;
     if (handle === null) {
       this.#socket.cork();
@@ -86,7 +102,7 @@ export class Outlet implements Evictable {
 
   #written(status: number, bytes: Buffer | readonly Buffer[]): void {
     const { streamBaseState, kLastWriteWasAsync, WriteWrap } = inside!;
-    if (status !== 0) this.#socket.destroy(errorOf(status));
+    if (status !== 0) this.#fail(errorOf(status));
     if (status !== 0 || streamBaseState[kLastWriteWasAsync] === 0) return;
     // It goes on by itself.
     const begun = request!;
@@ -103,8 +119,14 @@ export class Outlet implements Evictable {
     this.#underway = 0;
     this.#isBlocked = false;
     if (!this.#socket.writableNeedDrain) this.#held.release(this);
-    if (status !== 0) this.#socket.destroy(errorOf(status));
-    else if (wasBlocked && !this.#socket.writableNeedDrain) this.#drained();
+    if (status !== 0) this.#fail(errorOf(status));
+    if (wasBlocked && !this.#socket.destroyed && !this.#socket.writableNeedDrain) this.#drained();
+  }
+
+  #fail(error: NodeJS.ErrnoException): void {
+    // Behind the other side's end nothing comes any more.
+    if (this.#isReadOn && !this.#socket.readableEnded && isClosedByPeer(error)) this.#failedBy ??= error.code ?? null;
+    else this.#socket.destroy(error);
   }
 }
 

@@ -5,8 +5,8 @@
  */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
 import { performance } from 'node:perf_hooks';
+import { Readable } from 'node:stream';
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import type { Header } from '../contracts/exchange.ts';
 import type { Attempt, AttemptRequest, AttemptUser, Transport } from './attempt.ts';
@@ -16,6 +16,7 @@ import { answerFraming, answerHead, flatPairs, splitFields } from './framing.ts'
 import { type Limits, MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS } from './limits.ts';
 import { lasting } from './reading.ts';
 import type { Reason } from './reasons.ts';
+import { readPastWriteErrors } from './write-errors.ts';
 
 /** Rewritten by undici, or not understood by it. */
 const LEFT_TO_UNDICI = /^(transfer-encoding|expect)$/i;
@@ -93,6 +94,7 @@ function connectorTo({ clientTls: { context, serverName } }: Destination, limits
         const socket = outcome[1];
         // Before undici looks at what has come.
         socket.on('readable', () => users.get(socket)?.bytesCome());
+        readPastWriteErrors(socket, () => {});
       }
       told(...outcome);
     });

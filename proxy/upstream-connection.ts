@@ -50,8 +50,10 @@ export class UpstreamConnection implements Attempt {
       pool.held,
       () => this.#tell(this.#user, (user) => user.drained()),
       () => this.#tell(this.#user, (user) => user.evict()),
+      true,
     );
-    this.#socket.on('end', () => this.#lose('end'));
+    // A reset that a write has found out looks like an end to whoever reads, except behind the other side's own end (Linux: EPIPE).
+    this.#socket.on('end', () => this.#lose(this.#outlet.failedBy === 'ECONNRESET' ? 'reset' : 'end'));
     this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#lose(this.connected ? 'reset' : connectReason(error.code)));
     this.#socket.on('close', () => this.#lose('reset'));
   }
@@ -142,7 +144,7 @@ export class UpstreamConnection implements Attempt {
   #release(now: number): void {
     const reader = this.#reader;
     // Bytes after the answer's end belong to nobody; a request that is not wholly sent would run into the next one.
-    if (!reader.reusable || reader.surplus || !this.#sent) {
+    if (!reader.reusable || reader.surplus || !this.#sent || this.#outlet.failedBy !== null) {
       this.discard();
       return;
     }

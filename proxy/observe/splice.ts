@@ -48,7 +48,7 @@ export class Splice implements Holder, Deadline {
     path.deadlines.add(this);
     path.deadlines.set(this, performance.now() + path.limits.connectTimeoutMs);
     const server = this.#server;
-    const toServer = new Outlet(server, path.held, () => client.resume(), evict);
+    const toServer = new Outlet(server, path.held, () => client.resume(), evict, true);
     for (const socket of [client, server]) {
       // One side's end is passed on to the other, and ends nothing by itself.
       socket.allowHalfOpen = true;
@@ -63,7 +63,14 @@ export class Splice implements Holder, Deadline {
       this.#observation.clientEnded();
     });
     server.on('end', () => {
-      client.end();
+      // A reset that a write has found out.
+      if (toServer.failedBy === 'ECONNRESET') {
+        server.destroy();
+        return;
+      }
+      if (toServer.failedBy === null) client.end();
+      // It takes no more either.
+      else client.destroySoon();
       this.#observation.serverEnded();
     });
     // Whoever goes first says why: what the other side's end brings about comes later.

@@ -202,6 +202,27 @@ t.test('a connection that the other side has reset ends with the system’s erro
   t.equal(outlet.write(Buffer.from('too late')), false, 'and later writes change nothing');
 });
 
+t.test('where the socket is read on, a write to one that the other side has closed ends the sending alone', async (t) => {
+  for (const first of ['nothing', 'bytes that wait'] as const) {
+    const { sender, receiver } = await pair(t);
+    let told = 0;
+    const outlet = new Outlet(sender, () => told++, true);
+    if (first === 'bytes that wait') t.notOk(fill(outlet));
+    receiver.write('said before');
+    receiver.resetAndDestroy();
+    await once(receiver, 'close');
+    if (first === 'nothing') t.ok(outlet.write(Buffer.alloc(100)));
+    while (outlet.failedBy === null) await nextTurn();
+    t.equal(outlet.failedBy, 'ECONNRESET');
+    t.equal(told, first === 'nothing' ? 0 : 1, 'who waited waits no more');
+    t.ok(outlet.write(Buffer.alloc(200_000)), 'the rest is thrown away');
+    t.ok(outlet.writeAll([Buffer.alloc(200_000)]));
+    t.equal(outlet.unsentBytes, 0);
+    t.notOk(sender.destroyed);
+    t.equal((await readAll(sender)).toString(), 'said before');
+  }
+});
+
 t.test('one that ends while bytes wait neither drains nor fails', async (t) => {
   const { sender } = await pair(t);
   const outlet = new Outlet(
