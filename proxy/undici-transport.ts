@@ -10,7 +10,7 @@ import { Readable } from 'node:stream';
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import type { Header } from '../contracts/exchange.ts';
 import type { Attempt, AttemptRequest, AttemptUser, Transport } from './attempt.ts';
-import type { Destination } from './dial.ts';
+import { connectReason, type Destination } from './dial.ts';
 import { prepareAnswer } from './forward.ts';
 import { answerFraming, answerHead, flatPairs, splitFields } from './framing.ts';
 import { type Limits, MAX_HEAD_BYTES, MAX_INTERIM_ANSWERS } from './limits.ts';
@@ -62,7 +62,8 @@ export class UndiciTransport implements Transport {
   }
 
   open(user: AttemptUser, request: AttemptRequest, fresh: boolean): Attempt {
-    const tools = { report: this.#report, host: `${this.#upstream.host}:${this.#upstream.port}` };
+    const { host, port, clientTls } = this.#upstream;
+    const tools = { report: this.#report, host: `${host}:${port}`, serverName: clientTls.serverName ?? host };
     if (!fresh) return new UndiciAttempt(this.#pool, user, request, tools);
     // A pool cannot be asked for a new connection; this one closes after its call.
     const client = new Client(this.#origin, this.#options);
@@ -89,7 +90,9 @@ function connectorTo({ clientTls: { context, serverName } }: Destination, limits
   const name = serverName === null ? {} : { servername: serverName };
   const connect = buildConnector({ timeout: limits.connectTimeoutMs, secureContext: context, ...name });
   return (asked, told) => {
-    return connect(asked, (...outcome) => {
+    // Its own name, or none where it is an address (RFC 6066 §3). What is asked for tells undici's connections apart.
+    const { servername: _, ...rest } = asked;
+    return connect(rest, (...outcome) => {
       if (outcome[0] === null) {
         const socket = outcome[1];
         // Before undici looks at what has come.
@@ -105,6 +108,8 @@ interface Tools {
   report(fault: unknown): void;
   /** For requests that came without one. */
   readonly host: string;
+  /** One for all requests: undici uses a connection again for the name only that it was opened for. */
+  readonly serverName: string;
 }
 
 class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
@@ -242,17 +247,17 @@ class UndiciAttempt implements Attempt, Dispatcher.DispatchHandler {
     this.#body = hasBody && !done ? new Readable({ read: () => this.#tell((user) => user.drained()) }) : null;
     for (const piece of this.#body === null ? [] : pieces) this.#body?.push(lasting(piece));
     this.#dispatched = true;
+    const options = {
+      path: head.target,
+      // The methods that framing lets through are all known to undici.
+      method: head.method as Dispatcher.HttpMethod,
+      headers: fields.flat(),
+      body: this.#body ?? (hasBody && pieces.length > 0 ? Buffer.concat(pieces) : null),
+      // Not among undici's types.
+      servername: this.#tools.serverName,
+    };
     dispatching = this;
-    this.#dispatcher.dispatch(
-      {
-        path: head.target,
-        // The methods that framing lets through are all known to undici.
-        method: head.method as Dispatcher.HttpMethod,
-        headers: fields.flat(),
-        body: this.#body ?? (hasBody && pieces.length > 0 ? Buffer.concat(pieces) : null),
-      },
-      this,
-    );
+    this.#dispatcher.dispatch(options, this);
     dispatching = null;
     return this.#body === null || this.#body.readableLength < this.#body.readableHighWaterMark;
   }
@@ -303,8 +308,7 @@ function pairs(raw: Dispatcher.DispatchController['rawHeaders'] | undefined): He
 function reasonOf(error: Error, connected: boolean, untouched: boolean): Reason {
   // Node's and undici's errors carry a code.
   const { code = '' } = error as NodeJS.ErrnoException;
-  if (code === 'ECONNREFUSED') return 'connect-refused';
-  if (code === 'UND_ERR_CONNECT_TIMEOUT' || (code === 'ETIMEDOUT' && !connected)) return 'connect-timeout';
-  if (!connected) return 'connect-failed';
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'connect-timeout';
+  if (!connected) return connectReason(code.startsWith('UND_') ? undefined : code);
   return untouched || code === 'ECONNRESET' ? 'reset' : 'bad-answer';
 }

@@ -9,7 +9,7 @@ import type { Pem } from '../../proxy/credentials.ts';
 import { type Authority, authority, type Issued, issue, pem } from '../support/certificates.ts';
 import { ask } from './http2/h2-wire.ts';
 import { call, echoServer, grpcClient, SERVICE } from './http2/grpc-peers.ts';
-import { answering, dial, get, model, ok, proxied, type Running, upstream } from './wire.ts';
+import { answering, dial, get, model, ok, parsers, proxied, type Running, upstream } from './wire.ts';
 
 t.setTimeout(120_000);
 
@@ -203,26 +203,48 @@ t.test('toward the model server', async (t) => {
   const own = (credentials: Pem) => ({ credentials: { model: credentials } });
   const trusting: Pem = { ca: ca.cert, cert: null, key: null };
 
-  async function outcome(t: Test, port: number, tls: Pem, serverName: string | null = null): Promise<string> {
-    const proxy = await proxied(t, port, { upstreams: [upstream(port, { ...secure, tls: { ...tls, serverName } })], ...own(tls) });
-    const client = dial(t, proxy);
-    client.send(get('/x', 'Connection: close\r\n'));
-    const text = await client.end();
-    return /x-driftline-reason: (\S+)/.exec(text)?.[1] ?? /over TLS$/.exec(text)?.[0] ?? text;
-  }
+  for (const { parser, proxied } of parsers) {
+    const outcome = async (t: Test, port: number, tls: Pem, serverName: string | null = null) => {
+      const proxy = await proxied(t, port, { upstreams: [upstream(port, { ...secure, tls: { ...tls, serverName } })], ...own(tls) });
+      const client = dial(t, proxy);
+      client.send(get('/x', 'Connection: close\r\n'));
+      const text = await client.end();
+      return /x-driftline-reason: (\S+)/.exec(text)?.[1] ?? (text.includes('over TLS') ? 'over TLS' : text);
+    };
 
-  await t.test('a certificate is verified: its authority, its name, its own wish for one', async (t) => {
-    const port = await backend(t, server);
-    t.equal(await outcome(t, port, trusting), 'over TLS');
-    t.equal(await outcome(t, port, { ca: null, cert: null, key: null }), 'tls-failed', 'the public authorities do not know it');
-    t.equal(await outcome(t, port, { ...trusting, ca: other.cert }), 'tls-failed');
-    t.equal(await outcome(t, port, trusting, 'model.internal'), 'tls-failed', 'another name');
-    t.equal(await outcome(t, await backend(t, named), trusting, 'model.internal'), 'over TLS');
-    const asking = await backend(t, server, ca);
-    t.equal(await outcome(t, asking, { ...trusting, ...client }), 'over TLS');
-    t.match(await outcome(t, asking, trusting), /^(tls-failed|connect-failed|reset)$/);
-    t.match(await outcome(t, asking, { ...trusting, ...stranger }), /^(tls-failed|connect-failed|reset)$/);
-  });
+    await t.test(`${parser}: a certificate is verified: its authority, its name, its own wish for one`, async (t) => {
+      const port = await backend(t, server);
+      t.equal(await outcome(t, port, trusting), 'over TLS');
+      t.equal(await outcome(t, port, { ca: null, cert: null, key: null }), 'tls-failed', 'the public authorities do not know it');
+      t.equal(await outcome(t, port, { ...trusting, ca: other.cert }), 'tls-failed');
+      t.equal(await outcome(t, port, trusting, 'model.internal'), 'tls-failed', 'another name');
+      t.equal(await outcome(t, await backend(t, named), trusting, 'model.internal'), 'over TLS');
+      const asking = await backend(t, server, ca);
+      t.equal(await outcome(t, asking, { ...trusting, ...client }), 'over TLS');
+      t.match(await outcome(t, asking, trusting), /^(tls-failed|connect-failed|reset)$/);
+      t.match(await outcome(t, asking, { ...trusting, ...stranger }), /^(tls-failed|connect-failed|reset)$/);
+    });
+
+    await t.test(`${parser}: whatever name a caller has for it, the certificate must bear the server’s, over one connection`, async (t) => {
+      const https = createServer(server, (request, answer) => answer.end(`for ${request.headers.host}.`));
+      https.listen(0, '127.0.0.1');
+      await once(https, 'listening');
+      t.teardown(() => https.close());
+      const names: unknown[] = [];
+      https.on('secureConnection', (socket) => names.push(socket.servername));
+      // A TCP server's address is an object.
+      const { port } = https.address() as AddressInfo;
+      const tls = { ...trusting, serverName: null };
+      const proxy = await proxied(t, port, { upstreams: [upstream(port, { ...secure, tls })], ...own(trusting) });
+      const client = dial(t, proxy);
+      for (const host of ['one.example', 'another.example', 'one.example']) {
+        client.send(`GET /x HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+        await proxy.exchange();
+      }
+      t.match(await client.until(/(for [\s\S]*){3}/), /for one\.example\.[\s\S]*for another\.example\./);
+      t.same(names, [false], 'an address is no name');
+    });
+  }
 
   await t.test('gRPC goes over TLS too, and only where HTTP/2 is agreed on', async (t) => {
     const echo = await echoServer(
