@@ -206,7 +206,13 @@ t.test('where the socket is read on, a write to one that the other side has clos
   for (const first of ['nothing', 'bytes that wait'] as const) {
     const { sender, receiver } = await pair(t);
     let told = 0;
-    const outlet = new Outlet(sender, () => told++, true);
+    const outlet = new Outlet(
+      sender,
+      boundless(),
+      () => told++,
+      () => {},
+      true,
+    );
     if (first === 'bytes that wait') t.notOk(fill(outlet));
     receiver.write('said before');
     receiver.resetAndDestroy();
