@@ -46,7 +46,7 @@ export interface ProxyCounters {
   readonly refused: number;
   /** Calls that the fallback answered. */
   readonly fallback: number;
-  /** Calls sent again on a fresh connection after a pooled one turned out to be closed. */
+  /** Calls sent again on a fresh connection after a pooled one turned out to be closed, or an HTTP/2 server had not taken them. */
   readonly retried: number;
   /** Calls that had to wait for a place at their upstream. */
   readonly queued: number;
