@@ -266,6 +266,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   const close = async (delayMs: number) => {
     draining = true;
     stopping.abort();
+    await proxy.endKeepAlive();
     // A native sidecar outlives its model server: there is nobody left to drain for.
     for (const until = performance.now() + delayMs; performance.now() < until; ) {
       await sleep(STILL_THERE_MS);

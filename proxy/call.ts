@@ -239,7 +239,7 @@ export class Call implements AttemptUser, AttemptRequest {
 
   /** Whether the client's connection is at a message's end when the answer is. */
   get #mayKeep(): boolean {
-    return this.#body.done && !this.#path.draining;
+    return this.#body.done && this.#path.keepAlive;
   }
 
   /** Goes to the fallback once the whole body is there. */

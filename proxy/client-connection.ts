@@ -111,7 +111,7 @@ export class ClientConnection implements Caller, Evictable {
     this.socket.destroy();
   }
 
-  /** Closes an idle connection; a busy one closes after its answer, since `draining` is set. */
+  /** Closes an idle connection; a busy one closes after its answer, which says so unless it had begun before. */
   drain(): void {
     if (this.#phase === 'idle') this.finish();
   }

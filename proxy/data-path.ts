@@ -28,7 +28,9 @@ export interface DataPath {
   readonly requests: Memo<OutgoingRequest | Refusal>;
   /** The same of answers. */
   readonly answers: Memo<OutgoingAnswer | Refusal>;
-  /** Whether answers now end their connections. */
+  /** Whether a connection may stay for another call. Where it may not, the next answer on it says so. */
+  keepAlive: boolean;
+  /** Whether connections without a call are closed now, whatever was said on them. */
   draining: boolean;
   /** Tells of a fault of our own that was kept inside one connection. */
   report(fault: unknown): void;

@@ -28,6 +28,7 @@ export interface ThreadData {
 export type Order = { readonly number: number } & (
   | { readonly kind: 'route'; readonly to: string }
   | { readonly kind: 'configure'; readonly traffic: TrafficOptions }
+  | { readonly kind: 'end-keep-alive' }
   | { readonly kind: 'drain'; readonly timeoutMs: number }
   | { readonly kind: 'close' }
 );
@@ -66,6 +67,9 @@ if (parentPort !== null) {
         break;
       case 'configure':
         await server.configure(order.traffic);
+        break;
+      case 'end-keep-alive':
+        server.endKeepAlive();
         break;
       case 'drain':
         await server.drain(order.timeoutMs);

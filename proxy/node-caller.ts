@@ -92,6 +92,8 @@ export class NodeCaller implements Caller, AnswerOut {
     this.#path.deadlines.delete(this);
     this.#response.end();
     this.#incoming.resume();
+    // Node does it by itself where the answer says so; one that had begun before does not.
+    if (this.#path.draining) this.#response.once('finish', () => this.#incoming.socket.destroySoon());
   }
 
   breakOff(): void {

@@ -56,7 +56,7 @@ export class NodeClients {
     this.#server.emit('connection', socket);
   }
 
-  /** Closes a connection without a call; one with a call closes after its answer, since `draining` is set. */
+  /** Closes a connection without a call; one with a call closes after its answer. */
   drain(socket: Socket): void {
     if (this.#calls.get(socket)?.running !== true) socket.destroySoon();
   }

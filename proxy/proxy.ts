@@ -66,7 +66,12 @@ export interface Proxy {
   setRoute(to: string): Promise<{ readonly before: string; readonly after: string }>;
   /** Takes other upstreams and limits for new calls, the rest stays; a route to an upstream that is gone falls back to the primary. */
   configure(change: Partial<TrafficChoice>): Promise<void>;
-  /** Stops accepting, lets running calls end with `Connection: close`, breaks off what is left after `timeoutMs`. */
+  /**
+   * Before a drain: serves on, and each answer of HTTP/1.x says `Connection: close`, so that no client is about to use a connection again when `drain`
+   * closes it. HTTP/2 needs no such notice: its GOAWAY says which calls were not taken.
+   */
+  endKeepAlive(): Promise<void>;
+  /** Stops accepting, closes idle connections, lets running calls end with `Connection: close`, breaks off what is left after `timeoutMs`. */
   drain(timeoutMs: number): Promise<void>;
   /** Breaks everything off. Safe twice. */
   close(): Promise<void>;
@@ -91,6 +96,8 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   let { listen } = options;
   const workers: DataWorker[] = [];
   const closeAll = () => Promise.all(workers.map((worker) => worker.close()));
+  // One that ends meanwhile has nothing left to end.
+  const tellAll = (what: Parameters<DataWorker['order']>[0]) => Promise.allSettled(workers.map((worker) => worker.order(what)));
   try {
     for (const [index, { ring, counters, pressure }] of parts.entries()) {
       const data = { listen, reusePort: threads > 1, traffic, active, ring, counters: counters.memory, pressure: pressure.memory };
@@ -127,8 +134,11 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
       choice = next;
       route = reply!.route;
     },
+    async endKeepAlive() {
+      if (closing === null) await tellAll({ kind: 'end-keep-alive' });
+    },
     async drain(timeoutMs) {
-      if (closing === null) await Promise.all(workers.map((worker) => (worker.ended ? null : worker.order({ kind: 'drain', timeoutMs }))));
+      if (closing === null) await tellAll({ kind: 'drain', timeoutMs });
     },
     async close() {
       closing ??= closeAll();

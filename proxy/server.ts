@@ -79,6 +79,7 @@ export class DataServer {
         return head.kind === 'refused' ? head : prepareRequest(head);
       }),
       answers,
+      keepAlive: true,
       draining: false,
       report,
     };
@@ -125,8 +126,14 @@ export class DataServer {
     this.#node?.configure(options.limits);
   }
 
-  /** Accepts no more, lets running calls end, then breaks off what is left after `timeoutMs`. */
+  /** From now on each answer of HTTP/1.x says `Connection: close` and ends its connection. New connections are accepted, idle ones stay. */
+  endKeepAlive(): void {
+    this.#path.keepAlive = false;
+  }
+
+  /** Accepts no more, closes idle connections, lets running calls end, then breaks off what is left after `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
+    this.endKeepAlive();
     this.#path.draining = true;
     if (this.#server.listening) this.#server.close();
     this.#reception.drain();

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { Status } from '../../agent/status.ts';
+import { untilTold } from '../support/kept-client.ts';
 import { type ModelServer, startModelServer, v2Row } from '../support/model-server.ts';
 import { type Answer, call, type Ending, quietPorts, runSidecar, type Sidecar, until } from '../support/program.ts';
 
@@ -139,6 +140,29 @@ t.test('SIGTERM: not ready at once, served on for the delay, running calls end w
     answers.every(({ headers }) => stored.has(String(headers['x-driftline-id']))),
     'every call that was answered is recorded',
   );
+});
+
+t.test('SIGTERM: clients on kept connections are told to close by their next answer, and lose no call', async (t) => {
+  const model = await startModelServer();
+  t.teardown(() => model.close());
+  const sidecar = await runSidecar(['--upstream', model.url, '--state', t.testdir(), '--drain-delay', '10m']);
+  t.teardown(() => sidecar.kill());
+  const { hostname: host, port } = new URL(sidecar.data);
+  const address = { host, port: Number(port) };
+  let answers = 0;
+  const clients = Array.from({ length: 20 }, () => untilTold(t, { address }, () => answers++));
+  await until(
+    'calls on kept connections',
+    () => answers,
+    (count) => count > 200,
+  );
+  sidecar.child.kill('SIGTERM');
+  t.same(new Set(await Promise.all(clients)), new Set(['told']));
+  const late = await predict(sidecar);
+  t.match([late.status, late.headers], [200, { connection: 'close' }], 'those who come new are served as well');
+  // The rest of the delay is not waited for.
+  await model.close();
+  t.same(await ending(t, sidecar), { code: 0, signal: null });
 });
 
 t.test('a second SIGTERM ends it at once, and what was recorded stays', async (t) => {

@@ -3,6 +3,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import t from 'tap';
 import { ConfigError } from '../../contracts/errors.ts';
 import { openProxy } from '../../proxy/proxy.ts';
+import { until } from '../support/program.ts';
+import { untilTold } from '../support/kept-client.ts';
 import { answering, dial, get, model, ok, post, parsers, upstream } from './wire.ts';
 
 t.setTimeout(300_000);
@@ -242,6 +244,53 @@ for (const { parser, proxied } of parsers) {
       await late.end();
       t.equal(late.received, '');
       t.equal(proxy.counters().connections, 0);
+    });
+
+    t.test('an answer that had begun before a drain ends whole, and its connection with it', async (t) => {
+      const server = await model(t, () => {});
+      const proxy = await proxied(t, server.port);
+      const client = dial(t, proxy);
+      client.send(get('/'));
+      const peer = await server.peer(0);
+      await peer.until('\r\n\r\n');
+      peer.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
+      t.notMatch(await client.until('half'), 'Connection: close');
+      const drained = proxy.drain(20_000);
+      // A connection of its own shows that the order was heard.
+      await dial(t, proxy).end();
+      peer.send('half');
+      t.match(await client.end(), /halfhalf$/);
+      client.socket.end();
+      await drained;
+    });
+
+    t.test('before a drain connections stay, each answer ends its own, and so no call of clients that heed it is lost', async (t) => {
+      const server = await model(
+        t,
+        answering(() => ok('{}')),
+      );
+      const proxy = await proxied(t, server.port);
+      const idle = dial(t, proxy);
+      idle.send(get('/'));
+      await idle.until('{}');
+      let answers = 0;
+      const clients = Array.from({ length: 20 }, () => untilTold(t, proxy, () => answers++));
+      await until(
+        'calls on kept connections',
+        () => answers,
+        (count) => count > 200,
+      );
+      await proxy.endKeepAlive();
+      t.same(new Set(await Promise.all(clients)), new Set(['told']));
+      t.notOk(idle.ended, 'an idle connection stays');
+      idle.send(get('/'));
+      t.match(await idle.until(/\{\}[\s\S]*\{\}/), /\r\nConnection: close\r\n/, 'and takes one more call');
+      const fresh = dial(t, proxy);
+      fresh.send(get('/'));
+      t.match(await fresh.end(), /\r\nConnection: close\r\n[\s\S]*\{\}$/, 'as new ones do');
+      for (const peer of [idle, fresh]) peer.socket.end();
+      await proxy.drain(20_000);
+      t.match(proxy.counters(), { connections: 0, failed: 0, aborted: 0, answered: answers + 3 });
     });
 
     t.test('a port in use is a configuration error with a remedy, and closing twice is safe', async (t) => {

@@ -66,6 +66,7 @@ export class Onlooker {
         return head.kind === 'refused' ? head : prepareRequest(head);
       }),
       answers,
+      keepAlive: true,
       draining: false,
       report,
     };
