@@ -3,6 +3,7 @@
  */
 import type { Agent } from 'node:http';
 import { connect } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,6 +68,13 @@ function storedIds(state: string): string[] {
   } finally {
     db.close();
   }
+}
+
+/** How many sockets listen on a port of 127.0.0.1, as the system tells (proc(5): address and state in hexadecimal, 0A = listening). */
+function listenersOn(port: number): number {
+  const place = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const sockets = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);
+  return sockets.map((line) => line.trim().split(/\s+/)).filter(([, local, , state]) => local === place && state === '0A').length;
 }
 
 t.test('it lives before its model server, is ready with it, and again after the model server alone was restarted', async (t) => {
@@ -238,6 +246,7 @@ t.test('several data threads share the port, their counts add up, and another pr
   const state = t.testdir();
   const sidecar = await runSidecar(['--upstream', model.url, '--state', state, '--data-threads', '3'], ports);
   t.teardown(() => sidecar.kill());
+  t.equal(listenersOn(Number(ports.listen.split(':')[1])), 3);
   // Every call on a connection of its own: the kernel shares connections out, not calls.
   const answers = await Promise.all(Array.from({ length: 120 }, () => predict(sidecar)));
   t.same(new Set(answers.map(({ status }) => status)), new Set([200]));
