@@ -42,8 +42,8 @@ export interface UnreadBody {
   /** Bytes that travelled, content encoding not removed. */
   readonly totalBytes: number;
   /**
-   * Eight hexadecimal digits: the CRC-32 of its first 16 KiB and of 1 KiB at each further 64 KiB. Equal bodies have the same; of two that have
-   * it and are equally long, small differences may lie between the samples. It recognises, it proves nothing.
+   * Eight hexadecimal digits: the CRC-32 of its first 16 KiB and each 1024th byte from there on. Equal bodies have the same; of two that have it and are
+   * equally long, small differences may lie between the samples. It recognises, it proves nothing.
    */
   readonly fingerprint: string;
 }

@@ -64,7 +64,8 @@ for (const { parser, proxied } of parsers) {
       answering(() => ok(large)),
     );
     const proxy = await proxied(t, server.port, { maxBodyBytes: 1000 });
-    const bodies = ['x'.repeat(150_000), 'x'.repeat(150_000), `${'x'.repeat(149_999)}z`, `z${'x'.repeat(149_999)}`, 'short'];
+    const middle = `${'x'.repeat(70_000)}${'z'.repeat(60_000)}${'x'.repeat(20_000)}`;
+    const bodies = ['x'.repeat(150_000), 'x'.repeat(150_000), middle, `z${'x'.repeat(149_999)}`, 'short'];
     for (const body of bodies) t.ok((await ask(t, proxy, body)).endsWith(large));
     const seen: (number | undefined)[] = [];
     for (const body of bodies) {
@@ -78,7 +79,7 @@ for (const { parser, proxied } of parsers) {
     }
     t.same(seen, [...bodies.slice(0, 4).map((body) => fingerprintOf(Buffer.from(body))), undefined]);
     t.equal(seen[0], seen[1]);
-    t.not(seen[0], seen[3]);
+    t.equal(new Set(seen).size, 4, 'one for equal bodies alone, and none of what was copied whole');
   });
 
   t.test(`${parser}: with maxBodyBytes 0 a request is not read, and still recognised`, async (t) => {
