@@ -10,6 +10,8 @@ export interface AnalysisStart {
   readonly policy: Policy;
   /** One ring a data thread. */
   readonly rings: readonly SharedArrayBuffer[];
+  /** Where the thread tells how late its event loop runs. */
+  readonly loopDelay: SharedArrayBuffer;
 }
 
 export type ToAnalysis =

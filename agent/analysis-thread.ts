@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Policy } from '../contracts/policy.ts';
+import { LOOK_SELDOM_MS, LoopDelay } from '../proxy/loop-delay.ts';
 import { RingReader } from '../proxy/ring.ts';
 import { Analysis } from './analyse.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
@@ -45,6 +46,7 @@ let analysis = await open(policy);
 returnMemory();
 let lastCommit = Date.now();
 let lastTick = Date.now();
+new LoopDelay(start.loopDelay).watch(LOOK_SELDOM_MS);
 say({ kind: 'ready', setAside });
 
 for (let closing = false; !closing; ) {

@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Policy } from '../contracts/policy.ts';
 import type { Feedback } from '../contracts/record.ts';
+import { LoopDelay } from '../proxy/loop-delay.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 
 type Body = { kind: 'feedback'; lines: readonly Feedback[] } | { kind: 'policy'; policy: Policy };
@@ -15,21 +16,25 @@ const YOUNG_MB = 12;
 /** Emits `committed` whenever the store holds more, `log` with a line, and `died` when the thread ended by itself. */
 export class AnalysisThread extends EventEmitter<{ committed: []; log: [string]; died: [string] }> {
   readonly #worker: Worker;
+  readonly #loopDelay: LoopDelay;
   readonly #waiting = new Map<number, (error: string | null) => void>();
   #nextToken = 1;
   #closing = false;
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, loopDelay: LoopDelay) {
     super();
     this.#worker = worker;
+    this.#loopDelay = loopDelay;
   }
 
   /** Starts the thread and waits until it has opened its state. @throws Error as the thread raised it. */
-  static async start(start: AnalysisStart): Promise<{ thread: AnalysisThread; setAside: string | null }> {
+  static async start(what: Omit<AnalysisStart, 'loopDelay'>): Promise<{ thread: AnalysisThread; setAside: string | null }> {
     // A checkout runs its sources, a published package compiled code.
     const entry = new URL(import.meta.url.endsWith('.ts') ? './analysis-thread.ts' : './analysis-thread.js', import.meta.url);
+    const loopDelay = new LoopDelay();
+    const start: AnalysisStart = { ...what, loopDelay: loopDelay.memory };
     const worker = new Worker(entry, { name: 'analysis', workerData: start, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
-    const thread = new AnalysisThread(worker);
+    const thread = new AnalysisThread(worker, loopDelay);
     const setAside = await new Promise<string | null>((resolve, reject) => {
       worker.on('message', (message: FromAnalysis) => {
         if (message.kind === 'ready') resolve(message.setAside);
@@ -42,6 +47,11 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
       worker.on('exit', (code) => thread.#end(`exit code ${code}`));
     });
     return { thread, setAside };
+  }
+
+  /** How late its event loop runs. */
+  get loopDelayMs(): number {
+    return this.#loopDelay.ms;
   }
 
   /** Resolves when the lines are joined and committed. */

@@ -17,6 +17,7 @@ import { openAlerts, readAlertsState } from '../policies/alerts-state.ts';
 import { signingFaults } from '../policies/actions/webhook.ts';
 import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
+import { LOOK_SELDOM_MS, LoopDelay } from '../proxy/loop-delay.ts';
 import { openProxy } from '../proxy/proxy.ts';
 import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
@@ -195,8 +196,11 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
       : reloadPolicy({ ...options.reload, hash: policy.hash, use: usePolicy, log, signal: stopping.signal });
 
   const share = memoryShare();
+  const loopDelay = new LoopDelay();
+  opened.push({ close: loopDelay.watch(LOOK_SELDOM_MS) });
   const shedding = new Shedding({
-    read: () => ({ memory: share(), loopDelayMs: proxy.loopDelayMs() }),
+    // The other threads' lateness costs no call anything.
+    read: () => ({ memory: share(), loopDelayMs: Math.max(...Object.values(proxy.loopDelaysMs())) }),
     shed: (rung) => proxy.shed(rung),
     log,
   });
@@ -234,6 +238,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
         loopDelayMs: shedding.reading.loopDelayMs,
         memoryShare: shedding.reading.memory,
       },
+      loopDelaysMs: { main: loopDelay.ms, analysis: thread.loopDelayMs, ...proxy.loopDelaysMs() },
       certificates: certificates.status(),
       exporters: deliveries.map((delivery) => delivery.status()),
       notices,

@@ -47,11 +47,16 @@ export interface Status {
     readonly counters: { readonly [event: string]: number };
     /** What is given up at present so that calls are served (`nothing`, `payloads`, `records`, `connections`), and why. */
     readonly shedding: Rung;
-    /** By how many milliseconds nine of ten turns of the data threads' event loops were late at most, over five seconds. */
+    /** How late the latest of the data threads' event loops runs, as of the last look. */
     readonly loopDelayMs: number;
     /** Share of the container's memory limit in use; null = no limit. */
     readonly memoryShare: number | null;
   };
+  /**
+   * How late the event loop of each thread runs, by its name (`main`, `analysis`, `data-0` …): milliseconds that a call which comes at any moment of
+   * the last ten seconds waited for it at most, nineteen times out of twenty.
+   */
+  readonly loopDelaysMs: { readonly [thread: string]: number };
   /** Our own certificates: on the data port, and toward upstreams that ask for one. */
   readonly certificates: CertificatesStatus;
   /** `accepted = stored + dropped + queued`. */
@@ -85,6 +90,7 @@ export interface LiveFacts {
   readonly policy: Policy;
   readonly reloads: { readonly done: number; readonly failed: number; readonly lastError: string | null };
   readonly proxy: Status['proxy'];
+  readonly loopDelaysMs: Status['loopDelaysMs'];
   readonly certificates: CertificatesStatus;
   readonly exporters: readonly DeliveryStatus[];
   readonly notices: readonly string[];
@@ -130,6 +136,7 @@ export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
     },
     verdict: judge(alerts, windows),
     proxy: facts.proxy,
+    loopDelaysMs: facts.loopDelaysMs,
     certificates: facts.certificates,
     accounting: withQueued(readCounts(reader.state('accounting')), facts),
     rows: { observed: progress.observedRows ?? 0, windows: progress.windows ?? 0 },

@@ -3,7 +3,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Counters } from './counters.ts';
-import { watchLoopDelay } from './loop-delay.ts';
+import { LOOK_OFTEN_MS, LoopDelay } from './loop-delay.ts';
 import { Pressure } from './pressure.ts';
 import { RingWriter } from './ring.ts';
 import { type Address, DataServer } from './server.ts';
@@ -22,6 +22,7 @@ export interface ThreadData {
   readonly ring: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly pressure: SharedArrayBuffer;
+  readonly loopDelay: SharedArrayBuffer;
 }
 
 /** What the main side asks; each is answered by a `Reply` with its number. */
@@ -47,16 +48,12 @@ if (parentPort !== null) {
   const reply = (message: Reply) => port.postMessage(message);
   // `openProxy` starts this thread with exactly that.
   const data = workerData as ThreadData;
-  const pressure = new Pressure(data.pressure);
-  watchLoopDelay((delayMs) => {
-    pressure.loopDelayMs = delayMs;
-  });
   const server = await DataServer.create({
     ...data.traffic,
     active: data.active,
     ring: new RingWriter(data.ring),
     counters: new Counters(data.counters),
-    pressure,
+    pressure: new Pressure(data.pressure),
     report: (fault) => reply({ kind: 'fault', text: fault instanceof Error ? (fault.stack ?? fault.message) : String(fault) }),
   });
 
@@ -92,7 +89,10 @@ if (parentPort !== null) {
   });
 
   server.listen(data.listen, data.reusePort).then(
-    (address) => reply({ kind: 'listening', address }),
+    (address) => {
+      reply({ kind: 'listening', address });
+      new LoopDelay(data.loopDelay).watch(LOOK_OFTEN_MS);
+    },
     (error: NodeJS.ErrnoException) => {
       reply({ kind: 'refused', code: error.code ?? '', message: error.message });
       port.close();

@@ -8,6 +8,7 @@ import { Counters, type ProxyCounters, sumOf } from './counters.ts';
 import type { Pem } from './credentials.ts';
 import { cannotListen, DataWorker } from './data-worker.ts';
 import { DEFAULT_BREAKER, DEFAULT_LIMITS, type Limits } from './limits.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { Pressure, type Rung } from './pressure.ts';
 import { resources, within } from './resources.ts';
 import { createRing, DEFAULT_RING_BYTES } from './ring.ts';
@@ -56,8 +57,8 @@ export interface Proxy {
   /** One a data thread, for `new RingReader(ring)` in the one thread that reads them. */
   readonly rings: readonly SharedArrayBuffer[];
   counters(): ProxyCounters;
-  /** How late the event loops of the data threads run, the latest of them. */
-  loopDelayMs(): number;
+  /** How late the event loop of each data thread runs, in milliseconds, by the thread's name. */
+  loopDelaysMs(): { readonly [thread: string]: number };
   /** Gives up what this rung and those below it name. */
   shed(rung: Rung): void;
   /** An upstream's name, or `fallback`. */
@@ -86,10 +87,12 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   let choice: TrafficChoice = options;
   let route = active;
   const traffic = trafficOf(choice, threads);
-  const parts = Array.from({ length: threads }, () => ({
+  const parts = Array.from({ length: threads }, (_, index) => ({
+    name: `data-${index}`,
     ring: createRing(ringBytes),
     counters: new Counters(),
     pressure: new Pressure(),
+    loopDelay: new LoopDelay(),
   }));
   // With `reusePort` the kernel would let a second Driftline on the same address, and share the calls out between the two.
   if (threads > 1 && options.listen.port !== 0) await checkFree(options.listen);
@@ -99,9 +102,9 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   // One that ends meanwhile has nothing left to end.
   const tellAll = (what: Parameters<DataWorker['order']>[0]) => Promise.allSettled(workers.map((worker) => worker.order(what)));
   try {
-    for (const [index, { ring, counters, pressure }] of parts.entries()) {
-      const data = { listen, reusePort: threads > 1, traffic, active, ring, counters: counters.memory, pressure: pressure.memory };
-      const { worker, address } = await DataWorker.start(`data-${index}`, data, onFault);
+    for (const { name, ring, counters, pressure, loopDelay } of parts) {
+      const shared = { ring, counters: counters.memory, pressure: pressure.memory, loopDelay: loopDelay.memory };
+      const { worker, address } = await DataWorker.start(name, { listen, reusePort: threads > 1, traffic, active, ...shared }, onFault);
       workers.push(worker);
       listen = address;
     }
@@ -115,7 +118,7 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     address: listen,
     rings: parts.map(({ ring }) => ring),
     counters: () => sumOf(parts.map(({ counters }) => counters.read())),
-    loopDelayMs: () => Math.max(...parts.map(({ pressure }) => pressure.loopDelayMs)),
+    loopDelaysMs: () => Object.fromEntries(parts.map(({ name, loopDelay }) => [name, loopDelay.ms])),
     shed(rung) {
       for (const { pressure } of parts) pressure.shed(rung);
     },

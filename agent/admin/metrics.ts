@@ -32,7 +32,9 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
 
   const requests = counter('driftline_proxy_events_total', 'What the data thread saw, by kind', ['event']);
   const shedding = gauge('driftline_shedding', '1 for what is given up at present so that calls are served', ['rung']);
-  const loopDelay = gauge('driftline_event_loop_delay_seconds', 'By how much nine of ten turns of the data threads were late at most', []);
+  const loopDelay = gauge('driftline_event_loop_delay_seconds', 'How long nineteen of twenty moments had to wait for a thread at most', [
+    'thread',
+  ]);
   const memory = gauge('driftline_memory_limit_ratio', 'Share of the memory limit in use; absent without a limit', []);
   const inferences = counter('driftline_inferences_total', 'Predictions analysed, by who answered', ['model_name', 'route']);
   const outcomes = counter('driftline_outcomes_total', 'Predictions analysed, by outcome', ['model_name', 'outcome']);
@@ -67,7 +69,7 @@ export function metricsWriter(read: () => { status: Status; signals: readonly Js
     const model = status.model.name;
     for (const [event, count] of Object.entries(status.proxy.counters)) requests.inc({ event }, count);
     for (const rung of RUNGS.slice(1)) shedding.set({ rung }, Number(RUNGS.indexOf(status.proxy.shedding) >= RUNGS.indexOf(rung)));
-    loopDelay.set(status.proxy.loopDelayMs / 1000);
+    for (const [thread, delayMs] of Object.entries(status.loopDelaysMs)) loopDelay.set({ thread }, delayMs / 1000);
     if (status.proxy.memoryShare === null) memory.remove();
     else memory.set(status.proxy.memoryShare);
     for (const [route, count] of Object.entries(status.accounting.servedBy)) inferences.inc({ model_name: model, route }, count);

@@ -38,6 +38,7 @@ async function open(t: Test, token: string | null = null, kept: Policy = policy)
         loopDelayMs: 60,
         memoryShare: 0.5,
       },
+      loopDelaysMs: { main: 1, analysis: 250, 'data-0': 60 },
       certificates: { inUse: [], reloads: 0, reloadFailures: 0, lastError: null },
       exporters: [],
       notices: [],

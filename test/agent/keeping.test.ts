@@ -203,6 +203,7 @@ function facts(policy: Policy, captured: number, settledAtStart: number) {
       loopDelayMs: 0,
       memoryShare: null,
     } as const,
+    loopDelaysMs: {},
     captured,
     settledAtStart,
   };
