@@ -4,6 +4,7 @@
  */
 import type { Json } from '../contracts/json.ts';
 import type { DriftlineRecord, FeedbackFate } from '../contracts/record.ts';
+import type { ProxyCounters } from '../proxy/counters.ts';
 
 /** The counts, as `/v1/status` shows them. */
 export interface Counts {
@@ -17,6 +18,8 @@ export interface Counts {
   /** Analysed, and neither kept nor let go so far. */
   held: number;
   dropped: { [reason: string]: number };
+  /** Of the dropped ones those that never came into a ring, by reason. */
+  leftOut: { [reason: string]: number };
   /** Analysed calls by outcome, by who answered, and those whose bodies could not be decoded by reason. */
   outcomes: { [outcome: string]: number };
   servedBy: { [name: string]: number };
@@ -29,6 +32,49 @@ export interface Counts {
   irregular: { [what: string]: number };
 }
 
+/** Calls over the state's whole life as the data threads count them: those that came into a ring, and those that were left out, by reason. */
+export interface Passed {
+  readonly captured: number;
+  readonly leftOut: { readonly [reason: string]: number };
+}
+
+/** @param atStart as the counts stood when the process began */
+export function passedSince(atStart: Counts, { exchanges, ringFull, shed, sampledOut }: ProxyCounters): Passed {
+  const leftOut = { ...atStart.leftOut };
+  for (const [why, count] of Object.entries({ 'ring-full': ringFull, shed, 'sampled-out': sampledOut })) bump(leftOut, why, count);
+  return { captured: atStart.settled + exchanges, leftOut };
+}
+
+/** Calls in the ring, or in what is not committed. */
+export function unsettledOf(counts: Counts, { captured }: Passed): number {
+  return Math.max(0, captured - counts.settled);
+}
+
+/** Counts what was left out beyond what is counted; true when there was something. */
+export function countLeftOut(counts: Counts, { leftOut }: Pick<Passed, 'leftOut'>): boolean {
+  let risen = false;
+  for (const [reason, total] of Object.entries(leftOut)) {
+    const more = total - (counts.leftOut[reason] ?? 0);
+    if (more <= 0) continue;
+    counts.accepted += more;
+    bump(counts.dropped, reason, more);
+    bump(counts.leftOut, reason, more);
+    risen = true;
+  }
+  return risen;
+}
+
+/** Counts as dropped what nobody will analyse any more, predictions or not, since that was not looked at; true when there was something. */
+export function countLost(counts: Counts, passed: Passed): boolean {
+  const risen = countLeftOut(counts, passed);
+  const lost = unsettledOf(counts, passed);
+  if (lost === 0) return risen;
+  counts.settled += lost;
+  counts.accepted += lost;
+  bump(counts.dropped, 'internal', lost);
+  return true;
+}
+
 /** The counts as `Accounting` snapshots them; zero for what is not there. */
 export function readCounts(state: Json | undefined): Counts {
   const kept = (state ?? {}) as Partial<Counts>;
@@ -39,6 +85,7 @@ export function readCounts(state: Json | undefined): Counts {
     stored: kept.stored ?? 0,
     held: kept.held ?? 0,
     dropped: { ...kept.dropped },
+    leftOut: { ...kept.leftOut },
     outcomes: { ...kept.outcomes },
     servedBy: { ...kept.servedBy },
     undecoded: { ...kept.undecoded },
@@ -52,8 +99,6 @@ export function readCounts(state: Json | undefined): Counts {
 /** Counts one state directory's life; a restart goes on with the last committed figures. */
 export class Accounting {
   readonly #counts: Counts;
-  /** What the rings' own counters, which begin with the process, said last. */
-  #leftOutSeen: { [reason: string]: number } = {};
 
   constructor(state: Json | undefined) {
     this.#counts = readCounts(state);
@@ -94,20 +139,13 @@ export class Accounting {
   /** A prediction of which no record is made. */
   dropped(reason: string): void {
     this.#counts.settled++;
-    this.#drop(reason, 1);
+    this.#counts.accepted++;
+    bump(this.#counts.dropped, reason);
   }
 
-  /** Takes the rings' counters of what was left out, by reason; true when one has risen. */
-  leftOut(totals: { readonly [reason: string]: number }): boolean {
-    let risen = false;
-    for (const [reason, total] of Object.entries(totals)) {
-      const more = total - (this.#leftOutSeen[reason] ?? 0);
-      if (more <= 0) continue;
-      this.#drop(reason, more);
-      this.#leftOutSeen[reason] = total;
-      risen = true;
-    }
-    return risen;
+  /** Takes what was left out in all, by reason; true when it has risen. */
+  leftOut(leftOut: Passed['leftOut']): boolean {
+    return countLeftOut(this.#counts, { leftOut });
   }
 
   feedback(fate: FeedbackFate): void {
@@ -125,11 +163,6 @@ export class Accounting {
   snapshot(): Json {
     // Numbers and objects of numbers.
     return structuredClone(this.#counts) as unknown as Json;
-  }
-
-  #drop(reason: string, count: number): void {
-    this.#counts.accepted += count;
-    bump(this.#counts.dropped, reason, count);
   }
 }
 

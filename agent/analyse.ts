@@ -265,7 +265,7 @@ export class Analysis {
   /**
    * What is to be committed, or null when nothing happened. `committed` must follow once it is.
    *
-   * @param leftOut exchanges that never came into the rings since the process began, by reason
+   * @param leftOut exchanges that never came into a ring, over the state's whole life, by reason
    */
   take(leftOut: { readonly [reason: string]: number } = {}): Batch | null {
     if (this.#accounting.leftOut(leftOut)) this.#touched = true;

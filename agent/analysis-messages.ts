@@ -3,6 +3,7 @@
  */
 import type { Policy } from '../contracts/policy.ts';
 import type { Feedback } from '../contracts/record.ts';
+import type { Counts } from './accounting.ts';
 
 /** Handed over when the thread starts. */
 export interface AnalysisStart {
@@ -20,7 +21,8 @@ export type ToAnalysis =
   | { readonly kind: 'close' };
 
 export type FromAnalysis =
-  | { readonly kind: 'ready'; readonly setAside: string | null }
+  /** How the state was found: see `openState`, and how its counts stood. */
+  | { readonly kind: 'ready'; readonly setAside: string | null; readonly atStart: Counts }
   /** There is more in the store. */
   | { readonly kind: 'committed' }
   /** The message of this token is done; feedback is committed. `error` says why it failed. */

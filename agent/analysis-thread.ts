@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Policy } from '../contracts/policy.ts';
 import { LOOK_SELDOM_MS, LoopDelay } from '../proxy/loop-delay.ts';
 import { RingReader } from '../proxy/ring.ts';
+import { readCounts } from './accounting.ts';
 import { Analysis } from './analyse.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 import { calibrateApart } from './calibration/calibration-thread.ts';
@@ -32,6 +33,7 @@ const say = (message: FromAnalysis) => port.postMessage(message);
 const { db, setAside } = openState(start.stateDirectory);
 const reader = new StoreReader(db);
 const committer = new Committer(db);
+const atStart = readCounts(reader.state('accounting'));
 const rings = start.rings.map((ring) => new RingReader(ring));
 const inbox: ToAnalysis[] = [];
 port.on('message', (message: ToAnalysis) => {
@@ -47,7 +49,7 @@ returnMemory();
 let lastCommit = Date.now();
 let lastTick = Date.now();
 new LoopDelay(start.loopDelay).watch(LOOK_SELDOM_MS);
-say({ kind: 'ready', setAside });
+say({ kind: 'ready', setAside, atStart });
 
 for (let closing = false; !closing; ) {
   let taken = 0;
@@ -118,7 +120,7 @@ async function handle(message: Exclude<ToAnalysis, { kind: 'close' }>): Promise<
 
 async function commit(): Promise<void> {
   for (;;) {
-    const leftOut: { [reason: string]: number } = {};
+    const leftOut = { ...atStart.leftOut };
     for (const ring of rings) for (const [why, count] of Object.entries(ring.leftOut)) leftOut[why] = (leftOut[why] ?? 0) + count;
     const batch = analysis.take(leftOut);
     lastCommit = Date.now();

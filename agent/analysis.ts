@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { Policy } from '../contracts/policy.ts';
 import type { Feedback } from '../contracts/record.ts';
 import { LoopDelay } from '../proxy/loop-delay.ts';
+import type { Counts } from './accounting.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 
 type Body = { kind: 'feedback'; lines: readonly Feedback[] } | { kind: 'policy'; policy: Policy };
@@ -28,16 +29,18 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
   }
 
   /** Starts the thread and waits until it has opened its state. @throws Error as the thread raised it. */
-  static async start(what: Omit<AnalysisStart, 'loopDelay'>): Promise<{ thread: AnalysisThread; setAside: string | null }> {
+  static async start(
+    what: Omit<AnalysisStart, 'loopDelay'>,
+  ): Promise<{ thread: AnalysisThread; setAside: string | null; atStart: Counts }> {
     // A checkout runs its sources, a published package compiled code.
     const entry = new URL(import.meta.url.endsWith('.ts') ? './analysis-thread.ts' : './analysis-thread.js', import.meta.url);
     const loopDelay = new LoopDelay();
     const start: AnalysisStart = { ...what, loopDelay: loopDelay.memory };
     const worker = new Worker(entry, { name: 'analysis', workerData: start, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     const thread = new AnalysisThread(worker, loopDelay);
-    const setAside = await new Promise<string | null>((resolve, reject) => {
+    const found = await new Promise<Extract<FromAnalysis, { kind: 'ready' }>>((resolve, reject) => {
       worker.on('message', (message: FromAnalysis) => {
-        if (message.kind === 'ready') resolve(message.setAside);
+        if (message.kind === 'ready') resolve(message);
         else thread.#hear(message);
       });
       worker.on('error', (error) => {
@@ -46,7 +49,7 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
       });
       worker.on('exit', (code) => thread.#end(`exit code ${code}`));
     });
-    return { thread, setAside };
+    return { thread, setAside: found.setAside, atStart: found.atStart };
   }
 
   /** How late its event loop runs. */

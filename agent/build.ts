@@ -19,6 +19,7 @@ import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
 import { LOOK_SELDOM_MS, LoopDelay } from '../proxy/loop-delay.ts';
 import { openProxy } from '../proxy/proxy.ts';
+import { passedSince } from './accounting.ts';
 import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
 import { Certificates } from './certificates.ts';
@@ -29,7 +30,7 @@ import { neverReloaded, reloadPolicy } from './reload.ts';
 import type { ScorerProcess } from './scorer.ts';
 import { startScorer } from './scorer.ts';
 import type { Status } from './status.ts';
-import { readStatus, settledCalls } from './status.ts';
+import { readStatus } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
 import { Shedding } from './shedding.ts';
 import { returnMemory } from './return-memory.ts';
@@ -125,7 +126,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   certificates.watch();
   opened.push({ close: () => stopping.abort() });
 
-  const { thread, setAside } = await AnalysisThread.start({ stateDirectory: options.stateDirectory, policy, rings: proxy.rings });
+  const { thread, setAside, atStart } = await AnalysisThread.start({ stateDirectory: options.stateDirectory, policy, rings: proxy.rings });
   opened.push(thread);
   if (setAside !== null) log(setAside);
   thread.on('log', log);
@@ -134,7 +135,6 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   const db = connectState(options.stateDirectory);
   opened.push({ close: () => db.isOpen && db.close() });
   const reader = new StoreReader(db);
-  const settledAtStart = settledCalls(reader);
   const events = new StoredEventLog(db);
   const kept = new KeptRoute(new StoredRoute(db), proxy, log);
   const route = (to: string) => kept.set(to);
@@ -242,8 +242,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
       certificates: certificates.status(),
       exporters: deliveries.map((delivery) => delivery.status()),
       notices,
-      captured: proxy.counters().exchanges,
-      settledAtStart,
+      passed: passedSince(atStart, proxy.counters()),
     });
   const admin = await openAdmin({
     listen: options.admin,

@@ -6,9 +6,8 @@ import type { Finding } from '../contracts/finding.ts';
 import type { Json } from '../contracts/json.ts';
 import type { Mode, Policy } from '../contracts/policy.ts';
 import type { DeliveryStatus } from '../exporters/delivery.ts';
-import type { Counts } from './accounting.ts';
 import type { CertificatesStatus } from './certificates.ts';
-import { readCounts } from './accounting.ts';
+import { type Counts, countLeftOut, type Passed, readCounts, unsettledOf } from './accounting.ts';
 import type { Rung } from '../proxy/pressure.ts';
 import type { ReferenceFileShown } from './reference.ts';
 import type { StoreReader } from './store/read.ts';
@@ -94,20 +93,13 @@ export interface LiveFacts {
   readonly certificates: CertificatesStatus;
   readonly exporters: readonly DeliveryStatus[];
   readonly notices: readonly string[];
-  /** Calls that the data thread handed to the ring since the process began. */
-  readonly captured: number;
-  /** What `settledCalls` gave when the process began. */
-  readonly settledAtStart: number;
-}
-
-/** Calls that came out of the ring and were decided on, over the state's whole life. */
-export function settledCalls(reader: StoreReader): number {
-  return readCounts(reader.state('accounting')).settled;
+  readonly passed: Passed;
 }
 
 /** Calls in the ring or in the batch that is not committed yet are accepted, and wait; so do records that are held. */
-function withQueued(counts: Counts, { captured, settledAtStart }: LiveFacts): Counts & { readonly queued: number } {
-  const unsettled = Math.max(0, captured - (counts.settled - settledAtStart));
+function withQueued(counts: Counts, passed: Passed): Counts & { readonly queued: number } {
+  countLeftOut(counts, passed);
+  const unsettled = unsettledOf(counts, passed);
   return { ...counts, accepted: counts.accepted + unsettled, queued: unsettled + counts.held };
 }
 
@@ -138,7 +130,7 @@ export function readStatus(reader: StoreReader, facts: LiveFacts): Status {
     proxy: facts.proxy,
     loopDelaysMs: facts.loopDelaysMs,
     certificates: facts.certificates,
-    accounting: withQueued(readCounts(reader.state('accounting')), facts),
+    accounting: withQueued(readCounts(reader.state('accounting')), facts.passed),
     rows: { observed: progress.observedRows ?? 0, windows: progress.windows ?? 0 },
     reference: { source: policy.reference.source, kind: policy.reference.kind ?? null, ready, files },
     quality: { estimate, measured: measured(reader, windows) },

@@ -14,7 +14,7 @@ const policy = policyOf(`  model: {name: m}
   monitors: [{name: failed, features: [request.failed], detectors: {numeric: {type: adwin}}}]
 `);
 
-async function open(t: Test, token: string | null = null, kept: Policy = policy) {
+async function open(t: Test, token: string | null = null, kept: Policy = policy, leftOut: { readonly [reason: string]: number } = {}) {
   const line = await openLine(kept, t.testdir());
   for (let i = 0; i < 5; i++) line.analysis.observe(exchangeOf(`id-${i}`, 1_000 + i, [{ x: i }, { x: i }], [0, 1]));
   line.commit();
@@ -42,8 +42,7 @@ async function open(t: Test, token: string | null = null, kept: Policy = policy)
       certificates: { inUse: [], reloads: 0, reloadFailures: 0, lastError: null },
       exporters: [],
       notices: [],
-      captured: 7,
-      settledAtStart: 0,
+      passed: { captured: 7, leftOut },
     });
   const admin = await openAdmin({
     listen: { host: '127.0.0.1', port: 0 },
@@ -210,6 +209,16 @@ t.test('an address of another machine is said to be that, and not to be in use',
 t.test('what was captured and is not on record yet is queued', async (t) => {
   const { url } = await open(t);
   t.match(await (await fetch(`${url}/v1/status`)).json(), { accounting: { accepted: 7, stored: 5, dropped: {}, queued: 2 } });
+});
+
+t.test('what never came into a ring is dropped at once, whether the analysis has heard of it or not', async (t) => {
+  const { url } = await open(t, null, policy, { 'ring-full': 4 });
+  t.match(await (await fetch(`${url}/v1/status`)).json(), {
+    accounting: { accepted: 11, stored: 5, dropped: { 'ring-full': 4 }, queued: 2 },
+  });
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  t.match(metrics, /^driftline_accepted_total 9$/m);
+  t.match(metrics, /^driftline_dropped_total\{reason="ring-full"\} 4$/m);
 });
 
 t.test('records that sampling does not keep are shown where they are asked for, and counted as queued', async (t) => {

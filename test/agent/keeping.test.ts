@@ -204,8 +204,7 @@ function facts(policy: Policy, captured: number, settledAtStart: number) {
       memoryShare: null,
     } as const,
     loopDelaysMs: {},
-    captured,
-    settledAtStart,
+    passed: { captured: settledAtStart + captured, leftOut: {} },
   };
 }
 
