@@ -14,8 +14,8 @@ type Body = { kind: 'feedback'; lines: readonly Feedback[] } | { kind: 'policy';
 /** Of V8's young generation, which by default grows to 48 MB in each thread; records are old or gone soon. */
 const YOUNG_MB = 12;
 
-/** Emits `committed` whenever the store holds more, `log` with a line, and `died` when the thread ended by itself. */
-export class AnalysisThread extends EventEmitter<{ committed: []; log: [string]; died: [string] }> {
+/** Emits `committed` whenever the store holds more, `log` with a line, and `died` with a fault of ours when the thread ended by itself. */
+export class AnalysisThread extends EventEmitter<{ committed: []; log: [string]; died: [Error] }> {
   readonly #worker: Worker;
   readonly #loopDelay: LoopDelay;
   readonly #waiting = new Map<number, (error: string | null) => void>();
@@ -43,11 +43,12 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
         if (message.kind === 'ready') resolve(message);
         else thread.#hear(message);
       });
-      worker.on('error', (error) => {
-        reject(error);
-        thread.#end(error instanceof Error ? (error.stack ?? error.message) : String(error));
-      });
-      worker.on('exit', (code) => thread.#end(`exit code ${code}`));
+      const ended = (fault: Error) => {
+        reject(fault);
+        thread.#end(fault);
+      };
+      worker.on('error', (error) => ended(error instanceof Error ? error : new Error(String(error))));
+      worker.on('exit', (code) => ended(new Error(`it ended with exit code ${code}`)));
     });
     return { thread, setAside: found.setAside, atStart: found.atStart };
   }
@@ -94,10 +95,10 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
     }
   }
 
-  #end(why: string): void {
+  #end(fault: Error): void {
     for (const settle of this.#waiting.values()) settle('the analysis thread ended');
     this.#waiting.clear();
-    if (!this.#closing) this.emit('died', why);
+    if (!this.#closing) this.emit('died', fault);
     this.#closing = true;
   }
 }

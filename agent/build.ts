@@ -19,7 +19,7 @@ import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
 import { LOOK_SELDOM_MS, LoopDelay } from '../proxy/loop-delay.ts';
 import { openProxy } from '../proxy/proxy.ts';
-import { passedSince } from './accounting.ts';
+import { countLost, passedSince, readCounts } from './accounting.ts';
 import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
 import { Certificates } from './certificates.ts';
@@ -34,7 +34,7 @@ import { readStatus } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
 import { Shedding } from './shedding.ts';
 import { returnMemory } from './return-memory.ts';
-import { StoredEventLog, StoredOutbox, StoredRoute } from './store/outbox.ts';
+import { StoredAccounting, StoredEventLog, StoredOutbox, StoredRoute } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
 import { UpstreamProbe } from './upstream-probe.ts';
 import { VERSION } from './version.ts';
@@ -60,6 +60,8 @@ export interface DriftlineOptions {
   readonly print: (text: string) => void;
   /** For operators: one line each. */
   readonly log: (line: string) => void;
+  /** Hears of a thread that ended by itself: a fault of ours, after which Driftline is to be closed. Calls go on as far as they can. */
+  readonly onDeath: (thread: string, fault: Error) => void;
 }
 
 /** A running Driftline. */
@@ -121,6 +123,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     fallback: addressOf(scorer),
     active: policy.traffic.upstreams[0]?.name ?? 'fallback',
     threads: options.dataThreads ?? 1,
+    onDeath: options.onDeath,
   });
   opened.push(proxy);
   certificates.watch();
@@ -130,7 +133,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   opened.push(thread);
   if (setAside !== null) log(setAside);
   thread.on('log', log);
-  thread.on('died', (why) => log(`analysis: ended (${why}); predictions go on, nothing is recorded until driftline is restarted`));
+  thread.on('died', (fault) => options.onDeath('analysis', fault));
 
   const db = connectState(options.stateDirectory);
   opened.push({ close: () => db.isOpen && db.close() });
@@ -138,6 +141,11 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   const events = new StoredEventLog(db);
   const kept = new KeptRoute(new StoredRoute(db), proxy, log);
   const route = (to: string) => kept.set(to);
+  /** Where the analysis has died, what it did not come to is dropped. */
+  const countTheRest = () => {
+    const counts = readCounts(reader.state('accounting'));
+    if (countLost(counts, passedSince(atStart, proxy.counters()))) new StoredAccounting(db).set(counts);
+  };
   await kept.restore(reader.state('route'));
 
   const dispatcher = new Dispatcher({
@@ -200,7 +208,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   opened.push({ close: loopDelay.watch(LOOK_SELDOM_MS) });
   const shedding = new Shedding({
     // The other threads' lateness costs no call anything.
-    read: () => ({ memory: share(), loopDelayMs: Math.max(...Object.values(proxy.loopDelaysMs())) }),
+    read: () => ({ memory: share(), loopDelayMs: Math.max(0, ...Object.values(proxy.loopDelaysMs())) }),
     shed: (rung) => proxy.shed(rung),
     log,
   });
@@ -271,14 +279,15 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     draining = true;
     stopping.abort();
     await proxy.endKeepAlive();
-    // A native sidecar outlives its model server: there is nobody left to drain for.
-    for (const until = performance.now() + delayMs; performance.now() < until; ) {
+    // A native sidecar outlives its model server: there is nobody left to drain for. Nor is there anybody to do it without a data thread.
+    for (const until = performance.now() + delayMs; performance.now() < until && proxy.serves; ) {
       await sleep(STILL_THERE_MS);
       await probe.look();
       if (!probe.reachable && scorer?.ready !== true) break;
     }
     await proxy.drain(DRAIN_MS);
     await thread.close();
+    countTheRest();
     wakeAll();
     await Promise.all([dispatcher.flush(FLUSH_MS), ...deliveries.map((delivery) => delivery.flush(FLUSH_MS))]);
     for (const part of opened.toReversed()) await part.close();

@@ -1,10 +1,12 @@
 /**
- * The command line: `driftline COMMAND`. Data on stdout, talk on stderr; exit 0 done, 1 findings, 2 usage, 3 cannot reach.
+ * The command line: `driftline COMMAND`. Data on stdout, talk on stderr; exit 0 done, 1 findings, 2 usage, 3 cannot reach,
+ * 70 a fault of ours.
  *
  * Only the command that was asked for is loaded: together they weigh a second of start-up.
  */
 import { Command, CommanderError } from 'commander';
 import { ConfigError, ScorerError } from '../contracts/errors.ts';
+import { crash } from './crash.ts';
 import { VERSION } from './version.ts';
 
 const COMMANDS: { readonly [name: string]: () => Promise<Command> } = {
@@ -31,6 +33,9 @@ process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE' && process.argv[2] !== 'run') throw error;
 });
+
+// Of a command that failed, too: what is thrown below ends here.
+process.on('uncaughtException', (fault) => crash('main', fault));
 
 const program = new Command('driftline')
   .description('Monitoring and drift detection in front of any model server.')

@@ -42,6 +42,7 @@ export class DataWorker {
   readonly #exited: Promise<void>;
   #lastNumber = 0;
   #ended = false;
+  #closing = false;
 
   private constructor(name: string, data: ThreadData) {
     this.#worker = new Worker(THREAD, {
@@ -54,14 +55,15 @@ export class DataWorker {
   }
 
   /**
-   * Starts a thread and waits until it listens. @param onFault hears of faults kept inside a connection (`fatal` false), and of the thread's end
+   * Starts a thread and waits until it listens. @param onFault hears of faults kept inside a connection @param onDeath of its end, unless it was asked for
    *
    * @throws ConfigError when the address cannot be had (`port-in-use` …).
    */
   static async start(
     name: string,
     data: ThreadData,
-    onFault: (fault: Error, fatal: boolean) => void,
+    onFault: (fault: Error) => void,
+    onDeath: (thread: string, fault: Error) => void,
   ): Promise<{ worker: DataWorker; address: Address }> {
     const one = new DataWorker(name, data);
     const address = await new Promise<Address>((resolve, reject) => {
@@ -72,15 +74,16 @@ export class DataWorker {
           resolve(reply.address);
         } else if (reply.kind === 'refused') {
           reject(cannotListen(data.listen, reply.code, reply.message));
-        } else if (reply.kind === 'fault') onFault(new Error(`proxy: a fault was kept inside its connection: ${reply.text}`), false);
+        } else if (reply.kind === 'fault') onFault(new Error(`proxy: a fault was kept inside its connection: ${reply.text}`));
         else one.#settle(reply);
       });
-      one.#worker.on('error', (error) => {
-        const fault = error instanceof Error ? error : new Error(String(error));
-        if (started) onFault(fault, true);
-        else reject(fault);
-      });
-      one.#worker.on('exit', () => one.#end());
+      const ended = (fault: Error) => {
+        reject(fault);
+        if (started && !one.#closing && !one.#ended) onDeath(name, fault);
+        one.#end();
+      };
+      one.#worker.on('error', (error) => ended(error instanceof Error ? error : new Error(String(error))));
+      one.#worker.on('exit', (code) => ended(new Error(`it ended with exit code ${code}`)));
     });
     return { worker: one, address };
   }
@@ -102,6 +105,7 @@ export class DataWorker {
 
   /** Breaks everything off. A thread that ended by itself has closed everything already. */
   async close(): Promise<void> {
+    this.#closing = true;
     if (!this.#ended) await this.order({ kind: 'close' }).catch(() => {});
     await this.#exited;
   }

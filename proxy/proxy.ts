@@ -48,8 +48,10 @@ export interface ProxyOptions extends TrafficChoice {
   readonly threads?: number;
   /** Of each thread's ring; a power of two, 16 MiB when not given. */
   readonly ringBytes?: number;
-  /** Hears of faults of our own: kept inside a connection (`fatal` false), or the end of a data thread. Without it they are thrown or warned of. */
-  readonly onFault?: (fault: Error, fatal: boolean) => void;
+  /** Hears of faults of our own that were kept inside a connection. Without it they are warned of. */
+  readonly onFault?: (fault: Error) => void;
+  /** Hears of a data thread that ended by itself. Without it its fault is thrown. */
+  readonly onDeath?: (thread: string, fault: Error) => void;
 }
 
 export interface Proxy {
@@ -57,7 +59,9 @@ export interface Proxy {
   /** One a data thread, for `new RingReader(ring)` in the one thread that reads them. */
   readonly rings: readonly SharedArrayBuffer[];
   counters(): ProxyCounters;
-  /** How late the event loop of each data thread runs, in milliseconds, by the thread's name. */
+  /** Whether there is a data thread left. */
+  readonly serves: boolean;
+  /** How late the event loop of each living data thread runs, in milliseconds, by the thread's name. */
   loopDelaysMs(): { readonly [thread: string]: number };
   /** Gives up what this rung and those below it name. */
   shed(rung: Rung): void;
@@ -83,7 +87,7 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   checkRoute(options.active, options);
   const { active, threads = 1 } = options;
   const ringBytes = options.ringBytes ?? DEFAULT_RING_BYTES;
-  const onFault = options.onFault ?? loud;
+  const { onFault = (fault) => process.emitWarning(fault), onDeath = raise } = options;
   let choice: TrafficChoice = options;
   let route = active;
   const traffic = trafficOf(choice, threads);
@@ -104,7 +108,12 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
   try {
     for (const { name, ring, counters, pressure, loopDelay } of parts) {
       const shared = { ring, counters: counters.memory, pressure: pressure.memory, loopDelay: loopDelay.memory };
-      const { worker, address } = await DataWorker.start(name, { listen, reusePort: threads > 1, traffic, active, ...shared }, onFault);
+      const { worker, address } = await DataWorker.start(
+        name,
+        { listen, reusePort: threads > 1, traffic, active, ...shared },
+        onFault,
+        onDeath,
+      );
       workers.push(worker);
       listen = address;
     }
@@ -118,9 +127,15 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     address: listen,
     rings: parts.map(({ ring }) => ring),
     counters: () => sumOf(parts.map(({ counters }) => counters.read())),
-    loopDelaysMs: () => Object.fromEntries(parts.map(({ name, loopDelay }) => [name, loopDelay.ms])),
+    loopDelaysMs: () => {
+      const living = parts.filter((_, index) => workers[index]?.ended === false);
+      return Object.fromEntries(living.map(({ name, loopDelay }) => [name, loopDelay.ms]));
+    },
     shed(rung) {
       for (const { pressure } of parts) pressure.shed(rung);
+    },
+    get serves() {
+      return workers.some((worker) => !worker.ended);
     },
     route: () => route,
     async setRoute(to) {
@@ -187,7 +202,6 @@ function trafficOf(choice: TrafficChoice, threads: number): TrafficOptions {
   };
 }
 
-function loud(fault: Error, fatal: boolean): void {
-  if (fatal) throw fault;
-  process.emitWarning(fault);
+function raise(_: string, fault: Error): never {
+  throw fault;
 }

@@ -15,6 +15,7 @@ import { detectors } from '../../detectors/catalogue.ts';
 import { loadPolicy } from '../../policies/load.ts';
 import type { Driftline } from '../build.ts';
 import { build } from '../build.ts';
+import { crash } from '../crash.ts';
 import { feed } from '../demo/feed.ts';
 import { openReceiver } from '../demo/receiver.ts';
 import type { MarketRow } from '../demo/stream.ts';
@@ -145,6 +146,7 @@ async function open(
       stateDirectory: path.join(folder, 'state'),
       print: (text) => talk(`${text}\n`),
       log: (line) => process.stderr.write(`${line}\n`),
+      onDeath: crash,
     });
   for (const [data, admin] of [
     [DATA_PORT, ADMIN_PORT],

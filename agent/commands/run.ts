@@ -6,10 +6,13 @@ import { ConfigError } from '../../contracts/errors.ts';
 import { detectors } from '../../detectors/catalogue.ts';
 import { defaultPolicy, loadPolicy } from '../../policies/load.ts';
 import { parseDuration } from '../../policies/durations.ts';
-import { build } from '../build.ts';
+import { build, type Driftline } from '../build.ts';
+import { crash, drainAtCrash } from '../crash.ts';
 import { parseAddress } from './address.ts';
 import { onStopSignal } from './stop-signals.ts';
 
+/** Beyond the delay, for calls, exporters and the disk at the end after a fault of ours. */
+const DRAIN_WITHIN_MS = 20_000;
 /** Each has a ring of 16 MiB. */
 const MOST_THREADS = 64;
 
@@ -56,6 +59,13 @@ async function run(flags: RunFlags): Promise<void> {
   const policy = file === undefined ? defaultPolicy({ ...context, upstream: upstream ?? '' }) : loadPolicy(file, context);
 
   const log = (line: string) => process.stderr.write(`${line}\n`);
+  let started: Driftline | null = null;
+  drainAtCrash({
+    stateDirectory: flags.state,
+    log,
+    drain: async () => started?.close(drainDelayMs),
+    withinMs: drainDelayMs + DRAIN_WITHIN_MS,
+  });
   const driftline = await build({
     policy,
     reload: file === undefined ? null : { file, load: (path) => loadPolicy(path, context) },
@@ -65,7 +75,9 @@ async function run(flags: RunFlags): Promise<void> {
     dataThreads,
     print: (text) => process.stdout.write(`${text}\n\n`),
     log,
+    onDeath: crash,
   });
+  started = driftline;
   const primary = policy.traffic.upstreams[0];
   log(`driftline: data port http://${driftline.data.host}:${driftline.data.port} → http://${primary?.host}:${primary?.port}`);
   log(`driftline: page and API http://${driftline.admin.host}:${driftline.admin.port}/, policy ${policy.name}, state ${flags.state}`);
@@ -74,11 +86,8 @@ async function run(flags: RunFlags): Promise<void> {
     log('driftline: draining; once more ends at once');
     // Whoever presses Ctrl-C waits for no load balancer.
     driftline.close(signal === 'SIGTERM' ? drainDelayMs : 0).then(
-      () => process.exit(0),
-      (error) => {
-        log(`driftline: ${error instanceof Error ? error.message : String(error)}`);
-        process.exit(1);
-      },
+      () => process.exit(),
+      (error) => crash('main', error),
     );
   };
   onStopSignal(stop, () => driftline.sync());

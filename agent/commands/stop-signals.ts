@@ -16,7 +16,7 @@ export function onStopSignal(stop: (signal: NodeJS.Signals) => void, last: () =>
   let firstAt: number | null = null;
   const hear = (signal: NodeJS.Signals) => {
     if (firstAt !== null) {
-      if (performance.now() - firstAt > SAME_WISH_MS) last().finally(() => process.exit(130));
+      if (performance.now() - firstAt > SAME_WISH_MS) last().finally(() => process.exit(process.exitCode ?? 130));
       return;
     }
     firstAt = performance.now();

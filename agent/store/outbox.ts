@@ -1,9 +1,10 @@
 /**
- * What the main thread owns in the store: the outcome of queued decisions, how far each exporter has come, and the route.
+ * What the main thread owns in the store: the outcome of queued decisions, how far each exporter has come, the route, and the last word on the counts.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Decision } from '../../contracts/alert.ts';
 import type { Event, EventLog, Ledger, LoggedEvent } from '../../contracts/event.ts';
+import type { Counts } from '../accounting.ts';
 
 /** Decisions that wait to be carried out; they survive a restart. */
 export class StoredOutbox {
@@ -48,6 +49,19 @@ export class StoredRoute {
   /** @param to an upstream's name, or `fallback` */
   set(to: string): void {
     this.#write.run(JSON.stringify(to));
+  }
+}
+
+/** The accounting, which is the analysis thread's as long as that lives. */
+export class StoredAccounting {
+  readonly #write: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#write = db.prepare("INSERT OR REPLACE INTO state VALUES ('accounting', ?)");
+  }
+
+  set(counts: Counts): void {
+    this.#write.run(JSON.stringify(counts));
   }
 }
 

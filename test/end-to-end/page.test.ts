@@ -127,6 +127,9 @@ if (executable === null && process.env.CI !== 'true') {
       stateDirectory: path.join(folder, 'state'),
       print: () => {},
       log: () => {},
+      onDeath: (_, fault) => {
+        throw fault;
+      },
     });
   let driftline = await start(0);
   const origin = `http://${driftline.admin.host}:${driftline.admin.port}`;
