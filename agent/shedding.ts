@@ -16,6 +16,9 @@ const PUNCTUAL_MS = 20;
 /** Calm must last so many looks, a second apart, for each rung back. */
 const CALM_LOOKS = 10;
 
+/** For so long after the start a late loop tells nothing: code is loaded and compiled, and what was late then leaves the figures of ten seconds. */
+const STARTING_MS = 20_000;
+
 /** How often it is looked at. */
 const LOOK_MS = 1_000;
 
@@ -55,6 +58,7 @@ function neededRung({ memory, loopDelayMs }: Reading, margin: number, lateMs: nu
 export class Shedding {
   readonly #read: () => Reading;
   readonly #timer: NodeJS.Timeout;
+  readonly #startedAt = performance.now();
   #reading: Reading;
   #ladder = AT_EASE;
 
@@ -82,7 +86,8 @@ export class Shedding {
   #look({ shed, log }: { shed: (rung: Rung) => void; log: (line: string) => void }): void {
     const before = this.rung;
     this.#reading = this.#read();
-    this.#ladder = climb(this.#ladder, this.#reading);
+    const isStarting = performance.now() - this.#startedAt < STARTING_MS;
+    this.#ladder = climb(this.#ladder, isStarting ? { ...this.#reading, loopDelayMs: 0 } : this.#reading);
     if (this.rung === before) return;
     shed(this.rung);
     const { memory, loopDelayMs } = this.#reading;

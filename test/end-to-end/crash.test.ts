@@ -91,7 +91,7 @@ for (const fault of ['throw', 'reject'] as const) {
     t.same(await sidecar.ended, { code: 70, signal: null });
     t.match(records(state), [{ thread: 'main' }]);
     const { accounting } = await (await again()).get<Status>('/v1/status');
-    t.match(accounting, { accepted: 1, stored: 1, queued: 0 });
+    t.match(accounting, { accepted: 1, stored: 1, queued: 0 }, JSON.stringify(accounting));
   });
 }
 
