@@ -14,7 +14,7 @@ export interface Evictable {
 }
 
 export class Held {
-  /** The most that is held for the slow, and the most that copies take besides; bytes. */
+  /** The most that is held for the slow, in bytes. Copies may take half as much besides. */
   limitBytes: number;
   readonly #counters: Counters;
   readonly #report: (fault: unknown) => void;
@@ -51,7 +51,7 @@ export class Held {
 
   /** Makes room for a copy. Returns whether there is any; then `giveBack` must follow. */
   takeForCopy(bytes: number): boolean {
-    if (this.#copiedBytes + bytes > this.limitBytes) {
+    if (this.#copiedBytes + bytes > this.limitBytes / 2) {
       this.#counters.add('copiesCut');
       return false;
     }

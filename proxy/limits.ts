@@ -15,7 +15,7 @@ export interface Limits extends TrafficLimits {
   readonly sessionAgeMs: number;
   /** A gRPC call in which nothing moves either way. */
   readonly streamIdleMs: number;
-  /** Bytes held for clients and upstreams that are slow; and as many again of copies. Less where the machine has less (`resources.ts`). */
+  /** Bytes held for clients and upstreams that are slow; and half as many again of copies. Less where the machine has less (`resources.ts`). */
   readonly maxHeldBytes: number;
 }
 

@@ -8,7 +8,7 @@ import type { Limits } from './limits.ts';
 /** Files that the rest of the program needs: threads, store, exporters, admin port, scorer. */
 const RESERVED_FILES = 64;
 const LEAST_CLIENTS = 8;
-/** Of the memory, for what is held for the slow; and as much again for copies. */
+/** Of the memory, for what is held for the slow; and half as much again for copies. */
 const HELD_SHARE = 1 / 8;
 
 /** What a process may use. */
