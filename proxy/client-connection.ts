@@ -10,8 +10,8 @@ import { Call } from './call.ts';
 import type { Caller } from './caller.ts';
 import type { DataPath } from './data-path.ts';
 import { endOfHead, HEAD_END_BYTES, HEAD_TOO_LARGE, hasBareLineFeed, type Refusal } from './framing.ts';
-import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
 import type { Evictable } from './held.ts';
+import { MAX_HEAD_BYTES, MAX_PIPELINED_BYTES } from './limits.ts';
 import { Outlet } from './outlet.ts';
 import { writeOwnAnswer } from './own-answer.ts';
 import { lasting, READ_BYTES, releaseRead } from './reading.ts';
@@ -120,6 +120,7 @@ export class ClientConnection implements Caller, Evictable {
   finish(): void {
     this.#phase = 'closing';
     this.#held = null;
+    this.#path.held.release(this);
     this.socket.end();
     this.socket.resume();
     this.#path.deadlines.set(this, performance.now() + this.#path.limits.stallTimeoutMs);

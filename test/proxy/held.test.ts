@@ -126,6 +126,17 @@ t.test('bodies that the upstream does not take, and requests behind one that is 
   t.equal(proxy.counters().heldBytes, 0);
 });
 
+t.test('what came behind the last call of a connection is thrown away, and held no longer', async (t) => {
+  const server = await model(t, () => {});
+  const proxy = await proxied(t, server.port, { limits: { lingerMs: 60_000 } });
+  const client = await deaf(t, proxy);
+  client.write(get('/last', 'Connection: close\r\n') + get('/next').repeat(1000));
+  await countersUntil(proxy, ({ heldBytes }) => heldBytes > 0);
+  (await server.peer(0)).send(ok('the last'));
+  await countersUntil(proxy, ({ answered }) => answered === 1);
+  t.match(proxy.counters(), { heldBytes: 0, connections: 1 });
+});
+
 t.test('over HTTP/2 too', async (t) => {
   const server = await model(
     t,
