@@ -166,6 +166,7 @@ export class Accounting {
   }
 }
 
-function bump(counts: { [key: string]: number }, key: string, by = 1): void {
+/** Counts `by` more under `key`. */
+export function bump(counts: { [key: string]: number }, key: string, by = 1): void {
   counts[key] = (counts[key] ?? 0) + by;
 }

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Policy } from '../contracts/policy.ts';
 import { LOOK_SELDOM_MS, LoopDelay } from '../proxy/loop-delay.ts';
 import { RingReader } from '../proxy/ring.ts';
-import { readCounts } from './accounting.ts';
+import { bump, readCounts } from './accounting.ts';
 import { Analysis } from './analyse.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 import { calibrateApart } from './calibration/calibration-thread.ts';
@@ -121,7 +121,7 @@ async function handle(message: Exclude<ToAnalysis, { kind: 'close' }>): Promise<
 async function commit(): Promise<void> {
   for (;;) {
     const leftOut = { ...atStart.leftOut };
-    for (const ring of rings) for (const [why, count] of Object.entries(ring.leftOut)) leftOut[why] = (leftOut[why] ?? 0) + count;
+    for (const ring of rings) for (const [why, count] of Object.entries(ring.leftOut)) bump(leftOut, why, count);
     const batch = analysis.take(leftOut);
     lastCommit = Date.now();
     if (batch === null) return;

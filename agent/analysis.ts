@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { Policy } from '../contracts/policy.ts';
 import type { Feedback } from '../contracts/record.ts';
 import { LoopDelay } from '../proxy/loop-delay.ts';
+import { hearEnd } from '../proxy/thread-end.ts';
 import type { Counts } from './accounting.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 
@@ -43,12 +44,10 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
         if (message.kind === 'ready') resolve(message);
         else thread.#hear(message);
       });
-      const ended = (fault: Error) => {
+      hearEnd(worker, (fault) => {
         reject(fault);
         thread.#end(fault);
-      };
-      worker.on('error', (error) => ended(error instanceof Error ? error : new Error(String(error))));
-      worker.on('exit', (code) => ended(new Error(`it ended with exit code ${code}`)));
+      });
     });
     return { thread, setAside: found.setAside, atStart: found.atStart };
   }

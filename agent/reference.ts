@@ -248,11 +248,19 @@ export interface ReferenceFileShown {
 }
 
 /** The policy's files, the one for all versions first. */
-export function shownFiles({ reference }: Policy, { main, versions }: ReferenceFiles): ReferenceFileShown[] {
+export function shownFiles(policy: Policy, files: ReferenceFiles): ReferenceFileShown[] {
+  return namedFiles(policy, files).map(({ version, path, file }) => ({ version, path, sha256: file.sha256 }));
+}
+
+/** Each file that was read, with its path; `version` null = of all model versions without one of their own. */
+function namedFiles(
+  { reference }: Policy,
+  { main, versions }: ReferenceFiles,
+): { version: string | null; path: string; file: ReferenceFile }[] {
   if (reference.source !== 'file' || main === null) return [];
   return [
-    { version: null, path: reference.path, sha256: main.sha256 },
-    ...[...versions].map(([version, { sha256 }]) => ({ version, path: reference.versions![version]!, sha256 })),
+    { version: null, path: reference.path, file: main },
+    ...[...versions].map(([version, file]) => ({ version, path: reference.versions![version]!, file })),
   ];
 }
 
@@ -265,16 +273,8 @@ export async function readReferences({ reference, schema }: Policy): Promise<Ref
 }
 
 /** What is to be said of how the policy's files were read. */
-export function remarksOnFiles({ reference }: Policy, { main, versions }: ReferenceFiles): string[] {
-  if (reference.source !== 'file' || main === null) return [];
-  const files = [
-    [reference.path, main] as const,
-    ...[...versions].map(([version, file]) => [reference.versions![version]!, file] as const),
-  ];
-  return files.map(([path, file]) => thinningInWords(path, file)).filter((remark) => remark !== null);
-}
-
-/** The columns of the policy's reference file, if it has one. @throws ConfigError as `readReferences` does. */
-export async function readReference(policy: Policy): Promise<SignalColumns> {
-  return policy.reference.source === 'file' ? (await readReferenceFile(policy.reference.path, policy.schema)).columns : new Map();
+export function remarksOnFiles(policy: Policy, files: ReferenceFiles): string[] {
+  return namedFiles(policy, files)
+    .map(({ path, file }) => thinningInWords(path, file))
+    .filter((remark) => remark !== null);
 }

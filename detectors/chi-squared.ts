@@ -62,6 +62,11 @@ export function chiSquaredOfTable(table: readonly (readonly number[])[], chosen:
   return { statistic, pValue: chiSquaredUpperTail(statistic, degreesOfFreedom), degreesOfFreedom };
 }
 
+/** The same of two rows, with Yates' correction, that may be sparse (sparse-counts.ts); null also where nothing varies. */
+export function chiSquaredOfSparse(counts: Counts, minExpected: number): TableVerdict | null {
+  return testSparse(counts, minExpected, (table) => chiSquaredOfTable(table, { yates: true }));
+}
+
 /**
  * Pearson's test of counts against the shares of others, taken as exact; null where either has none. Cells empty in both are left out. Where
  * one is expected to be empty and is not, the statistic is the largest double and p = 0.

@@ -13,8 +13,8 @@ import type { OptionsOf } from '../contracts/options.ts';
 import type { ReferenceSketch } from '../contracts/sketch.ts';
 import { type BinnedPair, Bins } from './bins.ts';
 import { CategoriesAgainst, type Category, type CountsTest } from './categories-against.ts';
-import { chiSquaredOfTable } from './chi-squared.ts';
-import { poolAlike, testSparse } from './sparse-counts.ts';
+import { chiSquaredOfSparse } from './chi-squared.ts';
+import { poolAlike } from './sparse-counts.ts';
 
 /** The options of every divergence. */
 export const divergenceOptions = {
@@ -78,7 +78,7 @@ function testOf(divergence: Divergence, minExpected: number): CountsTest {
     const cells = poolAlike(counts, minExpected);
     // A single cell says nothing: whatever fell into it was pooled.
     if (cells[0].length < 2) return null;
-    const result = testSparse(counts, MIN_EXPECTED, (table) => chiSquaredOfTable(table, { yates: true }));
+    const result = chiSquaredOfSparse(counts, MIN_EXPECTED);
     const distance = divergence(...cells);
     return {
       statistic: distance,

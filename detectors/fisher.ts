@@ -13,10 +13,10 @@ import { defineWindowed, type WindowedTest } from '../contracts/detector.ts';
 import type { OptionsOf } from '../contracts/options.ts';
 import type { CountedCategories } from '../contracts/sketch.ts';
 import { CategoriesAgainst, type Category } from './categories-against.ts';
-import { chiSquaredOfTable } from './chi-squared.ts';
+import { chiSquaredOfSparse } from './chi-squared.ts';
 import { cramersV } from './cramers-v.ts';
 import { fisherExact } from './fisher-exact.ts';
-import { poolAlike, testSparse } from './sparse-counts.ts';
+import { poolAlike } from './sparse-counts.ts';
 
 const options = {
   alternative: {
@@ -34,7 +34,7 @@ function against(chosen: OptionsOf<typeof options>, reference: readonly Category
   return new CategoriesAgainst(reference, (counts) => {
     const [current, expected] = counts;
     if (current.length > 2) {
-      const result = testSparse(counts, MIN_EXPECTED, (table) => chiSquaredOfTable(table, { yates: true }));
+      const result = chiSquaredOfSparse(counts, MIN_EXPECTED);
       if (result === null) return null;
       return { ...result, effect: cramersV(...poolAlike(counts, MIN_EXPECTED)), note: 'more than two categories: chi-squared' };
     }

@@ -89,6 +89,11 @@ export class CallRecord implements CapturedCall, Server {
       if (reason !== null) counters.fallbackBy(reason);
     }
     recorder.record(this.#limits, this);
+    this.giveBack();
+  }
+
+  /** Others may have the room of its copies; `end` does it, and who never ends it must. */
+  giveBack(): void {
     this.request.giveBack();
     this.answer.giveBack();
   }

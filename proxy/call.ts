@@ -131,9 +131,7 @@ export class Call implements AttemptUser, AttemptRequest {
       this.#answerMyself('overloaded', REASON_TEXT.overloaded, false);
       return;
     }
-    this.#record.reason = 'overloaded';
-    this.#record.end('failed');
-    this.#caller.destroy();
+    this.#cutOff('overloaded');
   }
 
   // ── from the upstream ──
@@ -218,9 +216,7 @@ export class Call implements AttemptUser, AttemptRequest {
   /** A fault of our own: nothing can be said any more of what the client has got. */
   fault(): void {
     this.#sending.end('abandoned');
-    this.#record.reason = 'internal';
-    this.#record.end('failed');
-    this.#caller.destroy();
+    this.#cutOff('internal');
   }
 
   // ── between the two ──
@@ -295,6 +291,13 @@ export class Call implements AttemptUser, AttemptRequest {
     this.#record.request.drop();
     this.#record.answer.drop();
     this.#caller.callEnded(keep, performance.now());
+  }
+
+  /** Nothing more is said to the client. */
+  #cutOff(reason: Reason): void {
+    this.#record.reason = reason;
+    this.#record.end('failed');
+    this.#caller.destroy();
   }
 
   /** An answer that cannot be finished must not look finished. */

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { ConfigError } from '../contracts/errors.ts';
 import type { Order, Reply, ThreadData } from './data-thread.ts';
 import type { Address } from './server.ts';
+import { hearEnd } from './thread-end.ts';
 
 /**
  * Of V8’s young generation, which by default grows to 48 MB in each thread. Little of a call lives longer than the call, so that a collection takes as
@@ -77,13 +78,11 @@ export class DataWorker {
         } else if (reply.kind === 'fault') onFault(new Error(`proxy: a fault was kept inside its connection: ${reply.text}`));
         else one.#settle(reply);
       });
-      const ended = (fault: Error) => {
+      hearEnd(one.#worker, (fault) => {
         reject(fault);
         if (started && !one.#closing && !one.#ended) onDeath(name, fault);
         one.#end();
-      };
-      one.#worker.on('error', (error) => ended(error instanceof Error ? error : new Error(String(error))));
-      one.#worker.on('exit', (code) => ended(new Error(`it ended with exit code ${code}`)));
+      });
     });
     return { worker: one, address };
   }

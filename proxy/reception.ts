@@ -77,12 +77,7 @@ export class Reception {
   }
 
   #serve(socket: Socket, protocol: Protocol): void {
-    try {
-      this.#handOver(socket, protocol);
-    } catch (fault) {
-      this.#path.report(fault);
-      socket.destroy();
-    }
+    contained(this.#path, socket, () => this.#handOver(socket, protocol));
   }
 
   #handOver(socket: Socket, protocol: Protocol): void {
@@ -102,5 +97,15 @@ export class Reception {
 
   #forgetAtEnd(socket: Socket): void {
     socket.once('close', () => this.#holders.delete(socket));
+  }
+}
+
+/** A fault of ours costs the connection it happened on. */
+export function contained(path: DataPath, socket: Socket, what: () => void): void {
+  try {
+    what();
+  } catch (fault) {
+    path.report(fault);
+    socket.destroy();
   }
 }

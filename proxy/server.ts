@@ -16,7 +16,7 @@ import { Memo } from './memo.ts';
 import { NodeClients } from './node-clients.ts';
 import { writeOwnAnswer } from './own-answer.ts';
 import type { Pressure } from './pressure.ts';
-import { type Holder, Reception } from './reception.ts';
+import { contained, type Holder, Reception } from './reception.ts';
 import { Recorder } from './recorder.ts';
 import type { RingWriter } from './ring.ts';
 import { type MakeTransport, Traffic, type TrafficOptions, transportsOf } from './traffic.ts';
@@ -87,7 +87,7 @@ export class DataServer {
     this.#reception.secure(options.certificate, options.mode);
     this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => {
       const socket = readDirectly(accepted);
-      this.#safely(socket, () => this.#accept(socket));
+      contained(this.#path, socket, () => this.#accept(socket));
       socket.resume();
     });
   }
@@ -172,7 +172,7 @@ export class DataServer {
     // First of all, so that whatever happens to the connection is seen.
     this.#connections.add(socket);
     socket.on('close', () =>
-      this.#safely(socket, () => {
+      contained(this.#path, socket, () => {
         this.#connections.delete(socket);
         this.#count.leave(address);
         if (this.#connections.size === 0) this.#whenEmpty?.();
@@ -189,16 +189,6 @@ export class DataServer {
     const node = this.#node;
     node.accept(socket);
     return { drain: () => node.drain(socket), destroy: () => socket.destroy() };
-  }
-
-  /** A fault of ours costs the connection it happened on. */
-  #safely(socket: Socket, what: () => void): void {
-    try {
-      what();
-    } catch (fault) {
-      this.#path.report(fault);
-      socket.destroy();
-    }
   }
 
   #refuse(socket: Socket, why: string): void {

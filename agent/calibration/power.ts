@@ -35,8 +35,8 @@ export interface Power {
 
 const FOUND = 0.8;
 const WINDOWS = 40;
-/** Fewest of them that have to be quiet while nothing has changed. */
-const QUIET = WINDOWS / 2;
+/** Share of them that may alarm while nothing has changed. */
+export const MOST_HEALTHY_ALARMS = 1 / 2;
 const MOST_SD = 16;
 /** Up to so many different values a shift of all of them would be no small change, however small. */
 const FEW_VALUES = 20;
@@ -77,7 +77,7 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, watched: Wat
     healthyAlarms: 1 - quiet.length / WINDOWS,
     unit: change.unit,
   };
-  if (quiet.length < QUIET || tooCoarse(watch, level, tests) !== null) return { ...of, smallest: null };
+  if (of.healthyAlarms > MOST_HEALTHY_ALARMS || tooCoarse(watch, level, tests) !== null) return { ...of, smallest: null };
   const isSeen = (size: number) => {
     let found = 0;
     for (const [index, window] of quiet.entries()) {

@@ -9,7 +9,7 @@ import { cellsOf } from '../watched-cells.ts';
 import { WatchedSignals } from '../watched-signals.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import { type Calibration, type CalibrationTask, MONTH_MS, type MonitorLevel, windowsIn } from './calibration.ts';
-import { type Power, powerOf, tooCoarse } from './power.ts';
+import { MOST_HEALTHY_ALARMS, type Power, powerOf, tooCoarse } from './power.ts';
 import { minSamplesOf } from '../window-monitor.ts';
 import { inRows } from './window-rows.ts';
 
@@ -193,7 +193,8 @@ function levelInWords(level: MonitorLevel, windows: number, period: string): str
 
 function powerInWords({ signal, healthyAlarms, unit, smallest }: Power): string {
   const name = signal.replace(/^inputs\./, '');
-  if (smallest === null && healthyAlarms > 0.5) return `nothing on ${name}, as ${share(healthyAlarms)} of healthy windows alarm`;
+  if (smallest === null && healthyAlarms > MOST_HEALTHY_ALARMS)
+    return `nothing on ${name}, as ${share(healthyAlarms)} of healthy windows alarm`;
   if (smallest === null) return `nothing on ${name}`;
   const size = Number(smallest.toPrecision(2));
   return unit === 'sd' ? `${size} sd on ${name}` : `${figure(Number((100 * size).toPrecision(2)))} points on ${name}`;

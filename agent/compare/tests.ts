@@ -1,11 +1,11 @@
 /**
  * The tests of a comparison, on sorted numbers and on counts.
  */
-import { chiSquaredOfTable } from '../../detectors/chi-squared.ts';
+import { chiSquaredOfSparse } from '../../detectors/chi-squared.ts';
 import { cramersV } from '../../detectors/cramers-v.ts';
 import { fisherExact } from '../../detectors/fisher-exact.ts';
 import { ksGaps, ksTest } from '../../detectors/ks.ts';
-import { poolAlike, testSparse } from '../../detectors/sparse-counts.ts';
+import { poolAlike } from '../../detectors/sparse-counts.ts';
 import { wassersteinDistance } from '../../detectors/wasserstein.ts';
 import type { Summary, Test } from './columns.ts';
 import { quantile } from './picture.ts';
@@ -88,7 +88,7 @@ export function testCounts(reference: ReadonlyMap<string, number>, current: Read
       ...sides,
     };
   }
-  const result = testSparse([now, before], MIN_EXPECTED, (table) => chiSquaredOfTable(table, { yates: true }));
+  const result = chiSquaredOfSparse([now, before], MIN_EXPECTED);
   if (result === null) return null;
   const { statistic, degreesOfFreedom, pValue } = result;
   return {

@@ -64,8 +64,7 @@ export class ObservedCall {
 
   /** How it ends will not be seen; nothing is recorded that could be wrong. */
   lost(): void {
-    this.#record.request.giveBack();
-    this.#record.answer.giveBack();
+    this.#record.giveBack();
     this.#path.counters.add('unseen');
   }
 }

@@ -5,13 +5,14 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { reportAlarms } from '../../agent/calibration/report.ts';
 import { readRows } from '../../agent/backtest/rows.ts';
-import { References, readReference, readReferences, remarksOnFiles } from '../../agent/reference.ts';
+import { References, readReferences, remarksOnFiles } from '../../agent/reference.ts';
 import type { Policy } from '../../contracts/policy.ts';
 import type { DriftlineRecord } from '../../contracts/record.ts';
 import { Random } from '../../detectors/performance/random.ts';
 import { openLine } from '../support/line.ts';
 import { parquet } from '../support/parquet.ts';
 import { policyOf } from '../support/policies.ts';
+import { referenceColumns } from '../support/reference-columns.ts';
 
 t.setTimeout(120_000);
 
@@ -28,7 +29,7 @@ const record = (rows: number, over: Partial<DriftlineRecord> = {}) =>
 t.test('a file gives each column in its own type, and what is empty is missing', async (t) => {
   const folder = t.testdir({ 'training.csv': 'region,age,paid\nnorth,30,true\n,,FALSE\nsouth,41,0\n' });
   const policy = policyOf(spec(`{source: file, path: "${path.join(folder, 'training.csv')}"}`));
-  const columns = await readReference(policy);
+  const columns = await referenceColumns(policy);
   t.same(columns.get('inputs.age'), [30, null, 41]);
   t.same(columns.get('inputs.paid'), [true, false, false]);
   t.same(columns.get('inputs.region'), ['north', null, 'south']);

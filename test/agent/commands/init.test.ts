@@ -7,12 +7,12 @@ import t, { type Test } from 'tap';
 import { readRows } from '../../../agent/backtest/rows.ts';
 import { checkCommand } from '../../../agent/commands/check.ts';
 import { initCommand } from '../../../agent/commands/init.ts';
-import { readReference } from '../../../agent/reference.ts';
 import { readTable } from '../../../agent/table.ts';
 import { detectors } from '../../../detectors/catalogue.ts';
 import { loadPolicy } from '../../../policies/load.ts';
 import { protocols } from '../../../policies/schema.ts';
 import { parquet } from '../../support/parquet.ts';
+import { referenceColumns } from '../../support/reference-columns.ts';
 import { runCommand } from '../../support/run-command.ts';
 
 t.setTimeout(120_000);
@@ -107,7 +107,7 @@ t.test('what may name a person is in neither schema, monitors nor reference; has
 t.test('the reference reads back as the values of the file: numbers, gaps, quotes, truth', async (t) => {
   const folder = t.testdir({ 'a.csv': CUSTOMERS });
   await init(t, '--from', path.join(folder, 'a.csv'), '--output', folder, '--target', 'label');
-  const reference = await readReference(loadPolicy(path.join(folder, 'policy.yaml'), { detectors: known }));
+  const reference = await referenceColumns(loadPolicy(path.join(folder, 'policy.yaml'), { detectors: known }));
   t.same(reference.get('inputs.age')!.slice(0, 3), [18, 49, 20]);
   t.same(reference.get('inputs.income')!.slice(0, 2), [null, 7919]);
   t.same(reference.get('inputs.region')!.slice(0, 3), ['north', 'south', 'east, far']);
@@ -128,7 +128,7 @@ t.test('the file from which a policy was made reads as its reference does, cell 
   await init(t, '--from', from, '--output', folder);
   const compared = async (wanted: readonly string[]) => {
     const policy = loadPolicy(file, { detectors: known });
-    const reference = await readReference(policy);
+    const reference = await referenceColumns(policy);
     const { columns } = await readRows(policy, [from], null);
     for (const column of policy.schema.inputs) {
       const cells = columns.get(`inputs.${column.name}`)!;
@@ -241,7 +241,7 @@ t.test('any names and values make a policy that can be loaded', async (t) => {
         }
         const policy = loadPolicy(path.join(folder, 'policy.yaml'), { detectors: known });
         const compared = policy.schema.inputs.filter(({ type }) => type !== 'text').map(({ name }) => `inputs.${name}`);
-        t.same([...(await readReference(policy)).keys()].sort(), compared.sort());
+        t.same([...(await referenceColumns(policy)).keys()].sort(), compared.sort());
       },
     ),
     { seed: 7, numRuns: 40 },
