@@ -19,7 +19,7 @@ import { readSecret } from '../policies/secrets.ts';
 import { alertText } from '../policies/text.ts';
 import { LOOK_SELDOM_MS, LoopDelay } from '../proxy/loop-delay.ts';
 import { openProxy } from '../proxy/proxy.ts';
-import { countLost, passedSince, readCounts } from './accounting.ts';
+import { type Counts, countLost, passedSince, readCounts } from './accounting.ts';
 import { openAdmin } from './admin/server.ts';
 import { AnalysisThread } from './analysis.ts';
 import { Certificates } from './certificates.ts';
@@ -34,7 +34,7 @@ import { readStatus } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
 import { Shedding } from './shedding.ts';
 import { returnMemory } from './return-memory.ts';
-import { StoredAccounting, StoredEventLog, StoredOutbox, StoredRoute } from './store/outbox.ts';
+import { StoredEventLog, StoredOutbox, StoredState } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
 import { UpstreamProbe } from './upstream-probe.ts';
 import { VERSION } from './version.ts';
@@ -139,12 +139,13 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
   opened.push({ close: () => db.isOpen && db.close() });
   const reader = new StoreReader(db);
   const events = new StoredEventLog(db);
-  const kept = new KeptRoute(new StoredRoute(db), proxy, log);
+  const kept = new KeptRoute(new StoredState(db, 'route'), proxy, log);
   const route = (to: string) => kept.set(to);
   /** Where the analysis has died, what it did not come to is dropped. */
   const countTheRest = () => {
     const counts = readCounts(reader.state('accounting'));
-    if (countLost(counts, passedSince(atStart, proxy.counters()))) new StoredAccounting(db).set(counts);
+    // The analysis thread's own, as long as that lives.
+    if (countLost(counts, passedSince(atStart, proxy.counters()))) new StoredState<Counts>(db, 'accounting').set(counts);
   };
   await kept.restore(reader.state('route'));
 

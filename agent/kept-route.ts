@@ -3,15 +3,15 @@
  */
 import type { Json } from '../contracts/json.ts';
 import type { Proxy as DataPath } from '../proxy/proxy.ts';
-import type { StoredRoute } from './store/outbox.ts';
+import type { StoredState } from './store/outbox.ts';
 
 /** Moves the data path's route, keeps it in the store and says so. */
 export class KeptRoute {
   readonly #proxy: Pick<DataPath, 'route' | 'setRoute'>;
-  readonly #stored: StoredRoute;
+  readonly #stored: StoredState<string>;
   readonly #log: (line: string) => void;
 
-  constructor(stored: StoredRoute, proxy: Pick<DataPath, 'route' | 'setRoute'>, log: (line: string) => void) {
+  constructor(stored: StoredState<string>, proxy: Pick<DataPath, 'route' | 'setRoute'>, log: (line: string) => void) {
     this.#proxy = proxy;
     this.#stored = stored;
     this.#log = log;

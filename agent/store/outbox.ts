@@ -38,30 +38,18 @@ export class StoredOutbox {
   }
 }
 
-/** Where calls go, as it was last chosen. */
-export class StoredRoute {
+/** What the main thread says last of one thing that the store remembers by name. */
+export class StoredState<Value extends string | Counts> {
   readonly #write: StatementSync;
+  readonly #name: string;
 
-  constructor(db: DatabaseSync) {
-    this.#write = db.prepare("INSERT OR REPLACE INTO state VALUES ('route', ?)");
+  constructor(db: DatabaseSync, name: string) {
+    this.#write = db.prepare('INSERT OR REPLACE INTO state VALUES (?, ?)');
+    this.#name = name;
   }
 
-  /** @param to an upstream's name, or `fallback` */
-  set(to: string): void {
-    this.#write.run(JSON.stringify(to));
-  }
-}
-
-/** The accounting, which is the analysis thread's as long as that lives. */
-export class StoredAccounting {
-  readonly #write: StatementSync;
-
-  constructor(db: DatabaseSync) {
-    this.#write = db.prepare("INSERT OR REPLACE INTO state VALUES ('accounting', ?)");
-  }
-
-  set(counts: Counts): void {
-    this.#write.run(JSON.stringify(counts));
+  set(value: Value): void {
+    this.#write.run(this.#name, JSON.stringify(value));
   }
 }
 

@@ -32,6 +32,11 @@ async function readAll(receiver: Socket): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
+/** One that nobody needs to make room. */
+function outletOf(socket: Socket, drained: () => void = () => {}, isReadOn = false): Outlet {
+  return new Outlet(socket, boundless(), drained, () => {}, isReadOn);
+}
+
 /** Writes until some bytes wait. Returns what the last write said. */
 function fill(outlet: Outlet): boolean {
   for (;;) {
@@ -42,12 +47,7 @@ function fill(outlet: Outlet): boolean {
 
 t.test('bytes keep their order, whether the system takes them at once or they wait, alone or several together', async (t) => {
   const { sender, receiver } = await pair(t);
-  const outlet = new Outlet(
-    sender,
-    boundless(),
-    () => {},
-    () => {},
-  );
+  const outlet = outletOf(sender);
   const sent = createHash('sha256');
   const received = createHash('sha256');
   let waited = 0;
@@ -77,15 +77,7 @@ t.test('bytes that wait are held, each connection’s apart from the others’',
   const collect = runInNewContext('gc') as () => void;
   const pairs = await Promise.all(Array.from({ length: 4 }, () => pair(t)));
   const drained = pairs.map(() => 0);
-  const outlets = pairs.map(
-    ({ sender }, i) =>
-      new Outlet(
-        sender,
-        boundless(),
-        () => drained[i]!++,
-        () => {},
-      ),
-  );
+  const outlets = pairs.map(({ sender }, i) => outletOf(sender, () => drained[i]!++));
   const sent = outlets.map((outlet) => {
     const hash = createHash('sha256');
     while (outlet.unsentBytes === 0) {
@@ -113,12 +105,7 @@ t.test('bytes that wait are held, each connection’s apart from the others’',
 t.test('a receiver that does not read is waited for, and it is told once when it reads again', async (t) => {
   const { sender, receiver } = await pair(t);
   let told = 0;
-  const outlet = new Outlet(
-    sender,
-    boundless(),
-    () => told++,
-    () => {},
-  );
+  const outlet = outletOf(sender, () => told++);
   t.ok(outlet.write(Buffer.alloc(1000)), 'a little goes through');
   t.notOk(fill(outlet), 'what waits is more than a socket holds');
   const { unsentBytes } = outlet;
@@ -139,12 +126,7 @@ t.test('a receiver that does not read is waited for, and it is told once when it
 t.test('few bytes that wait need no waiting for, and nobody is told of them', async (t) => {
   const { sender, receiver } = await pair(t);
   let told = 0;
-  const outlet = new Outlet(
-    sender,
-    boundless(),
-    () => told++,
-    () => {},
-  );
+  const outlet = outletOf(sender, () => told++);
   while (outlet.unsentBytes === 0) t.ok(outlet.write(Buffer.alloc(10_000)));
   t.notOk(outlet.isBlocked);
   receiver.resume();
@@ -158,12 +140,7 @@ t.test('what waits in the stream goes first', async (t) => {
   const { sender, receiver } = await pair(t);
   sender.cork();
   sender.write('first ');
-  new Outlet(
-    sender,
-    boundless(),
-    () => {},
-    () => {},
-  ).write(Buffer.from('second'));
+  outletOf(sender).write(Buffer.from('second'));
   sender.uncork();
   sender.end();
   t.equal((await readAll(receiver)).toString(), 'first second');
@@ -174,24 +151,14 @@ t.test('what is written before the connection stands waits for it', async (t) =>
   await once(server, 'listening');
   t.teardown(() => server.close());
   const sender = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  new Outlet(
-    sender,
-    boundless(),
-    () => {},
-    () => {},
-  ).write(Buffer.from('early'));
+  outletOf(sender).write(Buffer.from('early'));
   sender.end();
   t.equal((await readAll(sender)).toString(), 'early');
 });
 
 t.test('a connection that the other side has reset ends with the system’s error', async (t) => {
   const { sender, receiver } = await pair(t);
-  const outlet = new Outlet(
-    sender,
-    boundless(),
-    () => {},
-    () => {},
-  );
+  const outlet = outletOf(sender);
   receiver.resetAndDestroy();
   await once(receiver, 'close');
   const failed = once(sender, 'error') as Promise<[NodeJS.ErrnoException]>;
@@ -206,13 +173,7 @@ t.test('where the socket is read on, a write to one that the other side has clos
   for (const first of ['nothing', 'bytes that wait'] as const) {
     const { sender, receiver } = await pair(t);
     let told = 0;
-    const outlet = new Outlet(
-      sender,
-      boundless(),
-      () => told++,
-      () => {},
-      true,
-    );
+    const outlet = outletOf(sender, () => told++, true);
     if (first === 'bytes that wait') t.notOk(fill(outlet));
     receiver.write('said before');
     receiver.resetAndDestroy();
@@ -231,12 +192,7 @@ t.test('where the socket is read on, a write to one that the other side has clos
 
 t.test('one that ends while bytes wait neither drains nor fails', async (t) => {
   const { sender } = await pair(t);
-  const outlet = new Outlet(
-    sender,
-    boundless(),
-    () => t.fail('drained'),
-    () => {},
-  );
+  const outlet = outletOf(sender, () => t.fail('drained'));
   fill(outlet);
   sender.destroy();
   await once(sender, 'close');
