@@ -175,7 +175,8 @@ export const notes: { readonly [type: string]: Note } = {
 export const choosing = `## Which one?
 
 Start at the row that names what you watch. Then run \`driftline check\` (what to expect of false alarms, what can be seen at all) and
-\`driftline backtest policy.yaml data.csv\` on your own data: the tables below were made with it, and yours count more.
+\`driftline backtest policy.yaml data.csv\` on your own data, with \`--time COLUMN\` where rows have times: the tables below were made with it, and
+yours count more.
 
 | You watch | Take | Instead |
 |---|---|---|

@@ -104,6 +104,8 @@ Parquet carry types and are taken at their word, as a call's body is. A cell of 
   which no detector is shown.
 - **true and false**, in any letters, and 1 and 0 in a \`boolean\` column.
 - **Categories and text** are what stands there, without the blanks around it: \`007\`, \`True\`, \`31.01.2024\`. \`init\` leaves out columns of times.
+- **Times** (\`backtest --time COLUMN\`) are ISO 8601, UTC where no zone stands there, or seconds or milliseconds since 1970, in order. Windows by time,
+  \`seasonality\`, silences and the durations of alerts go by them; without the flag rows come at an even rate, \`traffic.expectedRows\` or one a second.
 
 A reference file of more than 100,000 rows is thinned to 50,000 at least, in stretches of 2,000 neighbours drawn at random all over the file, so that replays still
 have neighbours; \`check\`, \`backtest\` and the log say so. Rows that depend on each other over longer than that need a file of the newest 100,000.

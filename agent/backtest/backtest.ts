@@ -97,6 +97,8 @@ export interface Fired {
   readonly severity: string;
   /** Row of the data, from 0. */
   readonly row: number;
+  /** Milliseconds since the Unix epoch; null where rows have no times. */
+  readonly at: number | null;
   /** First row of the change by the detector's estimate; null where it has none. */
   readonly sinceRow: number | null;
   readonly note: string | null;
@@ -124,7 +126,7 @@ const REPLAYED_WINDOWS = 50;
 /** Runs everything; the same options give the same findings. @throws ConfigError when the data cannot serve */
 export async function backtest(options: BacktestOptions): Promise<Backtest> {
   const { policy, rows, seed, runs } = options;
-  const workshop = new Workshop(policy, options.referenceFile);
+  const workshop = new Workshop(policy, options.referenceFile, rows.times);
   // The rate is that of the virtual clock, so there always are rows.
   const inRowsWindow = inRows(policy, workshop.rowsPerMs, 1)!.window;
   const stepRows = rowsAStep(inRowsWindow);
@@ -138,13 +140,13 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     await new Promise((resolve) => setImmediate(resolve));
   };
 
-  const outcome = withLine(workshop, true, (line) => line.feed(rows, 0, rows.count));
+  const outcome = withLine(workshop.open(true, rows.times?.[0]), (line) => line.feed(rows, 0, rows.count));
   await step();
   const blockRows = blockRowsOf(policy, inRowsWindow.rows, reference);
   const random = new Random(seed);
   const alarming: number[] = [];
   for (let run = 0; run < runs; run++) {
-    const alarms = withLine(workshop, false, (line) => {
+    const alarms = withLine(workshop.open(false), (line) => {
       settle(line, { policy, window: inRowsWindow, reference, blockRows, random });
       let count = 0;
       for (let window = 0; window < REPLAYED_WINDOWS; window++) {
@@ -163,7 +165,7 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     for (let run = 0; run < runs; run++) {
       // Every column has its turn.
       const { signal, apply } = targets[run % targets.length]!;
-      const delay = withLine(workshop, false, (line): Delayed | 'already firing' | null => {
+      const delay = withLine(workshop.open(false), (line): Delayed | 'already firing' | null => {
         settle(line, { policy, window: inRowsWindow, reference, blockRows, random });
         if (line.firing.some((alert) => sees(alert.signal, signal))) return 'already firing';
         const begin = line.rows;
@@ -194,7 +196,7 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
     runs,
     rows: rows.count,
     windowRows: inRowsWindow.rows,
-    fired: firingsOf(outcome).map(fired),
+    fired: firingsOf(outcome).map((alert) => fired(alert, rows.times !== undefined)),
     windows: outcome.windows.map(judged),
     falseAlarms: countedInRuns(alarming, REPLAYED_WINDOWS),
     allowed: (policy.falseAlarms ?? null) === null || windows === null ? null : policy.falseAlarms!.atMost / windows,
@@ -245,8 +247,7 @@ function settle(
   }
 }
 
-function withLine<T>(workshop: Workshop, kept: boolean, use: (line: BacktestLine) => T): T {
-  const line = workshop.open(kept);
+function withLine<T>(line: BacktestLine, use: (line: BacktestLine) => T): T {
   try {
     return use(line);
   } finally {
@@ -264,9 +265,10 @@ function firingsOf({ alerts }: Outcome): Alert[] {
   });
 }
 
-function fired(alert: Alert): Fired {
+function fired(alert: Alert, timed: boolean): Fired {
   const { monitor, signal, slice, detector, kind, severity, latest, since } = alert;
-  return { monitor, signal, slice, detector, kind, severity, row: latest.observedRows - 1, sinceRow: since.row, note: latest.note };
+  const at = timed ? alert.startsAt : null;
+  return { monitor, signal, slice, detector, kind, severity, row: latest.observedRows - 1, at, sinceRow: since.row, note: latest.note };
 }
 
 function judged({ monitor, signal, slice, window, level, adjustedP, effect }: Finding): Judged {

@@ -34,23 +34,26 @@ export const BEGINNING = 1_767_225_600_000;
 const USUAL_MS_PER_ROW = 1_000;
 /** After which the analysis ends a window by time. */
 const SETTLED_MS = 2_000;
+/** Between rows that came at times of their own the clock is looked at so often at most, and no more than once a second. */
+const MOST_LOOKS = 200_000;
+const LOOK_MS = 1_000;
 
 /** Opens lines over one temporary store each; remembers calibrations among them, since they take seconds. */
 export class Workshop {
   readonly #policy: Policy;
   readonly #file: ReadonlyMap<string, readonly Cell[]>;
   readonly #calibrations = new Map<string, Calibration>();
+  /** Rows in a millisecond of the virtual clock. */
+  readonly rowsPerMs: number;
   /** What the lines had to say. */
   readonly log = new Set<string>();
 
-  constructor(policy: Policy, referenceFile: ReadonlyMap<string, readonly Cell[]>) {
+  /** @param times of the rows that are judged; they set the rate of replays, where the policy expects none */
+  constructor(policy: Policy, referenceFile: ReadonlyMap<string, readonly Cell[]>, times: Rows['times'] = []) {
     this.#policy = policy;
     this.#file = referenceFile;
-  }
-
-  /** Rows in a millisecond of the virtual clock. */
-  get rowsPerMs(): number {
-    return rateOf(this.#policy, 1 / USUAL_MS_PER_ROW)!;
+    const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
+    this.rowsPerMs = rateOf(policy, span > 0 ? (times.length - 1) / span : 1 / USUAL_MS_PER_ROW)!;
   }
 
   /** Levels as the lines have them. */
@@ -61,12 +64,15 @@ export class Workshop {
     return known;
   }
 
-  /** @param kept whether what is committed is written, so that labels find their records; without it memory and disk stay free */
-  open(kept: boolean): BacktestLine {
+  /**
+   * @param kept whether what is committed is written, so that labels find their records; without it memory and disk stay free
+   * @param begins when its first row comes
+   */
+  open(kept: boolean, begins = BEGINNING): BacktestLine {
     return new BacktestLine(
       this.#policy,
       this.#file,
-      kept,
+      { kept, begins, rowsPerMs: this.rowsPerMs },
       (task) => this.calibrate(task),
       (line) => this.log.add(line),
     );
@@ -81,18 +87,21 @@ export class BacktestLine {
   readonly #close: () => void;
   readonly #policy: Policy;
   readonly #msPerRow: number;
-  #now = BEGINNING;
+  readonly #begins: number;
+  #now: number;
   #rows = 0;
 
   constructor(
     policy: Policy,
     referenceFile: ReadonlyMap<string, readonly Cell[]>,
-    kept: boolean,
+    { kept, begins, rowsPerMs }: { kept: boolean; begins: number; rowsPerMs: number },
     calibrateTask: (task: CalibrationTask) => Calibration,
     log: (line: string) => void,
   ) {
     this.#policy = policy;
-    this.#msPerRow = 1 / rateOf(policy, 1 / USUAL_MS_PER_ROW)!;
+    this.#msPerRow = 1 / rowsPerMs;
+    this.#begins = begins;
+    this.#now = begins;
     // What is not written needs no file.
     this.#directory = kept ? mkdtempSync(path.join(tmpdir(), 'driftline-backtest-')) : null;
     const db = this.#directory === null ? openMemory() : openState(this.#directory).db;
@@ -113,16 +122,25 @@ export class BacktestLine {
     return this.#analysis.openAlerts.filter(({ state }) => state === 'firing');
   }
 
-  /** Feeds rows `from` to `to` (without it). Labels follow their record at once, which is a single row where it is kept. */
-  feed({ columns, labels }: Rows, from: number, to: number): Outcome {
+  /**
+   * Feeds rows `from` to `to` (without it). Labels follow their record at once, which is a single row where it is kept. Between rows that came
+   * at times of their own the analysis looks at the clock, as it does when nothing comes.
+   */
+  feed({ columns, labels, times }: Rows, from: number, to: number): Outcome {
     const alerts: Alert[] = [];
     const windows: Finding[] = [];
     const before = this.#rows;
-    const atOnce = labels === null || this.#committer === null ? ROWS_AT_ONCE : 1;
+    const atOnce = times === undefined && (labels === null || this.#committer === null) ? ROWS_AT_ONCE : 1;
+    const lookMs = times === undefined ? Infinity : Math.max(LOOK_MS, (times[to - 1]! - times[from]!) / MOST_LOOKS);
     for (let row = from; row < to; row += atOnce) {
       const rows = Math.min(atOnce, to - row);
       const id = `row-${this.#rows}`;
-      this.#now = Math.round(BEGINNING + this.#rows * this.#msPerRow);
+      const now = times?.[row] ?? this.#evenly();
+      while (this.#now + lookMs < now) {
+        this.#now += lookMs;
+        this.#commit(alerts, windows);
+      }
+      this.#now = now;
       const inputs = sideOf(columns, 'inputs', row, rows);
       const outputs = sideOf(columns, 'outputs', row, rows);
       this.#analysis.observeDecoded({
@@ -153,7 +171,7 @@ export class BacktestLine {
       if (this.#rows % ROWS_A_COMMIT < atOnce || row + atOnce >= to) this.#commit(alerts, windows);
     }
     // A window by time that ends with these rows ends before the next come.
-    this.#now = Math.round(BEGINNING + this.#rows * this.#msPerRow) + SETTLED_MS;
+    this.#now = (times === undefined ? this.#evenly() : this.#now) + SETTLED_MS;
     this.#commit(alerts, windows);
     const began = alerts.filter(({ state }) => state === 'firing');
     const on = this.firing.filter(({ latest }) => latest.level === 'drift' && latest.observedRows > before);
@@ -164,6 +182,11 @@ export class BacktestLine {
   close(): void {
     this.#close();
     if (this.#directory !== null) rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** When the next row comes at an even rate. */
+  #evenly(): number {
+    return Math.round(this.#begins + this.#rows * this.#msPerRow);
   }
 
   #commit(alerts: Alert[], windows: Finding[]): void {

@@ -6,7 +6,7 @@ import { reportStyle } from '../compare/report-style.ts';
 import { VERSION } from '../version.ts';
 import type { Backtest, Injected, Judged } from './backtest.ts';
 import { isMissed } from './trials.ts';
-import { bounds, falseAlarmWords, headlineOf, leftOutWords, nothingFits, percent, smallestWords } from './words.ts';
+import { bounds, falseAlarmWords, headlineOf, leftOutWords, momentWords, nothingFits, percent, smallestWords } from './words.ts';
 
 const WIDTH = 960;
 /** The plot of a single share: as narrow as a telephone. */
@@ -142,10 +142,10 @@ function missPlot(injected: readonly Injected[]): string {
 function firedTable({ fired }: Backtest): string {
   if (fired.length === 0) return '<p class="quiet">Nothing.</p>';
   const rows = fired.map(
-    ({ row, monitor, signal, slice, detector, severity, sinceRow, note }) =>
-      `<tr><td class="n">${row}</td><td>${escapeHtml(severity)}</td><td>${escapeHtml(monitor)}</td><td>${escapeHtml(slice === null ? signal : `${signal} in ${slice}`)}</td><td>${escapeHtml(detector)}</td><td class="n">${sinceRow ?? ''}</td><td>${escapeHtml(note ?? '')}</td></tr>`,
+    ({ row, at, monitor, signal, slice, detector, severity, sinceRow, note }) =>
+      `<tr><td class="n">${row}</td><td>${at === null ? '' : momentWords(at)}</td><td>${escapeHtml(severity)}</td><td>${escapeHtml(monitor)}</td><td>${escapeHtml(slice === null ? signal : `${signal} in ${slice}`)}</td><td>${escapeHtml(detector)}</td><td class="n">${sinceRow ?? ''}</td><td>${escapeHtml(note ?? '')}</td></tr>`,
   );
-  return `<div class="scroll"><table><thead><tr><th class="n">Row</th><th>Severity</th><th>Monitor</th><th>Signal</th><th>Detector</th><th class="n">Since row</th><th>Note</th></tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`;
+  return `<div class="scroll"><table><thead><tr><th class="n">Row</th><th>At</th><th>Severity</th><th>Monitor</th><th>Signal</th><th>Detector</th><th class="n">Since row</th><th>Note</th></tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 
 function injectedTable({ injected, leftOut }: Backtest): string {

@@ -11,6 +11,7 @@ import { delimiterHint } from '../delimiter.ts';
 import { readReferenceFile } from '../reference-file.ts';
 import { isSketchFile } from '../reference-sketch.ts';
 import { guessColumn } from '../signals.ts';
+import { rowTimes } from './row-times.ts';
 
 /** Rows of one or several files, one after the other. */
 export interface Rows {
@@ -19,6 +20,16 @@ export interface Rows {
   readonly columns: ReadonlyMap<string, readonly Cell[]>;
   /** One a row; null without a column of labels. */
   readonly labels: readonly Cell[] | null;
+  /** When each came, milliseconds since the Unix epoch, in order; without it they come at an even rate. */
+  readonly times?: readonly number[];
+}
+
+/** Columns of the data that are no signals. */
+export interface Beside {
+  /** Of true answers. */
+  readonly label?: string | undefined;
+  /** Of the times at which rows came. */
+  readonly time?: string | undefined;
 }
 
 /** Cells in memory; more are a matter for several runs. */
@@ -29,7 +40,7 @@ const MOST_CELLS = 50_000_000;
  *
  * @throws ConfigError when a file cannot be read, or has none of the columns.
  */
-export async function readRows(policy: Policy, files: readonly string[], label: string | null): Promise<Rows> {
+export async function readRows(policy: Policy, files: readonly string[], { label, time }: Beside = {}): Promise<Rows> {
   const values = new Map<string, Value[]>();
   /** Columns of a file without types. */
   const untyped = new Set<string>();
@@ -54,8 +65,13 @@ export async function readRows(policy: Policy, files: readonly string[], label: 
     }
   }
   if (count === 0) throw new ConfigError('empty-table', `${files.join(', ')}: no rows`);
-  if (label !== null && !values.has(label))
-    throw new ConfigError('unknown-column', `--label ${label}: the data has no such column (${[...values.keys()].join(', ')})`);
+  for (const [flag, name] of [
+    ['--label', label],
+    ['--time', time],
+  ] as const) {
+    if (name !== undefined && !values.has(name))
+      throw new ConfigError('unknown-column', `${flag} ${name}: the data has no such column (${[...values.keys()].join(', ')})`);
+  }
   const read = (name: string, column: Column | null): Cell[] => {
     const reader = cellReader(column, !untyped.has(name));
     return values.get(name)!.map(reader);
@@ -66,7 +82,7 @@ export async function readRows(policy: Policy, files: readonly string[], label: 
   for (const column of outputs) if (values.has(column.name)) columns.set(`outputs.${column.name}`, read(column.name, column));
   if (inputs.length === 0) {
     for (const name of values.keys()) {
-      if (name === label || outputs.some((output) => output.name === name)) continue;
+      if (name === label || name === time || outputs.some((output) => output.name === name)) continue;
       const guessed = read(name, null);
       const column = guessColumn(name, guessed);
       const side = name === policy.model.prediction ? 'outputs' : 'inputs';
@@ -80,7 +96,8 @@ export async function readRows(policy: Policy, files: readonly string[], label: 
       `${files[0]}: has none of the policy’s columns (${[...inputs, ...outputs].map(({ name }) => name).join(', ')})${hint === null ? '' : `; ${hint}`}`,
     );
   }
-  return { count, columns, labels: label === null ? null : read(label, predictionOf(policy)) };
+  const labels = label === undefined ? null : read(label, predictionOf(policy));
+  return { count, columns, labels, ...(time === undefined ? {} : { times: rowTimes(time, values.get(time)!) }) };
 }
 
 /** Labels beside the reference's rows; null where the policy names no reference file with rows, or where that has no such column. */

@@ -10,9 +10,9 @@ export function linesOf(result: Backtest): string[] {
   const lines = [
     `on the data: ${fired.length === 0 ? 'nothing would have fired' : `${fired.length} alert${fired.length === 1 ? '' : 's'} would have fired`} in ${result.rows} rows`,
   ];
-  for (const { row, monitor, signal, slice, detector, severity, note } of fired.slice(0, MOST_FIRED)) {
+  for (const { row, at, monitor, signal, slice, detector, severity, note } of fired.slice(0, MOST_FIRED)) {
     lines.push(
-      `  row ${String(row).padStart(8)}  ${severity.padEnd(8)}  ${monitor} on ${signal}${slice === null ? '' : ` in ${slice}`} (${detector})${note === null ? '' : `: ${note}`}`,
+      `  row ${String(row).padStart(8)}  ${at === null ? '' : `${momentWords(at)}  `}${severity.padEnd(8)}  ${monitor} on ${signal}${slice === null ? '' : ` in ${slice}`} (${detector})${note === null ? '' : `: ${note}`}`,
     );
   }
   if (fired.length > MOST_FIRED) lines.push(`  … and ${fired.length - MOST_FIRED} more`);
@@ -29,6 +29,11 @@ export function linesOf(result: Backtest): string[] {
   if (injected.some(({ alreadyFiring }) => alreadyFiring > 0)) lines.push('', leftOutWords);
   if (result.smallest.length > 0) lines.push('', smallestWords(result));
   return lines;
+}
+
+/** `2026-01-31 07:30:00Z`. */
+export function momentWords(at: number): string {
+  return new Date(at).toISOString().replace('T', ' ').replace(/\.\d+/, '');
 }
 
 function rowOf({ kind, size, alreadyFiring, missed, delayWindows, delayRows }: Injected, runs: number): string {

@@ -17,6 +17,7 @@ interface BacktestFlags {
   readonly json?: boolean;
   readonly html?: string;
   readonly label?: string;
+  readonly time?: string;
   readonly seed: string;
   readonly runs: string;
 }
@@ -33,6 +34,7 @@ export function backtestCommand(): Command {
     .argument('<policy.yaml>', 'the policy')
     .argument('<data...>', 'rows in time order; columns are named as in the policy’s schema')
     .option('--label <column>', 'column of the true answers, told as feedback right after each row')
+    .option('--time <column>', 'column of the times at which rows came; without it they come at an even rate')
     .option('--runs <n>', 'replays of the reference (50 windows each), and changes of each size', '20')
     .option('--seed <n>', 'same seed, same figures', '1')
     .option('--html <file>', 'write a report to look at, in one file')
@@ -47,7 +49,7 @@ async function run(file: string, data: readonly string[], flags: BacktestFlags):
   const files = await readReferences(policy);
   const referenceFile = files.main?.columns ?? new Map();
   const referenceLabels = flags.label === undefined ? null : await readReferenceLabels(policy, flags.label);
-  const rows = await readRows(policy, data, flags.label ?? null);
+  const rows = await readRows(policy, data, flags);
   const bar = new SingleBar({
     format: 'replaying {bar} {percentage} % | {value} of {total} | {eta_formatted} left',
     // Draws nothing where this is no terminal.

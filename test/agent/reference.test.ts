@@ -94,7 +94,7 @@ t.test('a file without any of the columns is refused', async (t) => {
   const policy = policyOf(spec(`{source: file, path: "${other}"}`));
   const hint = /; it was read as one column, age\^paid; if \^ parts its cells, write it with commas/;
   await t.rejects(readReferences(policy), { message: hint });
-  await t.rejects(readRows(policy, [other], null), { message: hint });
+  await t.rejects(readRows(policy, [other]), { message: hint });
 });
 
 t.test('a version may have a file of its own; the others have the main one, but never the other’s outputs', async (t) => {

@@ -180,7 +180,7 @@ t.test('what cannot serve is said: no label, no columns, no outputs to learn fro
   schema: {inputs: [{name: a, type: number}]}
   reference: {source: traffic, learn: {rows: 100}}
 `);
-  const rows = await readRows(learning, [file('live.csv')], null);
+  const rows = await readRows(learning, [file('live.csv')]);
   const options = { policy: learning, referenceFile: new Map(), referenceLabels: null, rows, seed: 1, runs: 1, progress: () => {} };
   await t.rejects(backtest(options), { code: 'no-outputs' });
 });
@@ -230,7 +230,7 @@ t.test('values that are text in every way stay text in the report', async (t) =>
   reference: {source: file, path: ${path.join(folder, 'reference.csv')}}
   window: {rows: 100}
 `);
-  const rows = await readRows(policy, [path.join(folder, 'live.csv')], null);
+  const rows = await readRows(policy, [path.join(folder, 'live.csv')]);
   const result = await backtest({
     policy,
     referenceFile: new Map([['inputs.a', rows.columns.get('inputs.a')!]]),

@@ -129,7 +129,7 @@ t.test('the file from which a policy was made reads as its reference does, cell 
   const compared = async (wanted: readonly string[]) => {
     const policy = loadPolicy(file, { detectors: known });
     const reference = await referenceColumns(policy);
-    const { columns } = await readRows(policy, [from], null);
+    const { columns } = await readRows(policy, [from]);
     for (const column of policy.schema.inputs) {
       const cells = columns.get(`inputs.${column.name}`)!;
       // What is of another type is only that in a reference.

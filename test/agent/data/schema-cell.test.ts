@@ -18,7 +18,7 @@ const policyWith = (columns: string, file: string, prediction = '') =>
 async function readers(column: string, file: string): Promise<{ reference: readonly Cell[]; rows: readonly Cell[] }> {
   const policy = policyWith(`inputs: [{name: x, ${column}}]`, file);
   const { main } = await readReferences(policy);
-  const { columns } = await readRows(policy, [file], null);
+  const { columns } = await readRows(policy, [file]);
   return { reference: main!.columns.get('inputs.x')!, rows: columns.get('inputs.x')! };
 }
 
@@ -123,7 +123,7 @@ t.test('labels are read as the prediction is, and a column that no schema knows 
   const folder = t.testdir({ 'a.csv': 'a,flag,city,answer,truth\n1,True,NA,False,False\n,false,Oslo,True,NA\n3,,Rome,True,TRUE\n' });
   const file = path.join(folder, 'a.csv');
   const known = policyWith('outputs: [{name: answer, type: boolean}]', file, ', prediction: answer');
-  const { labels, columns } = await readRows(known, [file], 'truth');
+  const { labels, columns } = await readRows(known, [file], { label: 'truth' });
   t.strictSame(labels, [false, null, true]);
   t.strictSame(columns.get('outputs.answer'), [false, true, true]);
   t.strictSame(columns.get('inputs.a'), [1, null, 3]);
@@ -136,6 +136,6 @@ t.test('a file with types and one without may follow each other', async (t) => {
   const [csv, ndjson] = [path.join(folder, 'a.csv'), path.join(folder, 'b.ndjson')];
   writeFileSync(csv, 'x\n1\nNA\n');
   writeFileSync(ndjson, '{"x": 3}\n{"x": null}\n');
-  const { columns } = await readRows(policyWith('inputs: [{name: x, type: number}]', csv), [csv, ndjson], null);
+  const { columns } = await readRows(policyWith('inputs: [{name: x, type: number}]', csv), [csv, ndjson]);
   t.strictSame(columns.get('inputs.x'), [1, null, 3, null]);
 });
