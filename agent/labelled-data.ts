@@ -11,6 +11,7 @@ import type { Score } from '../detectors/performance/batches.ts';
 import type { Column, Table } from '../detectors/performance/table.ts';
 import type { TensorSpec } from '../scorer/inputs.ts';
 import type { OnnxModel } from '../scorer/onnx.ts';
+import { isMissingText } from './data/cell.ts';
 import { columnIndex, numberCell, type Table as TextTable } from './table.ts';
 
 export interface LabelledDataOptions {
@@ -27,21 +28,20 @@ export interface LabelledData {
   readonly table: Table;
   readonly labels: Int32Array;
   readonly classes: readonly string[];
-  /** Rows left out because their label is empty. */
+  /** Rows left out because they have no label. */
   readonly skippedRows: number;
   readonly score: Score;
 }
 
-/** Cells that stand for a missing number. */
-const MISSING = new Set(['', 'na', 'nan', 'null', 'none']);
 const INTEGER = /^U?INT\d+$/;
 const MOST_MISTAKES = 20;
 
 /** Fits a file to a model. @throws ConfigError that names the columns, cells or outputs at fault */
 export function labelledData(model: OnnxModel, text: TextTable, options: LabelledDataOptions): LabelledData {
   const labelAt = columnIndex(text.columns, options.label, options.file);
-  const rows = text.rows.filter((row) => (row[labelAt] ?? '').trim() !== '');
-  const found = [...new Set(rows.map((row) => row[labelAt]!.trim()))];
+  const labelOf = (row: number) => (text.rows[row]![labelAt] ?? '').trim();
+  const kept = [...text.rows.keys()].filter((row) => !isMissingText(labelOf(row)) || options.classes?.includes(labelOf(row)) === true);
+  const found = [...new Set(kept.map(labelOf))];
   const classes = options.classes ?? sorted(found);
   const foreign = found.filter((name) => !classes.includes(name));
   if (foreign.length > 0) {
@@ -52,10 +52,10 @@ export function labelledData(model: OnnxModel, text: TextTable, options: Labelle
   const placeOf = new Map(classes.map((name, place) => [name, place]));
   const bound = bind(model.inputs, text.columns, options);
   return {
-    table: readColumns(text, labelAt, bound, options.file),
-    labels: Int32Array.from(rows, (row) => placeOf.get(row[labelAt]!.trim())!),
+    table: readColumns(text, kept, bound, options.file),
+    labels: Int32Array.from(kept, (row) => placeOf.get(labelOf(row))!),
     classes,
-    skippedRows: text.rows.length - rows.length,
+    skippedRows: text.rows.length - kept.length,
     score: scoring(model, bound),
   };
 }
@@ -94,10 +94,8 @@ function bind(inputs: readonly TensorSpec[], columns: readonly string[], { file,
   return inputs.map(({ name, datatype }) => ({ column: name, datatype }));
 }
 
-function readColumns(text: TextTable, labelAt: number, bound: readonly Bound[], file: string): Table {
+function readColumns(text: TextTable, kept: readonly number[], bound: readonly Bound[], file: string): Table {
   const mistakes: Mistake[] = [];
-  const kept: number[] = [];
-  for (const [row, cells] of text.rows.entries()) if ((cells[labelAt] ?? '').trim() !== '') kept.push(row);
   const columns = bound.map(({ column, datatype }): Column => {
     const at = text.columns.indexOf(column);
     const cell = (row: number): string => (text.rows[row]![at] ?? '').trim();
@@ -105,7 +103,7 @@ function readColumns(text: TextTable, labelAt: number, bound: readonly Bound[], 
       return { kind: 'category', name: column, values: kept.map((row) => (cell(row) === '' ? null : cell(row))) };
     }
     const values = Float64Array.from(kept, (row) => {
-      if (MISSING.has(cell(row).toLowerCase())) return Number.NaN;
+      if (isMissingText(cell(row))) return Number.NaN;
       const value = numberCell(cell(row));
       if (value === null && mistakes.length < MOST_MISTAKES) {
         // The header is line 1; cells with line breaks inside shift the count.

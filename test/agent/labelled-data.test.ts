@@ -34,7 +34,8 @@ const text = {
     ['31', 'State', 'yes'],
     ['', '', 'no'],
     ['40.5', 'Private', ' '],
-    ['NaN', 'Private', 'yes'],
+    ['40.5', 'Private', 'NA'],
+    ['N/A', 'Private', 'yes'],
   ],
 };
 const options = { file: 'held.csv', label: 'y', features: null, classes: null };
@@ -42,7 +43,9 @@ const options = { file: 'held.csv', label: 'y', features: null, classes: null };
 t.test('columns feed the inputs of their name; empty cells are missing, rows without a label are left out', async (t) => {
   const { fake, given } = model([spec('work', 'BYTES', [N, 1]), spec('age', 'FP32', [N, 1])]);
   const data = labelledData(fake, text, options);
-  t.same([data.classes, [...data.labels], data.skippedRows, data.table.rows], [['no', 'yes'], [1, 0, 1], 1, 3]);
+  t.same([data.classes, [...data.labels], data.skippedRows, data.table.rows], [['no', 'yes'], [1, 0, 1], 2, 3]);
+  const { classes, table } = labelledData(fake, text, { ...options, classes: ['no', 'yes', 'NA'] });
+  t.same([classes, table.rows], [['no', 'yes', 'NA'], 4], 'a word for nothing may be a class');
   t.same([...(await data.score(data.table))], [0.75, 0.25, 0.75, 0.25, 0.75, 0.25]);
   t.same(given[0], [
     { name: 'work', datatype: null, shape: [3], data: ['State', null, 'Private'] },
