@@ -19,21 +19,23 @@ import { changedNumbers, mixedAnew, summaryOf } from './cell-changes.ts';
 import { lawKey } from './levels.ts';
 import { drawRows, type Watched } from './replays.ts';
 
-/** The smallest change a test finds. */
+/** The smallest change a test or a detector finds. */
 export interface Power {
   readonly monitor: string;
   readonly signal: string;
   /** Null = all rows; of a slice its rows change. */
   readonly slice: string | null;
   readonly detector: string;
-  /** Share of windows in which it alarms although nothing has changed. */
+  readonly kind: MonitorLevel['kind'];
+  /** Share of windows, or of streams as long, in which it alarms although nothing has changed. */
   readonly healthyAlarms: number;
-  readonly unit: 'sd' | 'share';
-  /** In standard deviations of the reference, or what a share in [0, 1] rises by; null = none that was tried is found, or too few windows are quiet. */
+  readonly unit: 'sd' | 'share' | 'spread';
+  /** In standard deviations of the reference, or what a share in [0, 1] rises by, or by what part distances from the mean grow; null = none that was tried is found, or too few windows are quiet. */
   readonly smallest: number | null;
 }
 
-const FOUND = 0.8;
+/** Share of windows. */
+export const FOUND = 0.8;
 const WINDOWS = 40;
 /** Share of them that may alarm while nothing has changed. */
 export const MOST_HEALTHY_ALARMS = 1 / 2;
@@ -74,9 +76,10 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, watched: Wat
     signal: watch.signal,
     slice: watch.slice?.name ?? null,
     detector: choice.type,
+    kind: 'windowed',
     healthyAlarms: 1 - quiet.length / WINDOWS,
     unit: change.unit,
-  };
+  } as const;
   if (of.healthyAlarms > MOST_HEALTHY_ALARMS || tooCoarse(watch, level, tests) !== null) return { ...of, smallest: null };
   const isSeen = (size: number) => {
     let found = 0;
@@ -87,10 +90,15 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, watched: Wat
     }
     return found >= FOUND * quiet.length;
   };
-  let high = change.most / 256;
+  return { ...of, smallest: smallestSeen(isSeen, change.most) };
+}
+
+/** The smallest size that is seen, from a 256th of the largest on; null = not even that is. Larger ones are taken to be seen as well. */
+export function smallestSeen(isSeen: (size: number) => boolean, most: number): number | null {
+  let high = most / 256;
   while (!isSeen(high)) {
-    if (high >= change.most) return { ...of, smallest: null };
-    high = Math.min(change.most, 2 * high);
+    if (high >= most) return null;
+    high = Math.min(most, 2 * high);
   }
   let low = high / 2;
   for (let step = 0; step < STEPS; step++) {
@@ -98,7 +106,7 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, watched: Wat
     if (isSeen(middle)) high = middle;
     else low = middle;
   }
-  return { ...of, smallest: high };
+  return high;
 }
 
 /**
@@ -120,7 +128,7 @@ export function tooCoarse({ definition, choice, signal, monitor }: WindowedWatch
 }
 
 /** A change that comes in sizes, to the cells of a window. */
-interface Change<C> {
+export interface Change<C> {
   readonly unit: Power['unit'];
   readonly most: number;
   readonly apply: (cells: readonly C[], size: number, random: Random) => C[];
@@ -147,15 +155,17 @@ function changeOf(watch: WindowedWatch, cells: readonly WatchedCell[]): Change<W
   };
 }
 
-function changeOfColumn(cells: readonly Cell[], isNumeric: boolean): Change<Cell> | null {
+/** Null where it never varied. @param ofSpread numbers spread out instead of moving */
+export function changeOfColumn(cells: readonly Cell[], isNumeric: boolean, ofSpread = false): Change<Cell> | null {
   const summary = summaryOf(cells);
-  const { frequent, deviation, secondShare } = summary;
+  const { frequent, mean, deviation, secondShare } = summary;
   if (frequent.length < 2) return null;
   if (isNumeric && frequent.length > FEW_VALUES) {
+    const change = (value: number, size: number) => value + size * (ofSpread ? value - mean : deviation);
     return {
-      unit: 'sd',
+      unit: ofSpread ? 'spread' : 'sd',
       most: MOST_SD,
-      apply: (window, size, random) => changedNumbers(window, (value) => value + size * deviation, summary, random),
+      apply: (window, size, random) => changedNumbers(window, (value) => change(value, size), summary, random),
     };
   }
   return { unit: 'share', most: 1 - secondShare, apply: (window, size, random) => mixedAnew(window, size, summary, random) };

@@ -10,6 +10,7 @@ import { WatchedSignals } from '../watched-signals.ts';
 import { calibrate, expectedShare } from './calibrate.ts';
 import { type Calibration, type CalibrationTask, MONTH_MS, type MonitorLevel, windowsIn } from './calibration.ts';
 import { MOST_HEALTHY_ALARMS, type Power, powerOf, tooCoarse } from './power.ts';
+import { streamPowerOf } from './stream-power.ts';
 import { minSamplesOf } from '../window-monitor.ts';
 import { inRows } from './window-rows.ts';
 
@@ -142,6 +143,12 @@ function powers(task: CalibrationTask, signals: WatchedSignals, { levels }: Cali
       if (reason !== null) coarse.push(`${name}: ${reason}`);
     }
   }
+  for (const watch of signals.watches.filter((one) => one.kind === 'streaming')) {
+    const { name } = watch.monitor;
+    const level = levels.find(({ kind, monitor, signal }) => kind === 'streaming' && monitor === name && signal === watch.signal);
+    const found = level === undefined ? null : streamPowerOf(task, level, watch);
+    if (found !== null) power.push(found);
+  }
   return { power, coarse, leftOut };
 }
 
@@ -155,9 +162,7 @@ export function alarmLines(report: AlarmReport): string[] {
   return [
     `  alarms     ${expectedInWords(report)}`,
     ...levels.map((level) => `  level      ${levelInWords(level, windows, period)}`),
-    ...[...Map.groupBy(power, ({ monitor, slice }) => (slice === null ? monitor : `${monitor} in ${slice}`))].map(
-      ([where, tests]) => `  power      ${where}: finds in 4 windows of 5 ${tests.map(powerInWords).join(', ')}`,
-    ),
+    ...[...Map.groupBy(power, whereInWords)].map(([where, tests]) => `  power      ${where} ${tests.map(powerInWords).join(', ')}`),
     ...coarse.map((reason) => `  silent     ${reason}`),
     ...remarkLines,
   ];
@@ -191,13 +196,27 @@ function levelInWords(level: MonitorLevel, windows: number, period: string): str
   return `${what}: ${set} [${method}]${costs}; ${why}${far}`;
 }
 
+function whereInWords({ monitor, slice, kind, detector }: Power): string {
+  const where = slice === null ? monitor : `${monitor} in ${slice}`;
+  return kind === 'windowed'
+    ? `${where}: finds in 4 windows of 5`
+    : `${where} (${detector}): finds within a window’s rows in 4 streams of 5`;
+}
+
 function powerInWords({ signal, healthyAlarms, unit, smallest }: Power): string {
   const name = signal.replace(/^inputs\./, '');
   if (smallest === null && healthyAlarms > MOST_HEALTHY_ALARMS)
     return `nothing on ${name}, as ${share(healthyAlarms)} of healthy windows alarm`;
   if (smallest === null) return `nothing on ${name}`;
   const size = Number(smallest.toPrecision(2));
-  return unit === 'sd' ? `${size} sd on ${name}` : `${figure(Number((100 * size).toPrecision(2)))} points on ${name}`;
+  switch (unit) {
+    case 'sd':
+      return `${size} sd on ${name}`;
+    case 'spread':
+      return `spread × ${Number((1 + smallest).toPrecision(2))} on ${name}`;
+    case 'share':
+      return `${figure(Number((100 * size).toPrecision(2)))} points on ${name}`;
+  }
 }
 
 /** For `--json`: without the laws, which are long and of no use outside. */

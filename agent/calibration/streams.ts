@@ -23,7 +23,7 @@ function ofStream({ monitor, signal, choice }: StreamingWatch, option: string): 
   return { monitor: monitor.name, kind: 'streaming', signal, detector: choice.type, option };
 }
 
-interface Stream {
+export interface Stream {
   readonly values: Float64Array;
   readonly blockRows: number;
   readonly dependent: boolean;
@@ -31,15 +31,16 @@ interface Stream {
 }
 
 /** Why there is no stream to replay, and whether it is known that its values depend on each other. */
-interface NoStream {
+export interface NoStream {
   readonly values: null;
+  readonly blockRows: null;
   readonly dependent: boolean;
   readonly why: string;
 }
 
 /** A signal's reference as a stream. */
-function streamOf({ policy, cells, sketched }: CalibrationTask, { signal }: StreamingWatch): Stream | NoStream {
-  const none = (why: string, dependent: boolean): NoStream => ({ values: null, dependent, why });
+export function streamOf({ policy, cells, sketched }: CalibrationTask, { signal }: StreamingWatch): Stream | NoStream {
+  const none = (why: string, dependent: boolean): NoStream => ({ values: null, blockRows: null, dependent, why });
   if (sketched?.includes(signal) === true)
     return none(`only a sketch is left of the reference of ${signal}, without rows to replay`, false);
   const values = Float64Array.from((cells.get(signal) ?? []).map(numberOf).filter((value) => value !== null));

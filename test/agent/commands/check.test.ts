@@ -148,6 +148,19 @@ t.test('a budget: what is expected, the level of each monitor and why, and what 
   t.ok(Number(sd) > 0.45 && Number(sd) < 0.9, `${sd}`);
 });
 
+t.test('what streaming detectors can see stands there too', async (t) => {
+  const folder = t.testdir({
+    'p.yaml': budgeted(
+      '    - {name: mean, detectors: {numeric: {type: cusum}}}\n    - {name: spread, detectors: {numeric: {type: variance}}}\n',
+    ),
+    'reference.csv': reference,
+  });
+  const { stdout } = await check(t, path.join(folder, 'p.yaml'));
+  const of4 = 'finds within a window’s rows in 4 streams of 5';
+  t.match(stdout, new RegExp(`^ {2}power {6}mean \\(cusum\\): ${of4} [\\d.]+ sd on a, [\\d.]+ sd on b$`, 'm'));
+  t.match(stdout, new RegExp(`^ {2}power {6}spread \\(variance\\): ${of4} spread × [\\d.]+ on a, spread × [\\d.]+ on b$`, 'm'));
+});
+
 t.test('a budget in time without a rate of traffic: a warning, and no level yet', async (t) => {
   const text = budgeted('    - {name: drift, detectors: {numeric: {type: ks}}}\n').replace(', expectedRows: {count: 4800, per: 1d}', '');
   const folder = t.testdir({ 'p.yaml': text, 'reference.csv': reference });

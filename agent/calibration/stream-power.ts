@@ -1,0 +1,74 @@
+/**
+ * What a streaming detector can see: the smallest lasting change that it finds in four streams of five, within as many rows as a window has.
+ *
+ * Streams are the reference's rows, drawn in blocks; each detector has watched healthy ones for a while before the change. Streams in which it
+ * alarms without any change tell nothing, and are left out. Changes are those of the windowed tests (`power.ts`), so that both can be
+ * compared; a detector of changes of spread is shown such a one.
+ */
+import { withDefaults } from '../../contracts/options.ts';
+import { variance } from '../../detectors/variance.ts';
+import { Random } from '../../detectors/performance/random.ts';
+import { numberOf } from '../signals.ts';
+import type { StreamingWatch } from '../watch-list.ts';
+import { type CalibrationTask, levelOptionOf, type MonitorLevel } from './calibration.ts';
+import { changeOfColumn, FOUND, MOST_HEALTHY_ALARMS, type Power, smallestSeen } from './power.ts';
+import { drawRows } from './replays.ts';
+import { streamOf } from './streams.ts';
+
+const STREAMS = 40;
+/** Healthy values before a change: windows of them, within bounds. */
+const HEALTHY_WINDOWS = 3;
+const LEAST_HEALTHY = 2_000;
+const MOST_HEALTHY = 20_000;
+
+/** The power of a detector whose level is known; null also where there is no reference to replay, or it never varied. */
+export function streamPowerOf(task: CalibrationTask, level: MonitorLevel, watch: StreamingWatch): Power | null {
+  if (level.method === 'insufficient') return null;
+  const { values, blockRows } = streamOf(task, watch);
+  if (values === null) return null;
+  const change = changeOfColumn([...values], true, watch.choice.type === variance.type);
+  if (change === null) return null;
+  const { definition, choice } = watch;
+  const option = levelOptionOf(choice.type)?.option;
+  const isSet = option !== undefined && level.value !== null;
+  const options = withDefaults(definition.options, { ...choice.options, ...(isSet ? { [option]: level.value } : {}) });
+  const random = new Random(task.seed);
+  const rows = task.policy.window.rows;
+  const healthy = Math.min(MOST_HEALTHY, Math.max(LEAST_HEALTHY, HEALTHY_WINDOWS * rows));
+  const streams = Array.from({ length: STREAMS }, () => {
+    const detector = definition.create(options);
+    const drawn = Array.from(drawRows(random, values.length, blockRows, healthy + rows), (row) => values[row]!);
+    for (const value of drawn.slice(0, healthy)) detector.update(value);
+    return { state: detector.snapshot(), next: drawn.slice(healthy), seed: random.bits() };
+  });
+  const alarms = (state: (typeof streams)[number]['state'], next: readonly number[]) => {
+    const detector = definition.create(options, { state });
+    return next.some((value) => detector.update(value) === 'drift');
+  };
+  const quiet = streams.filter(({ state, next }) => !alarms(state, next));
+  const of = {
+    monitor: watch.monitor.name,
+    signal: watch.signal,
+    slice: watch.slice?.name ?? null,
+    detector: choice.type,
+    kind: 'streaming',
+    healthyAlarms: 1 - quiet.length / STREAMS,
+    unit: change.unit,
+  } as const;
+  if (of.healthyAlarms > MOST_HEALTHY_ALARMS) return { ...of, smallest: null };
+  const isSeen = (size: number) => {
+    let found = 0;
+    for (const [index, { state, next, seed }] of quiet.entries()) {
+      if (found + quiet.length - index < FOUND * quiet.length) return false;
+      if (
+        alarms(
+          state,
+          change.apply(next, size, new Random(seed)).map((cell) => numberOf(cell)!),
+        )
+      )
+        found++;
+    }
+    return found >= FOUND * quiet.length;
+  };
+  return { ...of, smallest: smallestSeen(isSeen, change.most) };
+}
