@@ -10,6 +10,7 @@ import type { Limits } from './limits.ts';
 import type { Memo } from './memo.ts';
 import type { Pressure } from './pressure.ts';
 import type { Recorder } from './recorder.ts';
+import type { Refusals } from './refusals.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface DataPath {
@@ -20,6 +21,7 @@ export interface DataPath {
   readonly counters: Counters;
   /** What lies in memory because somebody is slow. */
   readonly held: Held;
+  readonly refusals: Refusals;
   /** Takes calls that have ended. */
   readonly recorder: Recorder;
   /** What is given up at present. */

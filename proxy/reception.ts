@@ -7,7 +7,7 @@ import { Arrival, type Protocol } from './arrival.ts';
 import type { Mode } from '../contracts/policy.ts';
 import type { Pem } from './credentials.ts';
 import type { DataPath } from './data-path.ts';
-import { Http2Session, refuseSession } from './http2/session.ts';
+import { GO_AWAY, Http2Session } from './http2/session.ts';
 import { Splice } from './observe/splice.ts';
 
 /** Who has a connection at the moment. */
@@ -87,7 +87,7 @@ export class Reception {
     else if (protocol === 'http/1.1') this.#holders.set(socket, this.#serveHttp1(socket));
     else if (this.#sessions >= path.limits.maxSessions) {
       path.counters.sessionEndedBy('overloaded');
-      refuseSession(socket);
+      path.refusals.refuse(socket, GO_AWAY, path.limits.lingerMs);
     } else {
       this.#sessions++;
       socket.once('close', () => this.#sessions--);

@@ -18,6 +18,7 @@ import { writeOwnAnswer } from './own-answer.ts';
 import type { Pressure } from './pressure.ts';
 import { contained, type Holder, Reception } from './reception.ts';
 import { Recorder } from './recorder.ts';
+import { Refusals } from './refusals.ts';
 import type { RingWriter } from './ring.ts';
 import { type MakeTransport, Traffic, type TrafficOptions, transportsOf } from './traffic.ts';
 
@@ -72,6 +73,7 @@ export class DataServer {
       deadlines,
       counters,
       held,
+      refusals: new Refusals(),
       recorder: new Recorder(ring, counters, pressure, traffic),
       pressure,
       requests: new Memo((text) => {
@@ -147,6 +149,7 @@ export class DataServer {
       });
     }
     this.#reception.destroy();
+    this.#path.refusals.destroy();
     for (const socket of [...this.#connections]) socket.destroy();
   }
 
@@ -192,16 +195,15 @@ export class DataServer {
   }
 
   #refuse(socket: Socket, why: string): void {
-    this.#path.counters.add('refused');
-    // Whatever becomes of this socket, it was none of ours.
-    socket.on('error', () => {});
+    const { counters, refusals, limits } = this.#path;
+    counters.add('refused');
     if (this.#reception.isSecure) {
       // Nothing can be said before a handshake.
+      socket.on('error', () => {});
       socket.destroy();
       return;
     }
     const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: why, id: null }, 'close');
-    socket.write(head + body, 'latin1');
-    socket.destroySoon();
+    refusals.refuse(socket, Buffer.from(head + body, 'latin1'), limits.lingerMs);
   }
 }

@@ -33,7 +33,7 @@ const OPTIONS = {
 };
 
 /** Empty SETTINGS, then GOAWAY for all streams with ENHANCE_YOUR_CALM (RFC 9113 §6.8). */
-const GO_AWAY = Buffer.from([
+export const GO_AWAY = Buffer.from([
   0,
   0,
   0,
@@ -61,13 +61,6 @@ const GO_AWAY = Buffer.from([
   0,
   constants.NGHTTP2_ENHANCE_YOUR_CALM,
 ]);
-
-/** Tells a client that there are too many (ENHANCE_YOUR_CALM), and closes. */
-export function refuseSession(socket: Socket): void {
-  socket.on('error', () => {});
-  socket.resume();
-  socket.end(GO_AWAY);
-}
 
 export class Http2Session implements Deadline {
   deadlineAt = Number.POSITIVE_INFINITY;

@@ -207,8 +207,9 @@ for (const { who, sends } of SLOW) {
     for (const client of clients) client.destroy();
     await until(
       'one more call is served',
-      () => call(`${sidecar.data}/other`),
-      ({ status }) => status === 200,
+      // One that is refused may be reset, where many are at once.
+      () => call(`${sidecar.data}/other`).catch(() => null),
+      (answer) => answer?.status === 200,
       60_000,
     );
     const { accepted, stored, dropped, queued } = (await sidecar.status()).accounting;

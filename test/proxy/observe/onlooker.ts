@@ -13,6 +13,7 @@ import { DEFAULT_LIMITS } from '../../../proxy/limits.ts';
 import { Memo } from '../../../proxy/memo.ts';
 import { EVERYTHING } from '../../../proxy/sampling.ts';
 import { Observation } from '../../../proxy/observe/tap.ts';
+import { Refusals } from '../../../proxy/refusals.ts';
 import { Pressure } from '../../../proxy/pressure.ts';
 import { Recorder } from '../../../proxy/recorder.ts';
 import { createRing, RingReader, RingWriter } from '../../../proxy/ring.ts';
@@ -55,6 +56,7 @@ export class Onlooker {
     const pressure = new Pressure();
     const path: DataPath = {
       held,
+      refusals: new Refusals(),
       traffic,
       limits: DEFAULT_LIMITS,
       deadlines,
