@@ -33,6 +33,7 @@ import type { Status } from './status.ts';
 import { readStatus } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
 import { Shedding } from './shedding.ts';
+import { collectGarbage } from '../proxy/collect-garbage.ts';
 import { returnMemory } from './return-memory.ts';
 import { StoredEventLog, StoredOutbox, StoredState } from './store/outbox.ts';
 import { StoreReader } from './store/read.ts';
@@ -211,6 +212,10 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     // The other threads' lateness costs no call anything.
     read: () => ({ memory: share(), loopDelayMs: Math.max(0, ...Object.values(proxy.loopDelaysMs())) }),
     shed: (rung) => proxy.shed(rung),
+    collectGarbage() {
+      proxy.collectGarbage();
+      collectGarbage();
+    },
     log,
   });
   opened.push(shedding);

@@ -54,6 +54,23 @@ function neededRung({ memory, loopDelayMs }: Reading, margin: number, lateMs: nu
   return Math.max(byMemory, loopDelayMs > lateMs ? RUNGS.indexOf('records') : 0);
 }
 
+export interface SheddingOptions {
+  readonly read: () => Reading;
+  /** Hears of a rung when it is another one than before. */
+  readonly shed: (rung: Rung) => void;
+  readonly collectGarbage: () => void;
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Whether garbage is to be collected after one more look, the `look`th: it counts as memory in use until it is. Where connections are refused
+ * nothing asks for memory any more, and V8 would never look for it.
+ */
+export function isToCollect(before: Rung, now: Rung, { memory }: Reading, look: number): boolean {
+  if (memory === null || memory < MEMORY.payloads - MEMORY_MARGIN) return false;
+  return RUNGS.indexOf(now) > RUNGS.indexOf(before) || (now !== 'nothing' && look % CALM_LOOKS === 0);
+}
+
 /** Looks every second, gives up and takes up, and says so. Keeps no process alive. */
 export class Shedding {
   readonly #read: () => Reading;
@@ -61,9 +78,9 @@ export class Shedding {
   readonly #startedAt = performance.now();
   #reading: Reading;
   #ladder = AT_EASE;
+  #looks = 0;
 
-  /** @param options.shed hears of a rung when it is another one than before */
-  constructor(options: { read: () => Reading; shed: (rung: Rung) => void; log: (line: string) => void }) {
+  constructor(options: SheddingOptions) {
     this.#read = options.read;
     this.#reading = options.read();
     this.#timer = setInterval(() => this.#look(options), LOOK_MS);
@@ -83,11 +100,12 @@ export class Shedding {
     clearInterval(this.#timer);
   }
 
-  #look({ shed, log }: { shed: (rung: Rung) => void; log: (line: string) => void }): void {
+  #look({ shed, collectGarbage, log }: SheddingOptions): void {
     const before = this.rung;
     this.#reading = this.#read();
     const isStarting = performance.now() - this.#startedAt < STARTING_MS;
     this.#ladder = climb(this.#ladder, isStarting ? { ...this.#reading, loopDelayMs: 0 } : this.#reading);
+    if (isToCollect(before, this.rung, this.#reading, ++this.#looks)) collectGarbage();
     if (this.rung === before) return;
     shed(this.rung);
     const { memory, loopDelayMs } = this.#reading;

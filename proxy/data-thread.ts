@@ -2,6 +2,7 @@
  * The data thread: runs the data port and obeys the main side in `proxy.ts`. It parses framing and nothing else.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { collectGarbage } from './collect-garbage.ts';
 import { Counters } from './counters.ts';
 import { LOOK_OFTEN_MS, LoopDelay } from './loop-delay.ts';
 import { Pressure } from './pressure.ts';
@@ -31,6 +32,7 @@ export type Order = { readonly number: number } & (
   | { readonly kind: 'configure'; readonly traffic: TrafficOptions }
   | { readonly kind: 'end-keep-alive' }
   | { readonly kind: 'drain'; readonly timeoutMs: number }
+  | { readonly kind: 'collect-garbage' }
   | { readonly kind: 'close' }
 );
 
@@ -70,6 +72,9 @@ if (parentPort !== null) {
         break;
       case 'drain':
         await server.drain(order.timeoutMs);
+        break;
+      case 'collect-garbage':
+        collectGarbage();
         break;
       case 'close':
         await server.close();

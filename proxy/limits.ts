@@ -9,6 +9,8 @@ export interface Limits extends TrafficLimits {
   readonly lingerMs: number;
   /** HTTP/2 connections of clients at once; the next one is told to go (ENHANCE_YOUR_CALM). */
   readonly maxSessions: number;
+  /** Bytes of a stream that its sender may be ahead of its reader; none is told another figure while its session lasts. */
+  readonly streamWindowBytes: number;
   /** An HTTP/2 connection, on either side, without a stream. */
   readonly sessionIdleMs: number;
   /** From then on a client's HTTP/2 connection takes no new streams (GOAWAY), so that load spreads anew. */
@@ -39,6 +41,7 @@ export const DEFAULT_LIMITS: Limits = {
   upstreamIdleMs: 4_000,
   lingerMs: 2_000,
   maxSessions: 256,
+  streamWindowBytes: 256 * 1024,
   sessionIdleMs: 300_000,
   sessionAgeMs: 3_600_000,
   streamIdleMs: 300_000,
@@ -65,8 +68,8 @@ export const MAX_STREAMS = 100;
 export const MAX_HEADER_PAIRS = 100;
 /** What an HTTP/2 session may hold in buffers, header tables and unacknowledged frames. */
 export const SESSION_MEMORY_MIB = 10;
-/** Bytes of a stream that its sender may be ahead of its reader. */
-export const STREAM_WINDOW_BYTES = 256 * 1024;
+/** Frames of 16 KiB lie in reads of 64 KiB, which stay in memory until the last of their frames is passed on. */
+export const BYTES_KEPT_FOR_ONE = 4;
 /** HTTP/2 connections to one upstream. */
 export const MAX_UPSTREAM_SESSIONS = 32;
 /** How long after a call's own deadline the upstream's word is still waited for. */

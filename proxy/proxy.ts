@@ -65,6 +65,8 @@ export interface Proxy {
   loopDelaysMs(): { readonly [thread: string]: number };
   /** Gives up what this rung and those below it name. */
   shed(rung: Rung): void;
+  /** Has each data thread collect its garbage, which stops it for some tens of milliseconds. */
+  collectGarbage(): void;
   /** An upstream's name, or `fallback`. */
   route(): string;
   /** @throws ConfigError `unknown-route`; nothing has changed then. */
@@ -133,6 +135,9 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     },
     shed(rung) {
       for (const { pressure } of parts) pressure.shed(rung);
+    },
+    collectGarbage() {
+      void tellAll({ kind: 'collect-garbage' });
     },
     get serves() {
       return workers.some((worker) => !worker.ended);

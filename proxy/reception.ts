@@ -87,7 +87,7 @@ export class Reception {
     else if (protocol === 'http/1.1') this.#holders.set(socket, this.#serveHttp1(socket));
     else if (this.#sessions >= path.limits.maxSessions) {
       path.counters.sessionEndedBy('overloaded');
-      path.refusals.refuse(socket, GO_AWAY, path.limits.lingerMs);
+      path.refusals.refuse(socket, GO_AWAY, path.limits);
     } else {
       this.#sessions++;
       socket.once('close', () => this.#sessions--);

@@ -3,19 +3,20 @@
  * away (RFC 9112 §9.6).
  */
 import type { Socket } from 'node:net';
+import type { Limits } from './limits.ts';
 
-/** So many at once; who is refused beyond that may miss the answer. */
-const MOST = 64;
+/** So many at once beside the clients that are served, each of which takes a file; who is refused beyond that may miss the answer. */
+const SHARE_OF_CLIENTS = 1 / 16;
 
 export class Refusals {
   readonly #sockets = new Set<Socket>();
 
   /** Sends `answer`, and closes when the client does, or after `lingerMs`. Nobody else may have the socket. */
-  refuse(socket: Socket, answer: Buffer, lingerMs: number): void {
+  refuse(socket: Socket, answer: Buffer, { lingerMs, maxClients }: Pick<Limits, 'lingerMs' | 'maxClients'>): void {
     // Whatever becomes of this socket, it was none of ours.
     socket.on('error', () => {});
     socket.end(answer);
-    if (this.#sockets.size >= MOST) {
+    if (this.#sockets.size >= Math.floor(SHARE_OF_CLIENTS * maxClients)) {
       socket.destroySoon();
       return;
     }

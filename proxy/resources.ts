@@ -8,8 +8,17 @@ import type { Limits } from './limits.ts';
 /** Files that the rest of the program needs: threads, store, exporters, admin port, scorer. */
 const RESERVED_FILES = 64;
 const LEAST_CLIENTS = 8;
+const LEAST_CALLS = 64;
+const LEAST_SESSIONS = 16;
 /** Of the memory, for what is held for the slow; and half as much again for copies. */
 const HELD_SHARE = 1 / 8;
+const MIB = 1024 * 1024;
+/** Calls under way: what each may have in buffers that are counted nowhere, its own and the system's for the next reads, and as much again of garbage. */
+const MEMORY_A_CALL = MIB;
+const MEMORY_A_SESSION = 4 * MIB;
+/** The default of HTTP/2. */
+const LEAST_WINDOW_BYTES = 64 * 1024;
+const MEMORY_A_WINDOW_BYTE = 4096;
 
 /** What a process may use. */
 export interface Resources {
@@ -20,15 +29,23 @@ export interface Resources {
 
 /** The same limits, with as much as one of `threads` data threads may take of `resources`. */
 export function within(limits: Limits, { openFiles, memoryBytes }: Resources, threads: number): Limits {
-  const maxHeldBytes = Math.min(limits.maxHeldBytes, Math.floor((memoryBytes * HELD_SHARE) / threads));
-  if (openFiles === null) return { ...limits, maxHeldBytes };
+  const share = memoryBytes / threads;
+  const byMemory = (limit: number, memoryOfOne: number, least: number) => Math.min(limit, Math.max(least, Math.floor(share / memoryOfOne)));
+  const bounded = {
+    ...limits,
+    maxHeldBytes: byMemory(limits.maxHeldBytes, 1 / HELD_SHARE, 0),
+    maxUpstreamConnections: byMemory(limits.maxUpstreamConnections, MEMORY_A_CALL, LEAST_CALLS),
+    maxQueuedCalls: byMemory(limits.maxQueuedCalls, MEMORY_A_CALL, LEAST_CALLS),
+    maxSessions: byMemory(limits.maxSessions, MEMORY_A_SESSION, LEAST_SESSIONS),
+    streamWindowBytes: byMemory(limits.streamWindowBytes, MEMORY_A_WINDOW_BYTE, LEAST_WINDOW_BYTES),
+  };
+  if (openFiles === null) return bounded;
   // A call holds two: its client's and its upstream's.
   const most = Math.max(LEAST_CLIENTS, Math.floor((openFiles - RESERVED_FILES) / 2 / threads));
   return {
-    ...limits,
-    maxHeldBytes,
-    maxClients: Math.min(limits.maxClients, most),
-    maxUpstreamConnections: Math.min(limits.maxUpstreamConnections, most),
+    ...bounded,
+    maxClients: Math.min(bounded.maxClients, most),
+    maxUpstreamConnections: Math.min(bounded.maxUpstreamConnections, most),
   };
 }
 

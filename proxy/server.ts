@@ -204,6 +204,6 @@ export class DataServer {
       return;
     }
     const { head, body } = writeOwnAnswer({ status: 503, reason: 'overloaded', error: why, id: null }, 'close');
-    refusals.refuse(socket, Buffer.from(head + body, 'latin1'), limits.lingerMs);
+    refusals.refuse(socket, Buffer.from(head + body, 'latin1'), limits);
   }
 }

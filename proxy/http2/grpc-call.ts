@@ -8,8 +8,9 @@ import { CallRecord } from '../call-record.ts';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
 import { type OutgoingRequest, recordedLines } from '../forward.ts';
+import type { Evictable } from '../held.ts';
 import { Identity } from '../identity.ts';
-import { DEADLINE_GRACE_MS, MAX_HOPS, MAX_REPLAY_BYTES } from '../limits.ts';
+import { BYTES_KEPT_FOR_ONE, DEADLINE_GRACE_MS, MAX_HOPS, MAX_REPLAY_BYTES } from '../limits.ts';
 import type { Reason } from '../reasons.ts';
 import { maySendAgain } from '../retry.ts';
 import type { Target } from '../target.ts';
@@ -18,7 +19,7 @@ import { statusFields, timeoutMs } from './grpc.ts';
 import { GrpcAttempt, type GrpcAttemptUser } from './grpc-attempt.ts';
 import { type GrpcAnswerHead, upstreamHead } from './grpc-heads.ts';
 
-export class GrpcCall implements Deadline, GrpcAttemptUser {
+export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
   deadlineAt = Number.POSITIVE_INFINITY;
   readonly #path: DataPath;
   readonly #stream: ServerHttp2Stream;
@@ -77,6 +78,7 @@ export class GrpcCall implements Deadline, GrpcAttemptUser {
     if (this.#attempt?.send(piece) === false) {
       this.#upstreamBlocked = true;
       this.#stream.pause();
+      this.#hold();
     }
     this.#arm();
   }
@@ -91,6 +93,7 @@ export class GrpcCall implements Deadline, GrpcAttemptUser {
 
   #clientDrained(): void {
     this.#clientBlocked = false;
+    this.#hold();
     this.#attempt?.resume();
     this.#arm();
   }
@@ -100,6 +103,22 @@ export class GrpcCall implements Deadline, GrpcAttemptUser {
     this.#judge('abandoned');
     this.#discard(this.#stream.rstCode || constants.NGHTTP2_CANCEL);
     this.#end('aborted');
+  }
+
+  /** Whoever is slow holds too much of others' memory. */
+  evict(): void {
+    this.#safely(() => {
+      this.#judge('abandoned');
+      if (!this.#clientBlocked) {
+        this.failed('overloaded');
+        return;
+      }
+      // What it does not fetch would stay before any last word.
+      this.#discard(constants.NGHTTP2_CANCEL);
+      this.#record.reason = 'overloaded';
+      this.#end('failed');
+      this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    });
   }
 
   /** What was waited for has not come in time. */
@@ -118,6 +137,7 @@ export class GrpcCall implements Deadline, GrpcAttemptUser {
   #send(target: Target, fresh: boolean): void {
     this.#target = target;
     this.#upstreamBlocked = false;
+    this.#hold();
     this.#stream.resume();
     if (target !== this.#path.traffic.primary) this.#record.reason = 'route';
     const { sessions, breaker } = target.grpc;
@@ -145,6 +165,7 @@ export class GrpcCall implements Deadline, GrpcAttemptUser {
 
   drained(): void {
     this.#upstreamBlocked = false;
+    this.#hold();
     this.#stream.resume();
     this.#arm();
   }
@@ -173,6 +194,7 @@ export class GrpcCall implements Deadline, GrpcAttemptUser {
     if (!this.#stream.write(piece)) {
       this.#clientBlocked = true;
       this.#attempt?.pause();
+      this.#hold();
     }
     this.#arm();
   }
@@ -257,6 +279,14 @@ export class GrpcCall implements Deadline, GrpcAttemptUser {
     else if (breaker.failed(performance.now())) this.#path.counters.add('circuitOpened');
   }
 
+  /** The sender before a side that is slow may be a window ahead, in frames among those of other streams. */
+  #hold(): void {
+    const { held, limits } = this.#path;
+    const slow = Number(this.#clientBlocked) + Number(this.#upstreamBlocked);
+    if (slow === 0 || this.#record.ended) held.release(this);
+    else held.hold(this, slow * BYTES_KEPT_FOR_ONE * limits.streamWindowBytes);
+  }
+
   /** Sets the deadline of what is waited for now. */
   #arm(): void {
     if (this.#record.ended) return;
@@ -271,6 +301,7 @@ export class GrpcCall implements Deadline, GrpcAttemptUser {
   #end(outcome: Outcome): void {
     if (this.#record.ended) return;
     this.#path.deadlines.delete(this);
+    this.#path.held.release(this);
     this.#record.answerTrailers = recordedLines(this.#trailers);
     this.#record.end(outcome);
   }

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import type { DataPath } from '../data-path.ts';
 import type { Deadline } from '../deadlines.ts';
 import { HEAD_TOO_LARGE } from '../framing.ts';
-import { MAX_HEAD_BYTES, MAX_HEADER_PAIRS, MAX_STREAMS, SESSION_MEMORY_MIB, STREAM_WINDOW_BYTES } from '../limits.ts';
+import { MAX_HEAD_BYTES, MAX_HEADER_PAIRS, MAX_STREAMS, SESSION_MEMORY_MIB } from '../limits.ts';
 import { writeOwnAnswer } from '../own-answer.ts';
 import type { SessionEnd } from '../reasons.ts';
 import { endAnswer, fieldsBelow, respond } from './answer-fields.ts';
@@ -16,13 +16,8 @@ import { GrpcCall } from './grpc-call.ts';
 import { readRequestFields } from './request-fields.ts';
 import { StreamClient } from './stream-client.ts';
 
+const SETTINGS = { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEAD_BYTES, enableConnectProtocol: false };
 const OPTIONS = {
-  settings: {
-    maxConcurrentStreams: MAX_STREAMS,
-    maxHeaderListSize: MAX_HEAD_BYTES,
-    initialWindowSize: STREAM_WINDOW_BYTES,
-    enableConnectProtocol: false,
-  },
   maxHeaderListPairs: MAX_HEADER_PAIRS,
   maxSessionMemory: SESSION_MEMORY_MIB,
   // Streams that a client may reset at once, and then per second (CVE-2023-44487): cancelled calls are ordinary, thousands are not.
@@ -74,7 +69,8 @@ export class Http2Session implements Deadline {
     this.#path = path;
     const now = performance.now();
     this.#oldAt = now + path.limits.sessionAgeMs;
-    this.#session = performServerHandshake(socket, OPTIONS);
+    const settings = { ...SETTINGS, initialWindowSize: path.limits.streamWindowBytes };
+    this.#session = performServerHandshake(socket, { ...OPTIONS, settings });
     this.#session.on('stream', (stream, _headers, flags, raw) => this.#stream(stream, flags, raw as unknown as readonly string[]));
     this.#session.on('error', (error: Error & { errno?: number }) => {
       this.#end ??= /flood|calm/i.test(error.message) ? 'flood' : 'protocol-error';

@@ -8,7 +8,7 @@ import type { Caller } from '../caller.ts';
 import type { DataPath } from '../data-path.ts';
 import type { OutgoingRequest } from '../forward.ts';
 import type { Evictable } from '../held.ts';
-import { STREAM_WINDOW_BYTES } from '../limits.ts';
+import { BYTES_KEPT_FOR_ONE } from '../limits.ts';
 import { readTrailers } from './request-fields.ts';
 import { StreamWriter } from './stream-writer.ts';
 
@@ -48,8 +48,8 @@ export class StreamClient implements Caller, Evictable {
 
   pauseBody(): void {
     this.bodyPaused = true;
-    // Until then the client may send so many bytes.
-    this.#path.held.hold(this, STREAM_WINDOW_BYTES);
+    // Until then the client may send so much, in frames among those of other streams.
+    this.#path.held.hold(this, BYTES_KEPT_FOR_ONE * this.#path.limits.streamWindowBytes);
     this.#stream.pause();
   }
 

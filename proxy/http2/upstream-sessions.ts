@@ -6,11 +6,10 @@ import type { Socket } from 'node:net';
 import type { Endpoint } from '../../contracts/policy.ts';
 import type { Deadline, Deadlines } from '../deadlines.ts';
 import { type ClientTls, connectReason, dial } from '../dial.ts';
-import { type Limits, MAX_FIELDS, MAX_HEAD_BYTES, MAX_STREAMS, MAX_UPSTREAM_SESSIONS, STREAM_WINDOW_BYTES } from '../limits.ts';
+import { type Limits, MAX_FIELDS, MAX_HEAD_BYTES, MAX_STREAMS, MAX_UPSTREAM_SESSIONS } from '../limits.ts';
 import type { Reason } from '../reasons.ts';
 
 const OPTIONS = {
-  settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES, maxHeaderListSize: MAX_HEAD_BYTES },
   peerMaxConcurrentStreams: MAX_STREAMS,
   // And `:status`.
   maxHeaderListPairs: MAX_FIELDS + 1,
@@ -33,7 +32,7 @@ export class UpstreamSession implements Deadline {
   /** Why its connection has gone; null while it stands. */
   #loss: Reason | null = null;
 
-  constructor(owner: UpstreamSessions, endpoint: Endpoint, tls: ClientTls) {
+  constructor(owner: UpstreamSessions, endpoint: Endpoint, tls: ClientTls, windowBytes: number) {
     this.#owner = owner;
     this.#socket = dial(endpoint, tls, 'h2', {
       connected: () => {
@@ -46,6 +45,7 @@ export class UpstreamSession implements Deadline {
     const scheme = endpoint.secure === true ? 'https' : 'http';
     this.http2 = connect(`${scheme}://${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`, {
       ...OPTIONS,
+      settings: { enablePush: false, initialWindowSize: windowBytes, maxHeaderListSize: MAX_HEAD_BYTES },
       createConnection: () => this.#socket,
     });
     this.http2.on('error', () => this.#lost(this.connected ? 'reset' : 'connect-failed'));
@@ -129,7 +129,7 @@ export class UpstreamSessions {
     let session = this.#withRoom(fresh);
     if (session === null) {
       if (this.#alive.size >= MAX_UPSTREAM_SESSIONS) return null;
-      session = new UpstreamSession(this, this.#endpoint, this.#tls);
+      session = new UpstreamSession(this, this.#endpoint, this.#tls, this.#limits.streamWindowBytes);
       this.#open.add(session);
       this.#alive.add(session);
       const opened = session;

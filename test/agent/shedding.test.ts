@@ -2,7 +2,7 @@
  * The ladder: up as far as needed at once, down one rung after another, and never up and down in turn at one threshold.
  */
 import t from 'tap';
-import { AT_EASE, climb, type Ladder, type Reading } from '../../agent/shedding.ts';
+import { AT_EASE, climb, isToCollect, type Ladder, type Reading } from '../../agent/shedding.ts';
 
 const calm: Reading = { memory: 0.3, loopDelayMs: 1 };
 const after = (ladder: Ladder, looks: number, reading: Reading): Ladder => {
@@ -48,4 +48,17 @@ t.test('between the two thresholds it stays where it is', async (t) => {
   t.equal(after(AT_EASE, 100, { memory: 0.68, loopDelayMs: 40 }).rung, 'nothing');
   t.equal(after(climb(AT_EASE, { memory: 0.71, loopDelayMs: 0 }), 100, { memory: 0.66, loopDelayMs: 0 }).rung, 'payloads');
   t.equal(after(climb(AT_EASE, { memory: null, loopDelayMs: 60 }), 100, { memory: null, loopDelayMs: 30 }).rung, 'records');
+});
+
+t.test('garbage is collected at each rung up and every ten looks, where memory is short', async (t) => {
+  const short: Reading = { memory: 0.9, loopDelayMs: 0 };
+  t.ok(isToCollect('nothing', 'payloads', short, 1));
+  t.ok(isToCollect('payloads', 'connections', short, 1));
+  t.notOk(isToCollect('connections', 'connections', short, 9));
+  t.ok(isToCollect('connections', 'connections', short, 10));
+  t.ok(isToCollect('payloads', 'payloads', { memory: 0.65, loopDelayMs: 0 }, 10), 'below the rung, where it would stay');
+  t.notOk(isToCollect('records', 'payloads', short, 11), 'not on the way down');
+  t.notOk(isToCollect('nothing', 'nothing', { memory: 0.69, loopDelayMs: 0 }, 10));
+  for (const memory of [null, 0.3])
+    t.notOk(isToCollect('nothing', 'records', { memory, loopDelayMs: 90 }, 10), 'a late loop needs no more work');
 });

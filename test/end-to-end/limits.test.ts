@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent, createServer } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -216,3 +217,42 @@ for (const { who, sends } of SLOW) {
     t.equal(accepted, stored + queued + Object.values(dropped).reduce((sum, count) => sum + count, 0));
   });
 }
+
+t.test('256 MiB: 250 clients over HTTP/2, each with 20 calls of which it fetches nothing, end nothing but their own calls', async (t) => {
+  const group = controlGroup(`driftline-streams-${process.pid}`);
+  if ('skipped' in group) return void t.comment(group.skipped);
+  group.limitMemory(256 * MIB);
+  const model = await startLargeModel(t);
+  const sidecar = await runIn(t, group, model.url);
+  const sessions = Array.from({ length: 250 }, () => {
+    const session = connectHttp2(sidecar.data);
+    session.on('error', () => {});
+    for (let n = 0; n < 20; n++) {
+      const stream = session.request({ ':path': '/slow' });
+      stream.on('error', () => {});
+      stream.pause();
+    }
+    return session;
+  });
+  t.teardown(() => {
+    for (const session of sessions) session.destroy();
+  });
+  await until(
+    'the calls of 64 sessions, for which there is memory',
+    () => sidecar.status(),
+    ({ proxy: { counters } }) => (counters.requests ?? 0) >= 64 * 20,
+    60_000,
+  );
+  for (let second = 0; second < 5 && sidecar.alive(); second++) await sleep(1000);
+  t.ok(sidecar.alive(), 'it lives');
+  const { heldBytes, bugs, sessions: served } = (await sidecar.status()).proxy.counters;
+  t.ok((heldBytes ?? Number.NaN) <= 32 * MIB, `${heldBytes} bytes held, ${served} sessions`);
+  t.equal(bugs, 0);
+  for (const session of sessions) session.destroy();
+  await until(
+    'one more call is served',
+    () => call(`${sidecar.data}/other`).catch(() => null),
+    (answer) => answer?.status === 200,
+    60_000,
+  );
+});

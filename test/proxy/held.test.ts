@@ -1,13 +1,13 @@
 import { once } from 'node:events';
-import { connect as connectHttp2 } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { connect as connectHttp2, constants, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { Counters } from '../../proxy/counters.ts';
 import { Held } from '../../proxy/held.ts';
 import { DEFAULT_LIMITS } from '../../proxy/limits.ts';
 import { within } from '../../proxy/resources.ts';
-import { answering, dial, get, model, ok, post, proxied, type Running } from './wire.ts';
+import { answering, deadPort, dial, get, model, ok, post, proxied, type Running, upstream } from './wire.ts';
 
 t.setTimeout(120_000);
 
@@ -167,4 +167,79 @@ t.test('over HTTP/2 too', async (t) => {
   const { failedBy } = await countersUntil(proxy, ({ evicted }) => evicted >= 3);
   t.ok(failedBy.overloaded >= 3);
   t.match((await proxy.exchange()).reason, 'overloaded');
+});
+
+const WINDOW = 256 * 1024;
+
+/** A proxy in front of a gRPC server that does so with each call, and a client with `calls` of them that reads nothing. */
+async function grpcCalls(t: Test, calls: number, serve: (stream: ServerHttp2Stream) => void, body: Buffer) {
+  const server = createHttp2Server();
+  server.on('stream', (stream) => {
+    stream.on('error', () => {});
+    serve(stream);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const grpc = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  const proxy = await proxied(t, 0, { upstreams: [upstream(await deadPort(t), { grpc })], limits: { maxHeldBytes: 3 * 4 * WINDOW } });
+  const session = connectHttp2(`http://${proxy.address.host}:${proxy.address.port}`);
+  t.teardown(() => session.destroy());
+  session.on('error', () => {});
+  const codes: (number | undefined)[] = [];
+  const reasons: unknown[] = [];
+  const streams = Array.from({ length: calls }, (_, n) => {
+    const stream = session.request({ ':method': 'POST', ':path': `/a.Service/M${n}`, 'content-type': 'application/grpc', te: 'trailers' });
+    stream.on('error', () => {});
+    stream.on('response', (fields) => reasons.push(fields['x-driftline-reason']));
+    stream.on('close', () => codes.push(stream.rstCode));
+    stream.pause();
+    stream.write(body);
+    return stream;
+  });
+  return { proxy, session, streams, codes, reasons };
+}
+
+const head = { ':status': 200, 'content-type': 'application/grpc' };
+const answersMuch = (stream: ServerHttp2Stream) => {
+  stream.respond(head);
+  stream.write(Buffer.alloc(MIB));
+};
+
+for (const [who, serve, body, told] of [
+  ['a client that fetches nothing', answersMuch, Buffer.alloc(5), constants.NGHTTP2_ENHANCE_YOUR_CALM],
+  ['a model server that takes nothing', (stream: ServerHttp2Stream) => void stream.pause(), Buffer.alloc(MIB), 'overloaded'],
+] as const) {
+  t.test(`over gRPC: ${who}`, async (t) => {
+    const { proxy, session, codes, reasons } = await grpcCalls(t, 8, serve, body);
+    const { heldBytes } = await countersUntil(proxy, ({ evicted, failedBy }) => evicted === 5 && failedBy.overloaded === 5);
+    t.equal(heldBytes, 3 * 4 * WINDOW, 'three are left');
+    t.match(await proxy.exchange(), { path: '/a.Service/M0', outcome: 'failed', reason: 'overloaded' });
+    while ([...codes, ...reasons].filter((one) => one === told).length < 5) await sleep(5);
+    session.destroy();
+    await countersUntil(proxy, ({ connections }) => connections === 0);
+    t.match(await countersUntil(proxy, ({ aborted }) => aborted === 3), { heldBytes: 0, bugs: 0, circuitOpened: 0 });
+  });
+}
+
+t.test('over gRPC nothing is held any more when what was slow goes on, and the call neither fails', async (t) => {
+  const reading: ServerHttp2Stream[] = [];
+  const { proxy, streams } = await grpcCalls(
+    t,
+    1,
+    (stream) => {
+      answersMuch(stream);
+      stream.pause();
+      reading.push(stream);
+    },
+    Buffer.alloc(MIB),
+  );
+  await countersUntil(proxy, ({ heldBytes }) => heldBytes === 2 * 4 * WINDOW);
+  streams[0]!.resume();
+  await countersUntil(proxy, ({ heldBytes }) => heldBytes === 4 * WINDOW);
+  reading[0]!.resume();
+  await countersUntil(proxy, ({ heldBytes }) => heldBytes === 0);
+  streams[0]!.end();
+  reading[0]!.end();
+  t.match(await countersUntil(proxy, ({ answered }) => answered === 1), { evicted: 0, failed: 0, heldBytes: 0 });
 });

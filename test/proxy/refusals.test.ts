@@ -31,7 +31,7 @@ const full = async (t: Test, limits: object = {}) => {
     t,
     answering(() => ok('fine')),
   );
-  const proxy = await proxied(t, server.port, { limits: { maxClients: 1, ...limits } });
+  const proxy = await proxied(t, server.port, { limits: { maxClientsPerAddress: 1, ...limits } });
   const first = dial(t, proxy);
   first.send(get('/'));
   await first.until('fine');
@@ -66,9 +66,10 @@ t.test('but not for long', async (t) => {
 });
 
 t.test('nor for more than so many, nor beyond the end', async (t) => {
-  const proxy = await full(t, { lingerMs: 60_000 });
+  // A sixteenth of the clients.
+  const proxy = await full(t, { lingerMs: 60_000, maxClients: 320 });
   const clients: Awaited<ReturnType<typeof stubborn>>[] = [];
-  for (let n = 0; n < 65; n++) clients.push(await stubborn(t, proxy));
+  for (let n = 0; n < 21; n++) clients.push(await stubborn(t, proxy));
   for (const { heard } of clients) t.match(heard(), /^HTTP\/1\.1 503 /);
   await isCut(clients.at(-1)!);
   const others = clients.slice(0, -1);

@@ -82,3 +82,18 @@ t.test('connections given up: new ones are told 503 at once, those that are open
   );
   t.match(proxy.counters(), { refused: 1, shed: 1, exchanges: 1 });
 });
+
+t.test('collecting garbage ends no call', async (t) => {
+  const server = await model(
+    t,
+    answering(() => ok('a body')),
+  );
+  const proxy = await proxied(t, server.port);
+  const client = dial(t, proxy);
+  for (let n = 0; n < 3; n++) {
+    proxy.collectGarbage();
+    client.send(get('/one'));
+  }
+  await client.until(/(a body[\s\S]*){3}/);
+  t.match(proxy.counters(), { failed: 0, bugs: 0 });
+});
