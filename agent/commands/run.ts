@@ -78,8 +78,11 @@ async function run(flags: RunFlags): Promise<void> {
     onDeath: crash,
   });
   started = driftline;
-  const primary = policy.traffic.upstreams[0];
-  log(`driftline: data port http://${driftline.data.host}:${driftline.data.port} → http://${primary?.host}:${primary?.port}`);
+  const { tls, upstreams } = policy.traffic;
+  const [primary] = upstreams;
+  const scheme = (secure: boolean) => (secure ? 'https' : 'http');
+  const before = `${scheme(primary?.secure === true)}://${primary?.host}:${primary?.port}`;
+  log(`driftline: data port ${scheme(tls !== undefined)}://${driftline.data.host}:${driftline.data.port} → ${before}`);
   log(`driftline: page and API http://${driftline.admin.host}:${driftline.admin.port}/, policy ${policy.name}, state ${flags.state}`);
 
   const stop = (signal: NodeJS.Signals) => {

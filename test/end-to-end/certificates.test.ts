@@ -73,7 +73,8 @@ spec:
   );
   const sidecar = await runSidecar(['-c', path.join(folder, 'policy.yaml'), '--state', path.join(folder, 'state')]);
   t.teardown(() => sidecar.kill());
-  const { port } = new URL(sidecar.data);
+  const { protocol, port } = new URL(sidecar.data);
+  t.equal(protocol, 'https:', 'as its log says');
   const status = () => sidecar.get<Status>('/v1/status');
   const agents = {
     fresh: new Agent({ ca: ca.cert, maxCachedSessions: 0 }),

@@ -117,7 +117,7 @@ function programOf(launcherPid: number | undefined): number | undefined {
 
 /** A `driftline run` that serves. */
 export interface Sidecar extends Program {
-  /** `http://127.0.0.1:PORT` of the data port and of the admin port. */
+  /** `http://127.0.0.1:PORT` (`https:` under TLS) of the data port and of the admin port. */
   readonly data: string;
   readonly admin: string;
   /** A GET of the admin API. @throws Error when the answer is not 2xx. */
@@ -143,7 +143,7 @@ export function portsOf({ data, admin }: Sidecar): Ports {
 /** Starts `driftline run` with these arguments beside ports, and waits until it serves. @throws Error with its words when it ends first. */
 export async function runSidecar(args: readonly string[], ports: Ports = ANY_PORTS, env: NodeJS.ProcessEnv = {}): Promise<Sidecar> {
   const program = startProgram(['run', ...args, '--listen', ports.listen, '--admin', ports.admin], env);
-  const [, data = ''] = await program.saying(/data port (http:\/\/[\d.]+:\d+)/);
+  const [, data = ''] = await program.saying(/data port (https?:\/\/[\d.]+:\d+)/);
   const [, admin = ''] = await program.saying(/page and API (http:\/\/[\d.]+:\d+)/);
   const get = async <T>(path: string): Promise<T> => {
     const { status, body } = await call(admin + path);
