@@ -100,7 +100,7 @@ function readColumns(text: TextTable, kept: readonly number[], bound: readonly B
     const at = text.columns.indexOf(column);
     const cell = (row: number): string => (text.rows[row]![at] ?? '').trim();
     if (datatype === 'BYTES') {
-      return { kind: 'category', name: column, values: kept.map((row) => (cell(row) === '' ? null : cell(row))) };
+      return { kind: 'category', name: column, values: kept.map((row) => (isMissingText(cell(row)) ? null : cell(row))) };
     }
     const values = Float64Array.from(kept, (row) => {
       if (isMissingText(cell(row))) return Number.NaN;

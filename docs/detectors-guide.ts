@@ -225,12 +225,13 @@ export function measuring(measured: readonly { readonly runs: number; readonly f
   return `## What they find
 
 Measured by \`driftline backtest\`, one detector at a time, everything else by default, with a budget of one false alarm in 100 windows
-(\`falseAlarms: {atMost: 1, per: 100 windows}\`). **False alarms**: the share of healthy windows in which an alert began to fire, of ${windows} a
-run; *no level* where none within the detector’s range keeps the budget, so that it stays silent there and \`check\` says so. The bounds take the
+(\`falseAlarms: {atMost: 1, per: 100 windows}\`). **False alarms**: the share of healthy windows in which something is found and its alert fires, be it since
+before, of ${windows} a run; *no level* where none within the detector’s range keeps the budget, so that it stays silent there and \`check\` says so. The bounds take the
 windows of one run, which share a reference and detectors, as fewer where the runs differ more than chance would have it. The other columns: of as
 many changes as there are runs the share that was found within six windows, **bold** from four in five, and the median number of rows until then (in
-steps of 20; a window for tests). A change found as often as there are false alarms is no find. Changes are made to one column at a time, each in
-its turn.
+steps of 20; a window for tests). Changes that come while an alert on their column fires are left out, as they tell nothing; *firing* where that was so for
+all. A change found as often as there are false alarms is no find. Changes are made to one column at a time, each in its turn; a *category mix* of so
+many points raises the share of the second most frequent category by so many percentage points.
 
 Independent rows: 6,000 of a normal and a skewed column that go together, a category of four, and predictions of which 1 in 10 is wrong; windows of
 500. Elec2: the first year of the market of New South Wales (17,520 half hours): price, demand, whether the price rose, and as a prediction what the
@@ -239,10 +240,6 @@ rows of its window: each column looks as before. Missing values are shown where 
 \`hellinger\`, \`psi\`, \`total-variation\` and \`l-infinity\` share one p-value, that of the counts in their bins, and so alarm alike: choose among
 them by what their figure says. In the tables on errors levels are the defaults, since labels have no reference to replay: look at their false
 alarms first. All figures stand in docs/quality.json, which \`npm run quality\` writes.
-
-On your own data \`backtest\` is stricter than these tables in three things: it counts every healthy window that keeps an alert firing, where here the
-alert counts once; it leaves changes out that come while an alert fires, which here are missed; and its *category mix* of so many points raises the
-share of the second most frequent category by so many percentage points, where here so many rows in a hundred are given it, those that have it among them.
 
 `;
 }

@@ -53,7 +53,7 @@ function table(rows: readonly Measured[]): string {
     const alarms = `${percent(falseAlarms.share)} (${percent(falseAlarms.low)} to ${percent(falseAlarms.high)})${withoutLevel(remarks)}`;
     const cells = changes.map(({ kind, size }) => {
       const { missed, delayRows } = injected.find((one) => one.kind === kind && one.size === size)!;
-      return found(foundOf(missed), delayRows?.median ?? null);
+      return missed === null ? '*firing*' : found(foundOf(missed), delayRows?.median ?? null);
     });
     return `| \`${detector}\` | ${runs} | ${alarms} | ${cells.join(' | ')} |`;
   });

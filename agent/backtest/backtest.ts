@@ -2,6 +2,7 @@
  * Replays data through the analysis line, and measures on replays of the reference how often it alarms for nothing and what it misses.
  */
 import type { Alert } from '../../contracts/alert.ts';
+import { ConfigError } from '../../contracts/errors.ts';
 import type { Finding } from '../../contracts/finding.ts';
 import type { Policy, WindowPolicy } from '../../contracts/policy.ts';
 import type { Cell } from '../../contracts/record.ts';
@@ -122,6 +123,8 @@ const HEALTHY_WINDOWS = 3;
 const CHANGED_WINDOWS = 6;
 /** Windows of one replay for false alarms. */
 const REPLAYED_WINDOWS = 50;
+/** Rows from one window’s end to the next that can be drawn; minutes a run even so. */
+const MOST_STEP_ROWS = 3_000_000;
 
 /** Runs everything; the same options give the same findings. @throws ConfigError when the data cannot serve */
 export async function backtest(options: BacktestOptions): Promise<Backtest> {
@@ -130,6 +133,13 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
   // The rate is that of the virtual clock, so there always are rows.
   const inRowsWindow = inRows(policy, workshop.rowsPerMs, 1)!.window;
   const stepRows = rowsAStep(inRowsWindow);
+  if (stepRows > MOST_STEP_ROWS) {
+    const rate = rows.times === undefined ? 'one row a second, where the policy expects no other rate' : 'the rate of the data';
+    throw new ConfigError(
+      'too-many-rows',
+      `a window has ${stepRows.toLocaleString('en-US')} rows at ${rate}: more than replays can hold; take a shorter window, or say traffic.expectedRows`,
+    );
+  }
   const reference = referenceOf(options);
   const { trials, leftOut } = trialsOf(reference);
   const total = 1 + runs * (1 + trials.length);

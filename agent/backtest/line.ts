@@ -34,9 +34,13 @@ export const BEGINNING = 1_767_225_600_000;
 const USUAL_MS_PER_ROW = 1_000;
 /** After which the analysis ends a window by time. */
 const SETTLED_MS = 2_000;
-/** Between rows that came at times of their own the clock is looked at so often at most, and no more than once a second. */
-const MOST_LOOKS = 200_000;
-const LOOK_MS = 1_000;
+/**
+ * Where rows came at times of their own the analysis looks at the clock all the while, a second apart, or more where that would be so many looks;
+ * beyond a minute it would take the time between two of them for a sleep.
+ */
+const MANY_LOOKS = 200_000;
+const SHORTEST_LOOK_MS = 1_000;
+const LONGEST_LOOK_MS = 60_000;
 
 /** Opens lines over one temporary store each; remembers calibrations among them, since they take seconds. */
 export class Workshop {
@@ -89,6 +93,7 @@ export class BacktestLine {
   readonly #msPerRow: number;
   readonly #begins: number;
   #now: number;
+  #lookedAt: number;
   #rows = 0;
 
   constructor(
@@ -102,6 +107,7 @@ export class BacktestLine {
     this.#msPerRow = 1 / rowsPerMs;
     this.#begins = begins;
     this.#now = begins;
+    this.#lookedAt = begins;
     // What is not written needs no file.
     this.#directory = kept ? mkdtempSync(path.join(tmpdir(), 'driftline-backtest-')) : null;
     const db = this.#directory === null ? openMemory() : openState(this.#directory).db;
@@ -131,13 +137,13 @@ export class BacktestLine {
     const windows: Finding[] = [];
     const before = this.#rows;
     const atOnce = times === undefined && (labels === null || this.#committer === null) ? ROWS_AT_ONCE : 1;
-    const lookMs = times === undefined ? Infinity : Math.max(LOOK_MS, (times[to - 1]! - times[from]!) / MOST_LOOKS);
+    const lookMs = times === undefined ? Infinity : lookMsFor(times[to - 1]! - times[from]!);
     for (let row = from; row < to; row += atOnce) {
       const rows = Math.min(atOnce, to - row);
       const id = `row-${this.#rows}`;
       const now = times?.[row] ?? this.#evenly();
-      while (this.#now + lookMs < now) {
-        this.#now += lookMs;
+      while (this.#lookedAt + lookMs < now) {
+        this.#now = this.#lookedAt + lookMs;
         this.#commit(alerts, windows);
       }
       this.#now = now;
@@ -190,6 +196,7 @@ export class BacktestLine {
   }
 
   #commit(alerts: Alert[], windows: Finding[]): void {
+    this.#lookedAt = this.#now;
     this.#analysis.tick();
     const batch = this.#analysis.take();
     if (batch === null) return;
@@ -198,6 +205,11 @@ export class BacktestLine {
     this.#committer?.commit(batch);
     this.#analysis.committed();
   }
+}
+
+/** Whole milliseconds from one look to the next over such a span. */
+export function lookMsFor(spanMs: number): number {
+  return Math.min(LONGEST_LOOK_MS, Math.max(SHORTEST_LOOK_MS, Math.ceil(spanMs / MANY_LOOKS)));
 }
 
 function sideOf(columns: Rows['columns'], side: 'inputs' | 'outputs', from: number, count: number): Columns {

@@ -5,8 +5,9 @@ import { ConfigError } from '../../contracts/errors.ts';
 import type { Value } from '../data/batch.ts';
 import { readText, TIME } from '../data/cell.ts';
 
-/** Numbers below are seconds since 1970 (until the year 5138), others milliseconds (from 1973 on). */
+/** Numbers below are seconds since 1970 (until the year 5138), others milliseconds (from 1973 on, and as long); beyond those are microseconds. */
 const SECONDS_BELOW = 1e11;
+const MILLISECONDS_BELOW = 1e14;
 
 /**
  * Milliseconds since the Unix epoch, one a row. Dates, ISO 8601 (UTC where it names no zone), or seconds or milliseconds since 1970.
@@ -18,7 +19,7 @@ export function rowTimes(column: string, values: readonly Value[]): number[] {
   let latest = -Infinity;
   return values.map((value, row) => {
     const time = timeOf(value);
-    if (!(Math.abs(time) <= 8.64e15)) {
+    if (!(Math.abs(time) < MILLISECONDS_BELOW)) {
       const shown = value === null || value === undefined || value === '' ? 'has none' : `has ${JSON.stringify(String(value))}`;
       throw refuse(row, `${shown}; give each row an ISO 8601 time, or seconds or milliseconds since 1970`);
     }

@@ -5,6 +5,7 @@
  * alarms without any change tell nothing, and are left out. Changes are those of the windowed tests (`power.ts`), so that both can be
  * compared; a detector of changes of spread is shown such a one.
  */
+import type { Level } from '../../contracts/detector.ts';
 import { withDefaults } from '../../contracts/options.ts';
 import { variance } from '../../detectors/variance.ts';
 import { Random } from '../../detectors/performance/random.ts';
@@ -16,12 +17,13 @@ import { drawRows } from './replays.ts';
 import { streamOf } from './streams.ts';
 
 const STREAMS = 40;
-/** Healthy values before a change: windows of them, within bounds. */
+/** Healthy values before a change: windows of them, within bounds, and on until the detector has learned, if it does so in good time. */
 const HEALTHY_WINDOWS = 3;
 const LEAST_HEALTHY = 2_000;
 const MOST_HEALTHY = 20_000;
+const MOST_LEARNED = 200_000;
 
-/** The power of a detector whose level is known; null also where there is no reference to replay, or it never varied. */
+/** The power of a detector whose level is known; null also where there is no reference to replay, it never varied, or the detector learns for very long. */
 export function streamPowerOf(task: CalibrationTask, level: MonitorLevel, watch: StreamingWatch): Power | null {
   if (level.method === 'insufficient') return null;
   const { values, blockRows } = streamOf(task, watch);
@@ -37,10 +39,17 @@ export function streamPowerOf(task: CalibrationTask, level: MonitorLevel, watch:
   const healthy = Math.min(MOST_HEALTHY, Math.max(LEAST_HEALTHY, HEALTHY_WINDOWS * rows));
   const streams = Array.from({ length: STREAMS }, () => {
     const detector = definition.create(options);
-    const drawn = Array.from(drawRows(random, values.length, blockRows, healthy + rows), (row) => values[row]!);
-    for (const value of drawn.slice(0, healthy)) detector.update(value);
-    return { state: detector.snapshot(), next: drawn.slice(healthy), seed: random.bits() };
+    const draw = (count: number) => Array.from(drawRows(random, values.length, blockRows, count), (row) => values[row]!);
+    let drifts = 0;
+    let seen = 0;
+    // After a drift it learns anew.
+    while (seen < healthy || (isLearning(detector.level) && seen < MOST_LEARNED)) {
+      for (const value of draw(LEAST_HEALTHY)) if (detector.update(value) === 'drift') drifts++;
+      seen += LEAST_HEALTHY;
+    }
+    return { hasLearned: drifts > 0 || !isLearning(detector.level), state: detector.snapshot(), next: draw(rows), seed: random.bits() };
   });
+  if (!streams.every(({ hasLearned }) => hasLearned)) return null;
   const alarms = (state: (typeof streams)[number]['state'], next: readonly number[]) => {
     const detector = definition.create(options, { state });
     return next.some((value) => detector.update(value) === 'drift');
@@ -71,4 +80,8 @@ export function streamPowerOf(task: CalibrationTask, level: MonitorLevel, watch:
     return found >= FOUND * quiet.length;
   };
   return { ...of, smallest: smallestSeen(isSeen, change.most) };
+}
+
+function isLearning(level: Level): boolean {
+  return level === 'warming-up' || level === 'drift';
 }

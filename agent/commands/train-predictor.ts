@@ -129,7 +129,8 @@ function describe(output: string, model: PredictorModel, skippedRows: number, wa
       (unknown === null ? '' : `, in ${points(unknown)} where the kind of error had been kept from the predictor`),
   ];
   if (training.refused > 0) lines.push(`  refused             ${training.refused} corrupted batches by the model; they taught nothing`);
-  if (skippedRows > 0) lines.push(`  skipped             ${skippedRows} rows without a label`);
+  if (skippedRows > 0)
+    lines.push(`  skipped             ${skippedRows} rows without a label (empty, NA, none …; --classes keeps one that is called so)`);
   if (calibration.batchRows < wantedRows) {
     lines.push(`  note                too few labelled rows for batches of ${wantedRows}: the hold-out's have ${calibration.batchRows}`);
   }

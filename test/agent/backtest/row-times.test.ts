@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { lookMsFor } from '../../../agent/backtest/line.ts';
 import { readRows } from '../../../agent/backtest/rows.ts';
 import { rowTimes } from '../../../agent/backtest/row-times.ts';
 import { backtestCommand } from '../../../agent/commands/backtest.ts';
@@ -56,6 +57,8 @@ t.test('what is no time, or out of order, is refused with its row', async (t) =>
     Infinity,
     '05.01.2026',
     '2026-13-01',
+    1_767_571_200_000_000,
+    '1767571200000000',
     new Date(Number.NaN),
     1e300,
   ])
@@ -67,6 +70,28 @@ t.test('what is no time, or out of order, is refused with its row', async (t) =>
   t.throws(() => rowTimes('at', ['2026-01-05', '2026-01-06', '2026-01-05']), {
     message:
       '--time at: row 2 (from 0) came at 2026-01-05T00:00:00.000Z, before the one above it at 2026-01-06T00:00:00.000Z; sort the rows by at',
+  });
+});
+
+t.test('the clock is looked at every second of some hours, and every minute of a year', async (t) => {
+  const day = 24 * 60 * MINUTE;
+  t.same(
+    [0, 0.25, 2.5, 100, 365, 3_650].map((days) => lookMsFor(days * day)),
+    [1_000, 1_000, 1_080, 43_200, 60_000, 60_000],
+  );
+});
+
+t.test('a window that no replay can hold is refused', async (t) => {
+  const folder = t.testdir({
+    'p.yaml': policyText.replace('span: 1h', 'span: 1d'),
+    'reference.csv': 'a\n1\n2\n3\n',
+    'live.csv': `at,a\n${Array.from({ length: 500 }, (_, k) => `${MONDAY + 10 * k},1`).join('\n')}\n`,
+  });
+  const files = [path.join(folder, 'p.yaml'), path.join(folder, 'live.csv')];
+  const { thrown } = await runCommand(t, backtestCommand(), [...files, '--time', 'at']);
+  t.match(thrown, {
+    code: 'too-many-rows',
+    message: /^a window has 8,640,000 rows at the rate of the data: .*; take a shorter window, or say traffic\.expectedRows$/,
   });
 });
 

@@ -96,6 +96,12 @@ t.test('the level counts that the budget sets, and a detector that always alarms
   t.match(streamPowerOf(task, { ...level, value: 1 }, watch), { smallest: null, healthyAlarms: 1 });
 });
 
+t.test('a detector that learns for long is waited for, and one that learns for very long has no such figure', async (t) => {
+  const size = (warmUp: number) => powerOf(`{type: cusum, threshold: 12, warmUp: ${warmUp}}`, valuesOf(normal))?.smallest;
+  t.ok(Math.abs(size(5_000)! / size(200)! - 1) < 0.3, `${size(5_000)} and ${size(200)}`);
+  t.equal(size(300_000), undefined);
+});
+
 t.test('there is no such figure without a level, a reference, or a value that varies', async (t) => {
   const { task, watch } = taskOf('{type: adwin}', valuesOf(normal));
   const level = keptStream(task, watch);
