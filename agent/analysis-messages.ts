@@ -18,6 +18,7 @@ export interface AnalysisStart {
 export type ToAnalysis =
   | { readonly kind: 'feedback'; readonly token: number; readonly lines: readonly Feedback[] }
   | { readonly kind: 'policy'; readonly token: number; readonly policy: Policy }
+  | { readonly kind: 'collect-garbage'; readonly token: number }
   | { readonly kind: 'close' };
 
 export type FromAnalysis =

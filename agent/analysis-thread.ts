@@ -11,6 +11,7 @@ import { Analysis } from './analyse.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 import { calibrateApart } from './calibration/calibration-thread.ts';
 import { readReferences } from './reference.ts';
+import { collectGarbage } from '../proxy/collect-garbage.ts';
 import { returnMemory } from './return-memory.ts';
 import { Committer } from './store/commit.ts';
 import { openState } from './store/open.ts';
@@ -106,6 +107,10 @@ async function handle(message: Exclude<ToAnalysis, { kind: 'close' }>): Promise<
   try {
     if (message.kind === 'feedback') {
       for (const line of message.lines) analysis.feedback(line);
+      return null;
+    }
+    if (message.kind === 'collect-garbage') {
+      collectGarbage();
       return null;
     }
     // The new one continues from the store, so everything of the old one has to be there first.

@@ -10,7 +10,7 @@ import { hearEnd } from '../proxy/thread-end.ts';
 import type { Counts } from './accounting.ts';
 import type { AnalysisStart, FromAnalysis, ToAnalysis } from './analysis-messages.ts';
 
-type Body = { kind: 'feedback'; lines: readonly Feedback[] } | { kind: 'policy'; policy: Policy };
+type Body = { kind: 'feedback'; lines: readonly Feedback[] } | { kind: 'policy'; policy: Policy } | { kind: 'collect-garbage' };
 
 /** Of V8's young generation, which by default grows to 48 MB in each thread; records are old or gone soon. */
 const YOUNG_MB = 12;
@@ -65,6 +65,11 @@ export class AnalysisThread extends EventEmitter<{ committed: []; log: [string];
   /** Goes on with another policy. @throws Error when it cannot be used; the old one goes on then. */
   async setPolicy(policy: Policy): Promise<void> {
     await this.#ask({ kind: 'policy', policy });
+  }
+
+  /** Stops the thread for some tens of milliseconds. @throws Error when it has ended */
+  async collectGarbage(): Promise<void> {
+    await this.#ask({ kind: 'collect-garbage' });
   }
 
   /** Analyses what is in the rings, commits and ends. Safe twice. */

@@ -213,7 +213,9 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     read: () => ({ memory: share(), loopDelayMs: Math.max(0, ...Object.values(proxy.loopDelaysMs())) }),
     shed: (rung) => proxy.shed(rung),
     collectGarbage() {
-      proxy.collectGarbage();
+      const told = ({ message }: Error) => log(`shedding: garbage was not collected (${message})`);
+      proxy.collectGarbage().catch(told);
+      thread.collectGarbage().catch(told);
       collectGarbage();
     },
     log,

@@ -64,11 +64,11 @@ export interface SheddingOptions {
 
 /**
  * Whether garbage is to be collected after one more look, the `look`th: it counts as memory in use until it is. Where connections are refused
- * nothing asks for memory any more, and V8 would never look for it.
+ * nothing asks for memory any more, and V8 would never look for it. Not again and again where loops run late, as it makes them later.
  */
-export function isToCollect(before: Rung, now: Rung, { memory }: Reading, look: number): boolean {
+export function isToCollect(before: Rung, now: Rung, { memory, loopDelayMs }: Reading, look: number): boolean {
   if (memory === null || memory < MEMORY.payloads - MEMORY_MARGIN) return false;
-  return RUNGS.indexOf(now) > RUNGS.indexOf(before) || (now !== 'nothing' && look % CALM_LOOKS === 0);
+  return RUNGS.indexOf(now) > RUNGS.indexOf(before) || (now !== 'nothing' && look % CALM_LOOKS === 0 && loopDelayMs <= PUNCTUAL_MS);
 }
 
 /** Looks every second, gives up and takes up, and says so. Keeps no process alive. */
@@ -105,11 +105,12 @@ export class Shedding {
     this.#reading = this.#read();
     const isStarting = performance.now() - this.#startedAt < STARTING_MS;
     this.#ladder = climb(this.#ladder, isStarting ? { ...this.#reading, loopDelayMs: 0 } : this.#reading);
+    if (this.rung !== before) {
+      shed(this.rung);
+      const { memory, loopDelayMs } = this.#reading;
+      const used = memory === null ? 'no memory limit' : `${Math.round(100 * memory)} % of the memory limit`;
+      log(`shedding: ${before} → ${this.rung} (${used}, event loop ${Math.round(loopDelayMs)} ms late)`);
+    }
     if (isToCollect(before, this.rung, this.#reading, ++this.#looks)) collectGarbage();
-    if (this.rung === before) return;
-    shed(this.rung);
-    const { memory, loopDelayMs } = this.#reading;
-    const used = memory === null ? 'no memory limit' : `${Math.round(100 * memory)} % of the memory limit`;
-    log(`shedding: ${before} → ${this.rung} (${used}, event loop ${Math.round(loopDelayMs)} ms late)`);
   }
 }

@@ -65,8 +65,8 @@ export interface Proxy {
   loopDelaysMs(): { readonly [thread: string]: number };
   /** Gives up what this rung and those below it name. */
   shed(rung: Rung): void;
-  /** Has each data thread collect its garbage, which stops it for some tens of milliseconds. */
-  collectGarbage(): void;
+  /** Has each data thread collect its garbage, which stops it for some tens of milliseconds. @throws Error where that fails */
+  collectGarbage(): Promise<void>;
   /** An upstream's name, or `fallback`. */
   route(): string;
   /** @throws ConfigError `unknown-route`; nothing has changed then. */
@@ -136,8 +136,8 @@ export async function openProxy(options: ProxyOptions): Promise<Proxy> {
     shed(rung) {
       for (const { pressure } of parts) pressure.shed(rung);
     },
-    collectGarbage() {
-      void tellAll({ kind: 'collect-garbage' });
+    async collectGarbage() {
+      await Promise.all(workers.filter(({ ended }) => !ended).map((worker) => worker.order({ kind: 'collect-garbage' })));
     },
     get serves() {
       return workers.some((worker) => !worker.ended);

@@ -5,8 +5,8 @@
 import type { Socket } from 'node:net';
 import type { Limits } from './limits.ts';
 
-/** So many at once beside the clients that are served, each of which takes a file; who is refused beyond that may miss the answer. */
-const SHARE_OF_CLIENTS = 1 / 16;
+/** So many at once for each client that is served, as each takes a file; who is refused beyond that may miss the answer. */
+export const LINGERING_SHARE = 1 / 16;
 
 export class Refusals {
   readonly #sockets = new Set<Socket>();
@@ -16,7 +16,7 @@ export class Refusals {
     // Whatever becomes of this socket, it was none of ours.
     socket.on('error', () => {});
     socket.end(answer);
-    if (this.#sockets.size >= Math.floor(SHARE_OF_CLIENTS * maxClients)) {
+    if (this.#sockets.size >= Math.max(1, Math.floor(LINGERING_SHARE * maxClients))) {
       socket.destroySoon();
       return;
     }

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import type { Limits } from './limits.ts';
+import { LINGERING_SHARE } from './refusals.ts';
 
 /** Files that the rest of the program needs: threads, store, exporters, admin port, scorer. */
 const RESERVED_FILES = 64;
@@ -36,12 +37,13 @@ export function within(limits: Limits, { openFiles, memoryBytes }: Resources, th
     maxHeldBytes: byMemory(limits.maxHeldBytes, 1 / HELD_SHARE, 0),
     maxUpstreamConnections: byMemory(limits.maxUpstreamConnections, MEMORY_A_CALL, LEAST_CALLS),
     maxQueuedCalls: byMemory(limits.maxQueuedCalls, MEMORY_A_CALL, LEAST_CALLS),
+    maxGrpcCalls: byMemory(limits.maxGrpcCalls, MEMORY_A_CALL, LEAST_CALLS),
     maxSessions: byMemory(limits.maxSessions, MEMORY_A_SESSION, LEAST_SESSIONS),
     streamWindowBytes: byMemory(limits.streamWindowBytes, MEMORY_A_WINDOW_BYTE, LEAST_WINDOW_BYTES),
   };
   if (openFiles === null) return bounded;
-  // A call holds two: its client's and its upstream's.
-  const most = Math.max(LEAST_CLIENTS, Math.floor((openFiles - RESERVED_FILES) / 2 / threads));
+  // A call holds two: its client's and its upstream's; and some who are refused linger.
+  const most = Math.max(LEAST_CLIENTS, Math.floor((openFiles - RESERVED_FILES) / (2 + LINGERING_SHARE) / threads));
   return {
     ...bounded,
     maxClients: Math.min(bounded.maxClients, most),

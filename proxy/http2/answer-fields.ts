@@ -4,7 +4,9 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Header } from '../../contracts/exchange.ts';
 import { HOP_BY_HOP } from '../forward.ts';
+import type { DataPath } from '../data-path.ts';
 import { flatPairs, splitFields } from '../framing.ts';
+import { type WaitingRoom, watchUnfetched } from './unfetched.ts';
 
 /** The fields below a start line, made ready by `forward.ts` or `own-answer.ts`; each line ends in CRLF. */
 export function fieldsBelow(text: string): string[] {
@@ -49,9 +51,9 @@ export function respond(stream: ServerHttp2Stream, status: number, fields: reado
 
 /**
  * Ends an answer, with trailers where there are any. What still comes of the request is of no use to anyone then, and its sender is
- * told so (RFC 9113 §8.1). `report` hears of a fault, which ends the stream alone.
+ * told so (RFC 9113 §8.1). A fault ends the stream alone.
  */
-export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[], report: (fault: unknown) => void): void {
+export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[], path: WaitingRoom & Pick<DataPath, 'report'>): void {
   stream.once('wantTrailers', () => {
     if (!isOpen(stream)) return;
     try {
@@ -59,11 +61,12 @@ export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[]
       // They leave in an immediate of their own; a reset must not overtake them.
       setImmediate(() => release(stream));
     } catch (fault) {
-      report(fault);
+      path.report(fault);
       stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     }
   });
   stream.end();
+  watchUnfetched(path, stream);
 }
 
 /** Ends the reading of a request that is answered. */

@@ -203,7 +203,7 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     this.#attempt = null;
     this.#trailers = trailers;
     this.#end('answered');
-    if (this.#stream.writable) endAnswer(this.#stream, trailers, this.#path.report);
+    if (this.#stream.writable) endAnswer(this.#stream, trailers, this.#path);
     else setImmediate(() => release(this.#stream));
     this.#stream.resume();
   }
@@ -259,7 +259,7 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     const fields = statusFields(reason, resetCode, this.#record.identity.id);
     this.#trailers = fields;
     this.#end('failed');
-    endAnswer(this.#stream, fields, this.#path.report);
+    endAnswer(this.#stream, fields, this.#path);
     this.#stream.resume();
   }
 

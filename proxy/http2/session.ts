@@ -155,7 +155,7 @@ export class Http2Session implements Deadline {
       const { head, body } = writeOwnAnswer({ status, reason, error: message, id: null }, null);
       respond(stream, status, fieldsBelow(head), false);
       stream.write(body, 'latin1');
-      endAnswer(stream, [], this.#path.report);
+      endAnswer(stream, [], this.#path);
       stream.resume();
       return;
     }

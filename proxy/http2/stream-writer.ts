@@ -7,7 +7,7 @@ import type { AnswerOut, OwnWords, Server } from '../caller.ts';
 import type { DataPath } from '../data-path.ts';
 import type { OutgoingAnswer } from '../forward.ts';
 import type { AnswerFraming, RequestHead } from '../framing.ts';
-import type { Evictable, Held } from '../held.ts';
+import type { Evictable } from '../held.ts';
 import { writeOwnAnswer } from '../own-answer.ts';
 import { lasting } from '../reading.ts';
 import { REASON_STATUS } from '../reasons.ts';
@@ -19,20 +19,18 @@ export class StreamWriter implements AnswerOut, Evictable {
   readonly evict: () => void;
   readonly #stream: ServerHttp2Stream;
   readonly #request: RequestHead;
-  readonly #held: Held;
-  readonly #report: (fault: unknown) => void;
+  readonly #path: DataPath;
   /** The head, until it goes out with the first bytes of the body. */
   #head: { readonly status: number; readonly fields: readonly string[] } | null = null;
 
   /** `evict` is called when what waits here has waited for longest, and too much does. */
-  constructor(stream: ServerHttp2Stream, request: RequestHead, { held, report }: Pick<DataPath, 'held' | 'report'>, evict: () => void) {
+  constructor(stream: ServerHttp2Stream, request: RequestHead, path: DataPath, evict: () => void) {
     this.#stream = stream;
     this.#request = request;
-    this.#held = held;
-    this.#report = report;
+    this.#path = path;
     this.evict = evict;
-    stream.on('drain', () => held.release(this));
-    stream.on('close', () => held.release(this));
+    stream.on('drain', () => path.held.release(this));
+    stream.on('close', () => path.held.release(this));
   }
 
   get unsentBytes(): number {
@@ -72,8 +70,12 @@ export class StreamWriter implements AnswerOut, Evictable {
     }
     let flowing = true;
     for (const piece of pieces) flowing = stream.write(lasting(piece));
-    if (!flowing) this.#held.hold(this, stream.writableLength);
-    if (done && stream.writable) endAnswer(stream, trailers, this.#report);
+    if (!done) {
+      if (!flowing) this.#path.held.hold(this, stream.writableLength);
+      return flowing;
+    }
+    this.#path.held.release(this);
+    if (stream.writable) endAnswer(stream, trailers, this.#path);
     return flowing;
   }
 

@@ -124,8 +124,11 @@ export class UpstreamSessions {
     this.#deadlines = deadlines;
   }
 
-  /** A session for one more stream, when `fresh` one on which no call has ended; null when there are too many. */
+  /** A session for one more stream, when `fresh` one on which no call has ended; null when there are too many, of either. */
   take(fresh: boolean): UpstreamSession | null {
+    let calls = 0;
+    for (const { streams } of this.#alive) calls += streams;
+    if (calls >= this.#limits.maxGrpcCalls) return null;
     let session = this.#withRoom(fresh);
     if (session === null) {
       if (this.#alive.size >= MAX_UPSTREAM_SESSIONS) return null;

@@ -59,6 +59,7 @@ t.test('garbage is collected at each rung up and every ten looks, where memory i
   t.ok(isToCollect('payloads', 'payloads', { memory: 0.65, loopDelayMs: 0 }, 10), 'below the rung, where it would stay');
   t.notOk(isToCollect('records', 'payloads', short, 11), 'not on the way down');
   t.notOk(isToCollect('nothing', 'nothing', { memory: 0.69, loopDelayMs: 0 }, 10));
+  t.notOk(isToCollect('payloads', 'payloads', { memory: 0.75, loopDelayMs: 21 }, 10), 'not again where loops run late');
   for (const memory of [null, 0.3])
     t.notOk(isToCollect('nothing', 'records', { memory, loopDelayMs: 90 }, 10), 'a late loop needs no more work');
 });

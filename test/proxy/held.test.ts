@@ -188,7 +188,7 @@ async function grpcCalls(t: Test, calls: number, serve: (stream: ServerHttp2Stre
   session.on('error', () => {});
   const codes: (number | undefined)[] = [];
   const reasons: unknown[] = [];
-  const streams = Array.from({ length: calls }, (_, n) => {
+  const begin = (n: number) => {
     const stream = session.request({ ':method': 'POST', ':path': `/a.Service/M${n}`, 'content-type': 'application/grpc', te: 'trailers' });
     stream.on('error', () => {});
     stream.on('response', (fields) => reasons.push(fields['x-driftline-reason']));
@@ -196,7 +196,10 @@ async function grpcCalls(t: Test, calls: number, serve: (stream: ServerHttp2Stre
     stream.pause();
     stream.write(body);
     return stream;
-  });
+  };
+  const streams = [begin(0)];
+  await untilStill(proxy);
+  for (let n = 1; n < calls; n++) streams.push(begin(n));
   return { proxy, session, streams, codes, reasons };
 }
 
@@ -212,8 +215,11 @@ for (const [who, serve, body, told] of [
 ] as const) {
   t.test(`over gRPC: ${who}`, async (t) => {
     const { proxy, session, codes, reasons } = await grpcCalls(t, 8, serve, body);
-    const { heldBytes } = await countersUntil(proxy, ({ evicted, failedBy }) => evicted === 5 && failedBy.overloaded === 5);
-    t.equal(heldBytes, 3 * 4 * WINDOW, 'three are left');
+    // Three are left.
+    await countersUntil(
+      proxy,
+      ({ evicted, failedBy, heldBytes }) => evicted === 5 && failedBy.overloaded === 5 && heldBytes === 3 * 4 * WINDOW,
+    );
     t.match(await proxy.exchange(), { path: '/a.Service/M0', outcome: 'failed', reason: 'overloaded' });
     while ([...codes, ...reasons].filter((one) => one === told).length < 5) await sleep(5);
     session.destroy();
@@ -242,4 +248,85 @@ t.test('over gRPC nothing is held any more when what was slow goes on, and the c
   streams[0]!.end();
   reading[0]!.end();
   t.match(await countersUntil(proxy, ({ answered }) => answered === 1), { evicted: 0, failed: 0, heldBytes: 0 });
+});
+
+for (const [over, fields] of [
+  ['HTTP/2', {}],
+  ['gRPC', { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' }],
+] as const) {
+  t.test(`over ${over}: whole answers that nobody fetches count, and wait for so long`, async (t) => {
+    const server = createHttp2Server();
+    server.on('stream', (stream) => {
+      stream.on('error', () => {});
+      stream.respond(head, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(Buffer.alloc(40_000));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    const plain = await model(
+      t,
+      answering(() => ok('x'.repeat(40_000))),
+    );
+    const grpc = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+    const calls = async (count: number, limits: object) => {
+      const proxy = await proxied(t, 0, { upstreams: [upstream(plain.port, { grpc })], limits });
+      const session = connectHttp2(`http://${proxy.address.host}:${proxy.address.port}`, { settings: { initialWindowSize: 0 } });
+      t.teardown(() => session.destroy());
+      session.on('error', () => {});
+      const codes: (number | undefined)[] = [];
+      const streams = Array.from({ length: count }, () => {
+        const stream = session.request({ ':path': '/a.Service/M', ...fields });
+        stream.on('error', () => {});
+        stream.on('close', () => codes.push(stream.rstCode));
+        stream.pause();
+        return stream.end();
+      });
+      return { proxy, session, streams, codes };
+    };
+    const crowd = await calls(6, { maxHeldBytes: 100_000 });
+    t.match(await countersUntil(crowd.proxy, ({ answered, evicted }) => answered === 6 && evicted === 4), { heldBytes: 80_000, failed: 0 });
+    while (crowd.codes.length < 4) await sleep(5);
+    t.same(crowd.codes, new Array(4).fill(constants.NGHTTP2_ENHANCE_YOUR_CALM));
+    crowd.session.destroy();
+    await countersUntil(crowd.proxy, ({ heldBytes }) => heldBytes === 0);
+
+    const late = await calls(1, { stallTimeoutMs: 100 });
+    while (late.codes.length < 1) await sleep(5);
+    t.same(late.codes, [constants.NGHTTP2_CANCEL]);
+    t.match(late.proxy.counters(), { answered: 1, heldBytes: 0, bugs: 0 });
+
+    const fetched = await calls(1, { stallTimeoutMs: 60_000 });
+    await countersUntil(fetched.proxy, ({ heldBytes }) => heldBytes > 0);
+    fetched.session.settings({ initialWindowSize: 1 << 20 });
+    fetched.streams[0]!.resume();
+    while (fetched.codes.length < 1) await sleep(5);
+    t.same(fetched.codes, [constants.NGHTTP2_NO_ERROR], 'nothing happens to one that is fetched');
+    await countersUntil(fetched.proxy, ({ heldBytes }) => heldBytes === 0);
+  });
+}
+
+t.test('gRPC calls beyond those that there is memory for are refused', async (t) => {
+  const server = createHttp2Server();
+  const open: ServerHttp2Stream[] = [];
+  server.on('stream', (stream) => open.push(stream));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const grpc = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  const proxy = await proxied(t, 0, { upstreams: [upstream(await deadPort(t), { grpc })], limits: { maxGrpcCalls: 2 } });
+  const session = connectHttp2(`http://${proxy.address.host}:${proxy.address.port}`);
+  t.teardown(() => session.destroy());
+  session.on('error', () => {});
+  const begin = () => session.request({ ':method': 'POST', ':path': '/a.Service/M', 'content-type': 'application/grpc', te: 'trailers' });
+  const streams = [begin(), begin()];
+  while (open.length < 2) await sleep(5);
+  const [fields] = await once(begin(), 'response');
+  t.match(fields, { ':status': 200, 'grpc-status': '14', 'x-driftline-reason': 'overloaded' });
+  streams[0]!.close();
+  await countersUntil(proxy, ({ aborted }) => aborted === 1);
+  begin();
+  while (open.length < 3) await sleep(5);
+  t.match(proxy.counters(), { requests: 4, failed: 1 });
 });

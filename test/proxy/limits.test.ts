@@ -301,13 +301,25 @@ t.test('connections stay within the files that may be opened', (t) => {
   const within = (limits: Limits, openFiles: number | null, threads = 1) => atMost(limits, { openFiles, memoryBytes: 2 ** 40 }, threads);
   t.same(within(DEFAULT_LIMITS, null), DEFAULT_LIMITS);
   t.same(within(DEFAULT_LIMITS, 1_048_576), DEFAULT_LIMITS);
-  t.match(within(DEFAULT_LIMITS, 1024), { maxClients: 480, maxUpstreamConnections: 480 });
+  t.match(within(DEFAULT_LIMITS, 1024), { maxClients: 465, maxUpstreamConnections: 465 });
   t.match(within(DEFAULT_LIMITS, 64), { maxClients: 8, maxUpstreamConnections: 8 });
   t.match(within({ ...DEFAULT_LIMITS, maxClients: 5 }, 1024), { maxClients: 5 });
-  t.match(within(DEFAULT_LIMITS, 256, 4), { maxClients: 24, maxUpstreamConnections: 24 }, 'each thread has its share');
+  t.match(within(DEFAULT_LIMITS, 256, 4), { maxClients: 23, maxUpstreamConnections: 23 }, 'each thread has its share');
   const ofMemory = (mib: number, threads = 1) => atMost(DEFAULT_LIMITS, { openFiles: null, memoryBytes: mib * 1024 * 1024 }, threads);
-  t.match(ofMemory(1024), { maxUpstreamConnections: 1024, maxQueuedCalls: 1024, maxSessions: 256, streamWindowBytes: 256 * 1024 });
-  t.match(ofMemory(256), { maxUpstreamConnections: 256, maxQueuedCalls: 256, maxSessions: 64, streamWindowBytes: 64 * 1024 });
+  t.match(ofMemory(1024), {
+    maxUpstreamConnections: 1024,
+    maxQueuedCalls: 1024,
+    maxGrpcCalls: 1024,
+    maxSessions: 256,
+    streamWindowBytes: 256 * 1024,
+  });
+  t.match(ofMemory(256), {
+    maxUpstreamConnections: 256,
+    maxQueuedCalls: 256,
+    maxGrpcCalls: 256,
+    maxSessions: 64,
+    streamWindowBytes: 64 * 1024,
+  });
   t.match(ofMemory(1024, 2), { maxUpstreamConnections: 512, maxQueuedCalls: 512, maxSessions: 128, streamWindowBytes: 128 * 1024 });
   t.match(ofMemory(16), { maxUpstreamConnections: 64, maxQueuedCalls: 64, maxSessions: 16, streamWindowBytes: 64 * 1024 });
   const own = { ...DEFAULT_LIMITS, maxUpstreamConnections: 5, maxQueuedCalls: 0 };

@@ -2,6 +2,7 @@
  * What a data thread leaves undone under pressure, and that calls are served all the same.
  */
 import t from 'tap';
+import { collectGarbage } from '../../proxy/collect-garbage.ts';
 import { until } from '../support/program.ts';
 import { answering, dial, get, model, ok, proxied } from './wire.ts';
 
@@ -91,9 +92,22 @@ t.test('collecting garbage ends no call', async (t) => {
   const proxy = await proxied(t, server.port);
   const client = dial(t, proxy);
   for (let n = 0; n < 3; n++) {
-    proxy.collectGarbage();
     client.send(get('/one'));
+    await proxy.collectGarbage();
   }
   await client.until(/(a body[\s\S]*){3}/);
   t.match(proxy.counters(), { failed: 0, bugs: 0 });
+});
+
+t.test('what nobody has any more is collected', async (t) => {
+  const kept = {};
+  const refs = [kept, {}].map((one) => new WeakRef(one));
+  // What is still on the stack, or was looked at in this turn, stays.
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  collectGarbage();
+  t.same(
+    refs.map((ref) => ref.deref() === undefined),
+    [false, true],
+  );
+  t.ok(kept);
 });
