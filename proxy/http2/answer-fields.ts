@@ -4,7 +4,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Header } from '../../contracts/exchange.ts';
 import { HOP_BY_HOP } from '../forward.ts';
-import type { DataPath } from '../data-path.ts';
 import { flatPairs, splitFields } from '../framing.ts';
 import { type WaitingRoom, watchUnfetched } from './unfetched.ts';
 
@@ -53,7 +52,7 @@ export function respond(stream: ServerHttp2Stream, status: number, fields: reado
  * Ends an answer, with trailers where there are any. What still comes of the request is of no use to anyone then, and its sender is
  * told so (RFC 9113 §8.1). A fault ends the stream alone.
  */
-export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[], path: WaitingRoom & Pick<DataPath, 'report'>): void {
+export function endAnswer(stream: ServerHttp2Stream, trailers: readonly Header[], path: WaitingRoom): void {
   stream.once('wantTrailers', () => {
     if (!isOpen(stream)) return;
     try {

@@ -11,7 +11,7 @@ export function watchUnfetched(path: WaitingRoom, stream: ServerHttp2Stream): vo
   if (stream.writableLength > 0) new Unfetched(path, stream).begin();
 }
 
-export type WaitingRoom = Pick<DataPath, 'held' | 'deadlines' | 'limits'>;
+export type WaitingRoom = Pick<DataPath, 'held' | 'deadlines' | 'limits' | 'report'>;
 
 class Unfetched implements Deadline, Evictable {
   deadlineAt = Number.POSITIVE_INFINITY;
@@ -26,13 +26,17 @@ class Unfetched implements Deadline, Evictable {
   }
 
   begin(): void {
-    const { held, deadlines } = this.#path;
+    const { held, deadlines, report } = this.#path;
     held.hold(this, this.#bytes);
     deadlines.add(this);
     this.#arm();
     const leave = () => {
-      held.release(this);
-      deadlines.delete(this);
+      try {
+        deadlines.delete(this);
+        held.release(this);
+      } catch (fault) {
+        report(fault);
+      }
     };
     this.#stream.on('finish', leave);
     this.#stream.on('close', leave);
