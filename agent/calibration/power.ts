@@ -34,8 +34,7 @@ export interface Power {
   readonly smallest: number | null;
 }
 
-/** Share of windows. */
-export const FOUND = 0.8;
+const FOUND = 0.8;
 const WINDOWS = 40;
 /** Share of them that may alarm while nothing has changed. */
 export const MOST_HEALTHY_ALARMS = 1 / 2;
@@ -81,20 +80,21 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, watched: Wat
     unit: change.unit,
   } as const;
   if (of.healthyAlarms > MOST_HEALTHY_ALARMS || tooCoarse(watch, level, tests) !== null) return { ...of, smallest: null };
+  const isFound = (window: (typeof windows)[number], size: number) => alarms(change.apply(window.cells, size, new Random(window.seed)));
+  return { ...of, smallest: smallestSeen(quiet, isFound, change.most) };
+}
+
+/** The smallest size that is found in four of five, from a 256th of the largest on; null = not even that is. Larger ones are taken to be found as well. */
+export function smallestSeen<One>(quiet: readonly One[], isFound: (one: One, size: number) => boolean, most: number): number | null {
   const isSeen = (size: number) => {
     let found = 0;
-    for (const [index, window] of quiet.entries()) {
+    for (const [index, one] of quiet.entries()) {
       // Those still to come can no longer make it four of five.
       if (found + quiet.length - index < FOUND * quiet.length) return false;
-      if (alarms(change.apply(window.cells, size, new Random(window.seed)))) found++;
+      if (isFound(one, size)) found++;
     }
     return found >= FOUND * quiet.length;
   };
-  return { ...of, smallest: smallestSeen(isSeen, change.most) };
-}
-
-/** The smallest size that is seen, from a 256th of the largest on; null = not even that is. Larger ones are taken to be seen as well. */
-export function smallestSeen(isSeen: (size: number) => boolean, most: number): number | null {
   let high = most / 256;
   while (!isSeen(high)) {
     if (high >= most) return null;

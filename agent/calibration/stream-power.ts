@@ -12,7 +12,7 @@ import { Random } from '../../detectors/performance/random.ts';
 import { numberOf } from '../signals.ts';
 import type { StreamingWatch } from '../watch-list.ts';
 import { type CalibrationTask, levelOptionOf, type MonitorLevel } from './calibration.ts';
-import { changeOfColumn, FOUND, MOST_HEALTHY_ALARMS, type Power, smallestSeen } from './power.ts';
+import { changeOfColumn, MOST_HEALTHY_ALARMS, type Power, smallestSeen } from './power.ts';
 import { drawRows } from './replays.ts';
 import { streamOf } from './streams.ts';
 
@@ -65,21 +65,12 @@ export function streamPowerOf(task: CalibrationTask, level: MonitorLevel, watch:
     unit: change.unit,
   } as const;
   if (of.healthyAlarms > MOST_HEALTHY_ALARMS) return { ...of, smallest: null };
-  const isSeen = (size: number) => {
-    let found = 0;
-    for (const [index, { state, next, seed }] of quiet.entries()) {
-      if (found + quiet.length - index < FOUND * quiet.length) return false;
-      if (
-        alarms(
-          state,
-          change.apply(next, size, new Random(seed)).map((cell) => numberOf(cell)!),
-        )
-      )
-        found++;
-    }
-    return found >= FOUND * quiet.length;
-  };
-  return { ...of, smallest: smallestSeen(isSeen, change.most) };
+  const isFound = ({ state, next, seed }: (typeof streams)[number], size: number) =>
+    alarms(
+      state,
+      change.apply(next, size, new Random(seed)).map((cell) => numberOf(cell)!),
+    );
+  return { ...of, smallest: smallestSeen(quiet, isFound, change.most) };
 }
 
 function isLearning(level: Level): boolean {

@@ -165,6 +165,24 @@ async function startLargeModel(t: Test): Promise<{ readonly url: string }> {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
+/** Holds what it may while they are there, and serves when they have gone. */
+async function livesOn(t: Test, sidecar: Awaited<ReturnType<typeof runIn>>, leave: () => void): Promise<void> {
+  // Time for all to be read as far as it will be.
+  for (let second = 0; second < 5 && sidecar.alive(); second++) await sleep(1000);
+  t.ok(sidecar.alive(), 'it lives');
+  const { heldBytes, evicted, bugs } = (await sidecar.status()).proxy.counters;
+  t.ok((heldBytes ?? Number.NaN) <= 32 * MIB, `${heldBytes} bytes held, ${evicted} broken off`);
+  t.equal(bugs, 0);
+  leave();
+  await until(
+    'one more call is served',
+    // One that is refused may be reset, where many are at once.
+    () => call(`${sidecar.data}/other`).catch(() => null),
+    (answer) => answer?.status === 200,
+    60_000,
+  );
+}
+
 const HEAD_END = ' HTTP/1.1\r\nHost: model\r\n';
 const SLOW: readonly { readonly who: string; readonly sends: readonly (string | Buffer)[] }[] = [
   { who: 'fetch nothing of large answers', sends: [`GET /slow${HEAD_END}\r\n`] },
@@ -199,20 +217,9 @@ for (const { who, sends } of SLOW) {
       ({ proxy: { counters } }) => (counters.requests ?? 0) + (counters.refused ?? 0) >= CLIENTS,
       60_000,
     );
-    // Time for all to be read as far as it will be.
-    for (let second = 0; second < 5 && sidecar.alive(); second++) await sleep(1000);
-    t.ok(sidecar.alive(), 'it lives');
-    const { heldBytes, evicted, bugs } = (await sidecar.status()).proxy.counters;
-    t.ok((heldBytes ?? Number.NaN) <= 32 * MIB, `${heldBytes} bytes held, ${evicted} broken off`);
-    t.equal(bugs, 0);
-    for (const client of clients) client.destroy();
-    await until(
-      'one more call is served',
-      // One that is refused may be reset, where many are at once.
-      () => call(`${sidecar.data}/other`).catch(() => null),
-      (answer) => answer?.status === 200,
-      60_000,
-    );
+    await livesOn(t, sidecar, () => {
+      for (const client of clients) client.destroy();
+    });
     const { accepted, stored, dropped, queued } = (await sidecar.status()).accounting;
     t.equal(accepted, stored + queued + Object.values(dropped).reduce((sum, count) => sum + count, 0));
   });
@@ -243,16 +250,7 @@ t.test('256 MiB: 250 clients over HTTP/2, each with 20 calls of which it fetches
     ({ proxy: { counters } }) => (counters.requests ?? 0) >= 64 * 20,
     60_000,
   );
-  for (let second = 0; second < 5 && sidecar.alive(); second++) await sleep(1000);
-  t.ok(sidecar.alive(), 'it lives');
-  const { heldBytes, bugs, sessions: served } = (await sidecar.status()).proxy.counters;
-  t.ok((heldBytes ?? Number.NaN) <= 32 * MIB, `${heldBytes} bytes held, ${served} sessions`);
-  t.equal(bugs, 0);
-  for (const session of sessions) session.destroy();
-  await until(
-    'one more call is served',
-    () => call(`${sidecar.data}/other`).catch(() => null),
-    (answer) => answer?.status === 200,
-    60_000,
-  );
+  await livesOn(t, sidecar, () => {
+    for (const session of sessions) session.destroy();
+  });
 });
