@@ -50,12 +50,9 @@ export function dataPathSchema(): {
         },
         rateGrace: duration('For so long the least rate does not count.', { default: '5s' }),
         requestBody: size('Largest request body that is passed on. Default: any.', { maximum: 2 ** 40 }),
-        upstreamConnections: count(
-          'Connections to one upstream at once; calls beyond them wait. Fewer where the process has less than 1 MiB of memory for each.',
-          { maximum: 1_000_000, default: 1024 },
-        ),
+        upstreamConnections: count('Connections to one upstream at once; calls beyond them wait.', { maximum: 1_000_000, default: 1024 }),
         queuedCalls: {
-          ...count('Calls that wait for one upstream; more are refused as `overloaded`. Fewer with less memory, as above.', {
+          ...count('Calls that wait for one upstream; more are refused as `overloaded`.', {
             maximum: 1_000_000,
             default: 1024,
           }),

@@ -22,6 +22,8 @@ export interface DataPath {
   /** What lies in memory because somebody is slow. */
   readonly held: Held;
   readonly refusals: Refusals;
+  /** Of HTTP/2, open at present on all connections. */
+  streams: number;
   /** Takes calls that have ended. */
   readonly recorder: Recorder;
   /** What is given up at present. */

@@ -7,6 +7,8 @@ import type { BreakerOptions, TrafficLimits } from '../contracts/policy.ts';
 export interface Limits extends TrafficLimits {
   /** How long the rest of a refused request is read and thrown away, so that a reset does not overtake the answer. */
   readonly lingerMs: number;
+  /** Calls over HTTP/2, of all connections together; more are refused (REFUSED_STREAM), as if they had never come. */
+  readonly maxStreams: number;
   /** gRPC calls to one upstream at once; more are refused, as they wait for nothing. */
   readonly maxGrpcCalls: number;
   /** HTTP/2 connections of clients at once; the next one is told to go (ENHANCE_YOUR_CALM). */
@@ -42,6 +44,7 @@ export const DEFAULT_LIMITS: Limits = {
   // Below the five seconds after which common model servers hang up.
   upstreamIdleMs: 4_000,
   lingerMs: 2_000,
+  maxStreams: 25_600,
   maxGrpcCalls: 3200,
   maxSessions: 256,
   streamWindowBytes: 256 * 1024,

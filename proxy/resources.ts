@@ -15,7 +15,7 @@ const LEAST_SESSIONS = 16;
 const HELD_SHARE = 1 / 8;
 const MIB = 1024 * 1024;
 /** Calls under way: what each may have in buffers that are counted nowhere, its own and the system's for the next reads, and as much again of garbage. */
-const MEMORY_A_CALL = MIB;
+const MEMORY_A_CALL = 2 * MIB;
 const MEMORY_A_SESSION = 4 * MIB;
 /** The default of HTTP/2. */
 const LEAST_WINDOW_BYTES = 64 * 1024;
@@ -35,8 +35,7 @@ export function within(limits: Limits, { openFiles, memoryBytes }: Resources, th
   const bounded = {
     ...limits,
     maxHeldBytes: byMemory(limits.maxHeldBytes, 1 / HELD_SHARE, 0),
-    maxUpstreamConnections: byMemory(limits.maxUpstreamConnections, MEMORY_A_CALL, LEAST_CALLS),
-    maxQueuedCalls: byMemory(limits.maxQueuedCalls, MEMORY_A_CALL, LEAST_CALLS),
+    maxStreams: byMemory(limits.maxStreams, MEMORY_A_CALL, LEAST_CALLS),
     maxGrpcCalls: byMemory(limits.maxGrpcCalls, MEMORY_A_CALL, LEAST_CALLS),
     maxSessions: byMemory(limits.maxSessions, MEMORY_A_SESSION, LEAST_SESSIONS),
     streamWindowBytes: byMemory(limits.streamWindowBytes, MEMORY_A_WINDOW_BYTE, LEAST_WINDOW_BYTES),

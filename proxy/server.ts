@@ -74,6 +74,7 @@ export class DataServer {
       counters,
       held,
       refusals: new Refusals(),
+      streams: 0,
       recorder: new Recorder(ring, counters, pressure, traffic),
       pressure,
       requests: new Memo((text) => {

@@ -118,8 +118,10 @@ export class Http2Session implements Deadline {
     this.#path.deadlines.set(this, this.#oldAt);
     // Without a listener an error of one stream would end the process.
     stream.on('error', () => {});
+    this.#path.streams++;
     stream.on('close', () => {
       this.#streams--;
+      this.#path.streams--;
       if (this.#streams > 0) return;
       this.#path.deadlines.set(this, Math.min(this.#oldAt, performance.now() + this.#path.limits.sessionIdleMs));
     });
@@ -140,7 +142,12 @@ export class Http2Session implements Deadline {
   }
 
   #call(stream: ServerHttp2Stream, ended: boolean, raw: readonly string[]): void {
-    const { counters, requests } = this.#path;
+    const { counters, requests, limits } = this.#path;
+    if (this.#path.streams > limits.maxStreams) {
+      counters.add('refused');
+      stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      return;
+    }
     const fields = readRequestFields(raw, ended);
     if (fields === null) {
       counters.add('refused');

@@ -125,8 +125,18 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     clear: { effectBelow: null, for: { unit: 'windows', count: 1 } },
     severity: 'warning',
   };
-  const { lingerMs, maxGrpcCalls, maxSessions, streamWindowBytes, sessionIdleMs, sessionAgeMs, streamIdleMs, maxHeldBytes, ...limits } =
-    DEFAULT_LIMITS;
+  const {
+    lingerMs,
+    maxStreams,
+    maxGrpcCalls,
+    maxSessions,
+    streamWindowBytes,
+    sessionIdleMs,
+    sessionAgeMs,
+    streamIdleMs,
+    maxHeldBytes,
+    ...limits
+  } = DEFAULT_LIMITS;
   t.same(loadPolicy(file, { detectors: known, env }), {
     name: 'credit-risk',
     hash: createHash('sha256').update(full).digest('hex'),

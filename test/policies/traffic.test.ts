@@ -22,8 +22,18 @@ ${words.replace(/^/gm, '    ')}
 
 t.test('without a word the data path bears what it bears without a policy', (t) => {
   const { traffic } = parse('');
-  const { lingerMs, maxGrpcCalls, maxSessions, streamWindowBytes, sessionIdleMs, sessionAgeMs, streamIdleMs, maxHeldBytes, ...limits } =
-    DEFAULT_LIMITS;
+  const {
+    lingerMs,
+    maxStreams,
+    maxGrpcCalls,
+    maxSessions,
+    streamWindowBytes,
+    sessionIdleMs,
+    sessionAgeMs,
+    streamIdleMs,
+    maxHeldBytes,
+    ...limits
+  } = DEFAULT_LIMITS;
   t.same(traffic?.limits, limits);
   t.same(traffic?.breaker, DEFAULT_BREAKER);
   t.match(traffic, { parser: 'driftline', retry: 'all' });

@@ -295,7 +295,7 @@ for (const [over, fields] of [
     const late = await calls(1, { stallTimeoutMs: 100 });
     while (late.codes.length < 1) await sleep(5);
     t.same(late.codes, [constants.NGHTTP2_CANCEL]);
-    t.match(late.proxy.counters(), { answered: 1, heldBytes: 0, bugs: 0 });
+    t.match(await countersUntil(late.proxy, ({ heldBytes }) => heldBytes === 0), { answered: 1, bugs: 0 });
 
     const fetched = await calls(1, { stallTimeoutMs: 60_000 });
     await countersUntil(fetched.proxy, ({ heldBytes }) => heldBytes > 0);
@@ -329,4 +329,26 @@ t.test('gRPC calls beyond those that there is memory for are refused', async (t)
   begin();
   while (open.length < 3) await sleep(5);
   t.match(proxy.counters(), { requests: 4, failed: 1 });
+});
+
+t.test('calls over HTTP/2 beyond those that there is memory for are refused, on whichever connection', async (t) => {
+  const server = await model(t, () => {});
+  const proxy = await proxied(t, server.port, { limits: { maxStreams: 2 } });
+  const sessions = [1, 2].map(() => connectHttp2(`http://${proxy.address.host}:${proxy.address.port}`));
+  t.teardown(() => {
+    for (const session of sessions) session.destroy();
+  });
+  const [first, second] = sessions;
+  const streams = [first!, second!].map((session) => session.request({ ':path': '/hang' }));
+  for (const stream of streams) stream.on('error', () => {});
+  await countersUntil(proxy, ({ requests }) => requests === 2);
+  const third = second!.request({ ':path': '/more' });
+  third.on('error', () => {});
+  await new Promise((resolve) => third.on('close', resolve));
+  t.equal(third.rstCode, constants.NGHTTP2_REFUSED_STREAM);
+  streams[0]!.close();
+  await countersUntil(proxy, ({ aborted }) => aborted === 1);
+  const fourth = second!.request({ ':path': '/again' });
+  fourth.on('error', () => {});
+  t.match(await countersUntil(proxy, ({ requests }) => requests === 3), { refused: 1, bugs: 0 });
 });

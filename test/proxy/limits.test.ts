@@ -308,20 +308,20 @@ t.test('connections stay within the files that may be opened', (t) => {
   const ofMemory = (mib: number, threads = 1) => atMost(DEFAULT_LIMITS, { openFiles: null, memoryBytes: mib * 1024 * 1024 }, threads);
   t.match(ofMemory(1024), {
     maxUpstreamConnections: 1024,
-    maxQueuedCalls: 1024,
-    maxGrpcCalls: 1024,
+    maxStreams: 512,
+    maxGrpcCalls: 512,
     maxSessions: 256,
     streamWindowBytes: 256 * 1024,
   });
   t.match(ofMemory(256), {
-    maxUpstreamConnections: 256,
-    maxQueuedCalls: 256,
-    maxGrpcCalls: 256,
+    maxUpstreamConnections: 1024,
+    maxStreams: 128,
+    maxGrpcCalls: 128,
     maxSessions: 64,
     streamWindowBytes: 64 * 1024,
   });
-  t.match(ofMemory(1024, 2), { maxUpstreamConnections: 512, maxQueuedCalls: 512, maxSessions: 128, streamWindowBytes: 128 * 1024 });
-  t.match(ofMemory(16), { maxUpstreamConnections: 64, maxQueuedCalls: 64, maxSessions: 16, streamWindowBytes: 64 * 1024 });
+  t.match(ofMemory(1024, 2), { maxUpstreamConnections: 1024, maxStreams: 256, maxSessions: 128, streamWindowBytes: 128 * 1024 });
+  t.match(ofMemory(16), { maxUpstreamConnections: 1024, maxStreams: 64, maxSessions: 16, streamWindowBytes: 64 * 1024 });
   const own = { ...DEFAULT_LIMITS, maxUpstreamConnections: 5, maxQueuedCalls: 0 };
   t.match(atMost(own, { openFiles: 64, memoryBytes: 1 }, 1), { maxUpstreamConnections: 5, maxQueuedCalls: 0, maxClients: 8 });
   const { openFiles, memoryBytes } = resources();

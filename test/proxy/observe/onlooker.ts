@@ -57,6 +57,7 @@ export class Onlooker {
     const path: DataPath = {
       held,
       refusals: new Refusals(),
+      streams: 0,
       traffic,
       limits: DEFAULT_LIMITS,
       deadlines,
