@@ -52,10 +52,7 @@ export function dataPathSchema(): {
         requestBody: size('Largest request body that is passed on. Default: any.', { maximum: 2 ** 40 }),
         upstreamConnections: count('Connections to one upstream at once; calls beyond them wait.', { maximum: 1_000_000, default: 1024 }),
         queuedCalls: {
-          ...count('Calls that wait for one upstream; more are refused as `overloaded`.', {
-            maximum: 1_000_000,
-            default: 1024,
-          }),
+          ...count('Calls that wait for one upstream; more are refused as `overloaded`.', { maximum: 1_000_000, default: 1024 }),
           minimum: 0,
         },
         queuedBytes: size('Body bytes that these hold together.', { default: '16MiB' }),

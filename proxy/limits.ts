@@ -25,8 +25,8 @@ export interface Limits extends TrafficLimits {
   readonly maxHeldBytes: number;
 }
 
-/** What holds without a policy; a test keeps the policy's defaults equal to these. */
-export const DEFAULT_LIMITS: Limits = {
+/** What holds without a policy of what one may say; a test keeps the policy's defaults equal to these. */
+export const DEFAULT_TRAFFIC_LIMITS: TrafficLimits = {
   maxClients: 1024,
   // No cap of its own: behind a gateway all calls come from one address.
   maxClientsPerAddress: 1024,
@@ -43,6 +43,11 @@ export const DEFAULT_LIMITS: Limits = {
   connectTimeoutMs: 3_000,
   // Below the five seconds after which common model servers hang up.
   upstreamIdleMs: 4_000,
+};
+
+/** What holds without a policy. */
+export const DEFAULT_LIMITS: Limits = {
+  ...DEFAULT_TRAFFIC_LIMITS,
   lingerMs: 2_000,
   maxStreams: 25_600,
   maxGrpcCalls: 3200,

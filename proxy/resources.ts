@@ -14,7 +14,7 @@ const LEAST_SESSIONS = 16;
 /** Of the memory, for what is held for the slow; and half as much again for copies. */
 const HELD_SHARE = 1 / 8;
 const MIB = 1024 * 1024;
-/** Calls under way: what each may have in buffers that are counted nowhere, its own and the system's for the next reads, and as much again of garbage. */
+/** Calls over HTTP/2: what each may have in buffers that are counted nowhere, its own and those of the next reads, and as much again of garbage. */
 const MEMORY_A_CALL = 2 * MIB;
 const MEMORY_A_SESSION = 4 * MIB;
 /** The default of HTTP/2. */

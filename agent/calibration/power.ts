@@ -11,7 +11,7 @@ import type { Cell } from '../../contracts/record.ts';
 import { calibratedP } from '../../detectors/null-law.ts';
 import { adjust } from '../../detectors/multiple-testing.ts';
 import { Random } from '../../detectors/performance/random.ts';
-import type { WindowedWatch } from '../watch-list.ts';
+import type { StreamingWatch, WindowedWatch } from '../watch-list.ts';
 import { valuesOf, type WatchedCell } from '../watched-cells.ts';
 import { minSamplesOf, prepareTest } from '../window-monitor.ts';
 import type { CalibrationTask, MonitorLevel } from './calibration.ts';
@@ -69,23 +69,27 @@ export function powerOf(task: CalibrationTask, level: MonitorLevel, watched: Wat
     const inside = rows === null ? drawn : drawn.filter((row) => rows.has(row));
     return { cells: Array.from(inside, (row) => watched.cells[row] ?? null), seed: random.bits() };
   });
-  const quiet = windows.filter((window) => !alarms(window.cells));
-  const of = {
-    monitor: monitor.name,
-    signal: watch.signal,
-    slice: watch.slice?.name ?? null,
-    detector: choice.type,
-    kind: 'windowed',
-    healthyAlarms: 1 - quiet.length / WINDOWS,
-    unit: change.unit,
-  } as const;
-  if (of.healthyAlarms > MOST_HEALTHY_ALARMS || tooCoarse(watch, level, tests) !== null) return { ...of, smallest: null };
-  const isFound = (window: (typeof windows)[number], size: number) => alarms(change.apply(window.cells, size, new Random(window.seed)));
-  return { ...of, smallest: smallestSeen(quiet, isFound, change.most) };
+  const isFound = (window: (typeof windows)[number], size: number | null) =>
+    alarms(size === null ? window.cells : change.apply(window.cells, size, new Random(window.seed)));
+  return powerFrom(watch, change, windows, isFound, tooCoarse(watch, level, tests) === null);
+}
+
+/** @param isFound whether it alarms with a change of that size, or with none (null) @param canAlarm where it cannot, nothing is tried */
+export function powerFrom<One>(
+  { monitor, signal, slice, choice, kind }: WindowedWatch | StreamingWatch,
+  { unit, most }: Pick<Change<unknown>, 'unit' | 'most'>,
+  all: readonly One[],
+  isFound: (one: One, size: number | null) => boolean,
+  canAlarm = true,
+): Power {
+  const quiet = all.filter((one) => !isFound(one, null));
+  const healthyAlarms = 1 - quiet.length / all.length;
+  const smallest = healthyAlarms > MOST_HEALTHY_ALARMS || !canAlarm ? null : smallestSeen(quiet, isFound, most);
+  return { monitor: monitor.name, signal, slice: slice?.name ?? null, detector: choice.type, kind, healthyAlarms, unit, smallest };
 }
 
 /** The smallest size that is found in four of five, from a 256th of the largest on; null = not even that is. Larger ones are taken to be found as well. */
-export function smallestSeen<One>(quiet: readonly One[], isFound: (one: One, size: number) => boolean, most: number): number | null {
+function smallestSeen<One>(quiet: readonly One[], isFound: (one: One, size: number) => boolean, most: number): number | null {
   const isSeen = (size: number) => {
     let found = 0;
     for (const [index, one] of quiet.entries()) {
@@ -128,7 +132,7 @@ export function tooCoarse({ definition, choice, signal, monitor }: WindowedWatch
 }
 
 /** A change that comes in sizes, to the cells of a window. */
-export interface Change<C> {
+interface Change<C> {
   readonly unit: Power['unit'];
   readonly most: number;
   readonly apply: (cells: readonly C[], size: number, random: Random) => C[];

@@ -12,7 +12,7 @@ import { Random } from '../../detectors/performance/random.ts';
 import { numberOf } from '../signals.ts';
 import type { StreamingWatch } from '../watch-list.ts';
 import { type CalibrationTask, levelOptionOf, type MonitorLevel } from './calibration.ts';
-import { changeOfColumn, MOST_HEALTHY_ALARMS, type Power, smallestSeen } from './power.ts';
+import { changeOfColumn, type Power, powerFrom } from './power.ts';
 import { drawRows } from './replays.ts';
 import { streamOf } from './streams.ts';
 
@@ -50,27 +50,12 @@ export function streamPowerOf(task: CalibrationTask, level: MonitorLevel, watch:
     return { hasLearned: drifts > 0 || !isLearning(detector.level), state: detector.snapshot(), next: draw(rows), seed: random.bits() };
   });
   if (!streams.every(({ hasLearned }) => hasLearned)) return null;
-  const alarms = (state: (typeof streams)[number]['state'], next: readonly number[]) => {
+  const isFound = ({ state, next, seed }: (typeof streams)[number], size: number | null) => {
     const detector = definition.create(options, { state });
-    return next.some((value) => detector.update(value) === 'drift');
+    const cells = size === null ? next : change.apply(next, size, new Random(seed));
+    return cells.some((cell) => detector.update(numberOf(cell)!) === 'drift');
   };
-  const quiet = streams.filter(({ state, next }) => !alarms(state, next));
-  const of = {
-    monitor: watch.monitor.name,
-    signal: watch.signal,
-    slice: watch.slice?.name ?? null,
-    detector: choice.type,
-    kind: 'streaming',
-    healthyAlarms: 1 - quiet.length / STREAMS,
-    unit: change.unit,
-  } as const;
-  if (of.healthyAlarms > MOST_HEALTHY_ALARMS) return { ...of, smallest: null };
-  const isFound = ({ state, next, seed }: (typeof streams)[number], size: number) =>
-    alarms(
-      state,
-      change.apply(next, size, new Random(seed)).map((cell) => numberOf(cell)!),
-    );
-  return { ...of, smallest: smallestSeen(quiet, isFound, change.most) };
+  return powerFrom(watch, change, streams, isFound);
 }
 
 function isLearning(level: Level): boolean {

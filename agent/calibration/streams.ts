@@ -23,7 +23,7 @@ function ofStream({ monitor, signal, choice }: StreamingWatch, option: string): 
   return { monitor: monitor.name, kind: 'streaming', signal, detector: choice.type, option };
 }
 
-export interface Stream {
+interface Stream {
   readonly values: Float64Array;
   readonly blockRows: number;
   readonly dependent: boolean;
@@ -31,7 +31,7 @@ export interface Stream {
 }
 
 /** Why there is no stream to replay, and whether it is known that its values depend on each other. */
-export interface NoStream {
+interface NoStream {
   readonly values: null;
   readonly blockRows: null;
   readonly dependent: boolean;

@@ -8,7 +8,7 @@ import { ConfigError } from '../../contracts/errors.ts';
 import { detectors } from '../../detectors/catalogue.ts';
 import { defaultPolicy, loadPolicy, parsePolicy } from '../../policies/load.ts';
 import { formatMistake } from '../../policies/mistakes.ts';
-import { DEFAULT_BREAKER, DEFAULT_LIMITS } from '../../proxy/limits.ts';
+import { DEFAULT_BREAKER, DEFAULT_TRAFFIC_LIMITS } from '../../proxy/limits.ts';
 
 const known = new Map(detectors.map((detector) => [detector.type, detector]));
 
@@ -125,18 +125,6 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
     clear: { effectBelow: null, for: { unit: 'windows', count: 1 } },
     severity: 'warning',
   };
-  const {
-    lingerMs,
-    maxStreams,
-    maxGrpcCalls,
-    maxSessions,
-    streamWindowBytes,
-    sessionIdleMs,
-    sessionAgeMs,
-    streamIdleMs,
-    maxHeldBytes,
-    ...limits
-  } = DEFAULT_LIMITS;
   t.same(loadPolicy(file, { detectors: known, env }), {
     name: 'credit-risk',
     hash: createHash('sha256').update(full).digest('hex'),
@@ -157,7 +145,7 @@ t.test('every key of a full policy arrives in the compiled one', async (t) => {
       sampling: { rate: 0.5, keepAlways: ['upstream_error'] },
       parser: 'driftline',
       retry: 'all',
-      limits,
+      limits: DEFAULT_TRAFFIC_LIMITS,
       breaker: DEFAULT_BREAKER,
       expectedRows: { count: 50_000, perMs: 43_200_000 },
     },

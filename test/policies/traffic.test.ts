@@ -2,7 +2,7 @@ import t from 'tap';
 import { detectors } from '../../detectors/catalogue.ts';
 import { parsePolicy } from '../../policies/load.ts';
 import { formatMistake } from '../../policies/mistakes.ts';
-import { DEFAULT_BREAKER, DEFAULT_LIMITS } from '../../proxy/limits.ts';
+import { DEFAULT_BREAKER, DEFAULT_TRAFFIC_LIMITS } from '../../proxy/limits.ts';
 
 const known = new Map(detectors.map((detector) => [detector.type, detector]));
 
@@ -22,19 +22,7 @@ ${words.replace(/^/gm, '    ')}
 
 t.test('without a word the data path bears what it bears without a policy', (t) => {
   const { traffic } = parse('');
-  const {
-    lingerMs,
-    maxStreams,
-    maxGrpcCalls,
-    maxSessions,
-    streamWindowBytes,
-    sessionIdleMs,
-    sessionAgeMs,
-    streamIdleMs,
-    maxHeldBytes,
-    ...limits
-  } = DEFAULT_LIMITS;
-  t.same(traffic?.limits, limits);
+  t.same(traffic?.limits, DEFAULT_TRAFFIC_LIMITS);
   t.same(traffic?.breaker, DEFAULT_BREAKER);
   t.match(traffic, { parser: 'driftline', retry: 'all' });
   t.end();
