@@ -69,7 +69,7 @@ export class Identity {
 
   /** Empty = none. */
   get traceparent(): string {
-    return traceparentOf(this.bytes.toString('latin1', this.idLength, this.length));
+    return traceparentOf(this.bytes, this.idLength, this.length);
   }
 
   /** Room for an id of another length. */
@@ -87,7 +87,7 @@ export class Identity {
   }
 }
 
-/** What the bytes say behind the id. */
-export function traceparentOf(behindId: string): string {
-  return behindId.slice(BETWEEN.length, -END.length);
+/** What the bytes say behind an id that ends at `idEnd`. */
+export function traceparentOf(bytes: Buffer, idEnd: number, end: number): string {
+  return bytes.toString('latin1', idEnd + BETWEEN.length, end - END.length);
 }

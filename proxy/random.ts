@@ -1,18 +1,35 @@
 /** Random hexadecimal digits, of bytes drawn from the system in blocks: one draw a call would cost more than the rest of a head. */
-import { randomFillSync } from 'node:crypto';
+import { randomFill, randomFillSync } from 'node:crypto';
 
-/** Enough for two thousand calls: what is seldom done is done with cold caches, and then a draw takes a tenth of a millisecond whatever its size. */
-const block = Buffer.alloc(64 * 1024);
-let used = block.length;
+/** Enough for four thousand calls. */
+const BLOCK_BYTES = 128 * 1024;
+
+let block = Buffer.alloc(BLOCK_BYTES);
+let used = BLOCK_BYTES;
+/** The next block. It is drawn by a thread of Node's pool: the calls that come meanwhile would wait for it, a tenth of a millisecond. */
+let spare = Buffer.alloc(BLOCK_BYTES);
+let isDrawn = false;
+let isBeingDrawn = false;
 const DIGITS = Buffer.from('0123456789abcdef');
 
 /** A random number from 0 to 255. */
 function randomByte(): number {
-  if (used === block.length) {
-    randomFillSync(block);
-    used = 0;
-  }
+  if (used === BLOCK_BYTES) turnOver();
   return block[used++]!;
+}
+
+function turnOver(): void {
+  if (isDrawn) [block, spare] = [spare, block];
+  // At the beginning, or where calls were quicker than the pool.
+  else randomFillSync(block);
+  used = 0;
+  isDrawn = false;
+  if (isBeingDrawn) return;
+  isBeingDrawn = true;
+  randomFill(spare, (error) => {
+    isBeingDrawn = false;
+    isDrawn = error === null;
+  });
 }
 
 /** Puts `count` random lower-case digits into latin1 `text`, from `at` on. */

@@ -12,7 +12,7 @@
  * 112 f32 ms, u32 bytes for each mark; texts, request bytes, answer bytes
  * ```
  */
-import type { AnswerTiming, Exchange, Outcome } from '../contracts/exchange.ts';
+import type { AnswerTiming, CapturedBody, Exchange, Header, Outcome } from '../contracts/exchange.ts';
 import type { AnswerPace } from './answer-pace.ts';
 import type { CapturedHead } from './forward.ts';
 import { splitFields } from './framing.ts';
@@ -54,10 +54,10 @@ const PACE_AT = 84;
 const FINGERPRINTS_AT = 104;
 const MARK_BYTES = 8;
 const LENGTHS_AT = 40;
-const TEXTS = 9;
 /** Bits of the byte that tells what there is; the answer's fingerprint has the next one. */
 const HAS_REASON = 1;
 const HAS_FINGERPRINT = 2;
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 const OUTCOMES: readonly Outcome[] = ['answered', 'failed', 'aborted'];
 
 /** Bytes that the call takes in the ring. */
@@ -146,36 +146,35 @@ function markCount({ pace }: CapturedCall): number {
 }
 
 /** Clients repeat their fields, and a server its own for as long as its `date` stays. */
-const fields = new Memo(splitFields, { isCut: true });
+const fields = new Memo(splitFields);
+const words = new Memo((text) => text);
 
-/** Reads a record that starts at the buffer's first byte. The bodies are views of it. */
+/** Reads a record that starts at the buffer's first byte and may end before it. The bodies are views of it. */
 export function decodeExchange(record: Buffer): Exchange {
   const timing = decodeTiming(record);
-  const textsAt = HEAD_BYTES + MARK_BYTES * (timing?.marks.length ?? 0);
-  const length = (i: number) => record.readUInt32LE(LENGTHS_AT + 4 * i);
-  let textsLength = 0;
-  for (let i = 0; i < TEXTS; i++) textsLength += length(i);
-  const texts = record.toString('latin1', textsAt, textsAt + textsLength);
-  // What outlives the rest is a text of its own, lest it keep them all.
-  const id = record.toString('latin1', textsAt, textsAt + length(0));
-  let at = id.length;
-  const text = (i: number) => {
-    at += length(i);
-    return texts.slice(at - length(i), at);
+  let at = HEAD_BYTES + MARK_BYTES * (timing?.marks.length ?? 0);
+  /** Goes on behind the next piece, and tells where it began. */
+  const past = (piece: number) => {
+    const from = at;
+    at += record.readUInt32LE(LENGTHS_AT + 4 * piece);
+    return from;
   };
-  const traceparent = traceparentOf(text(1));
-  const method = text(2);
-  const path = text(3);
-  const requestHeaders = fields.get(text(4));
-  const servedBy = text(5);
-  const reason = text(6);
-  const responseHeaders = fields.get(text(7));
-  const responseTrailers = fields.get(text(8));
-  const requestAt = textsAt + textsLength;
-  const answerAt = requestAt + length(TEXTS);
-  const fingerprint = (i: number) =>
-    (record[7]! & (HAS_FINGERPRINT << i)) === 0 ? {} : { fingerprint: record.readUInt32LE(FINGERPRINTS_AT + 4 * i) };
-  return {
+  const read = <T extends string | Header[]>(memo: Memo<T>, piece: number) => memo.read(record, past(piece), at);
+  const id = record.toString('latin1', past(0), at);
+  const traceparent = traceparentOf(record, past(1), at);
+  const method = read(words, 2);
+  const path = read(words, 3);
+  const requestHeaders = read(fields, 4);
+  const servedBy = read(words, 5);
+  const reason = read(words, 6);
+  const responseHeaders = read(fields, 7);
+  const responseTrailers = read(fields, 8);
+  const request: Writable<CapturedBody> = { bytes: record.subarray(past(9), at), totalBytes: record.readDoubleLE(24) };
+  const response: Writable<CapturedBody> = { bytes: record.subarray(past(10), at), totalBytes: record.readDoubleLE(32) };
+  const has = record[7]!;
+  if ((has & HAS_FINGERPRINT) !== 0) request.fingerprint = record.readUInt32LE(FINGERPRINTS_AT);
+  if ((has & (2 * HAS_FINGERPRINT)) !== 0) response.fingerprint = record.readUInt32LE(FINGERPRINTS_AT + 4);
+  const exchange: Writable<Exchange> = {
     id,
     startedAt: record.readDoubleLE(8),
     latencyMs: record.readDoubleLE(16),
@@ -184,15 +183,16 @@ export function decodeExchange(record: Buffer): Exchange {
     status: record.readUInt16LE(4),
     servedBy,
     outcome: OUTCOMES[record[6]!]!,
-    reason: (record[7]! & HAS_REASON) === 0 ? null : reason,
+    reason: (has & HAS_REASON) === 0 ? null : reason,
     traceparent,
     requestHeaders,
     responseHeaders,
-    ...(responseTrailers.length === 0 ? {} : { responseTrailers }),
-    request: { bytes: record.subarray(requestAt, answerAt), totalBytes: record.readDoubleLE(24), ...fingerprint(0) },
-    response: { bytes: record.subarray(answerAt, answerAt + length(TEXTS + 1)), totalBytes: record.readDoubleLE(32), ...fingerprint(1) },
-    ...(timing === null ? {} : { timing }),
+    request,
+    response,
   };
+  if (responseTrailers.length > 0) exchange.responseTrailers = responseTrailers;
+  if (timing !== null) exchange.timing = timing;
+  return exchange;
 }
 
 function decodeTiming(record: Buffer): AnswerTiming | null {

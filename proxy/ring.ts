@@ -115,7 +115,7 @@ export class RingReader {
     this.#hasRead = true;
     // A copy: the writer may overwrite the place as soon as the tail has moved.
     if (size > this.#copy.length && size <= MAX_COPY_BYTES) this.#copy = Buffer.allocUnsafeSlow(MAX_COPY_BYTES);
-    const record = size <= this.#copy.length ? this.#copy.subarray(0, size) : Buffer.allocUnsafeSlow(size);
+    const record = size <= this.#copy.length ? this.#copy : Buffer.allocUnsafeSlow(size);
     this.#bytes.copy(record, 0, index, index + size);
     this.#tail = (this.#tail + size) | 0;
     Atomics.store(this.#control, TAIL, this.#tail);

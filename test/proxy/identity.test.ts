@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { Identity } from '../../proxy/identity.ts';
+import { putRandomHex } from '../../proxy/random.ts';
 
 const NONE = { callerId: null, trace: null };
 const AT = 1_764_000_000_000;
@@ -22,6 +24,21 @@ t.test('an id is a UUID of version 7 that begins with its instant', (t) => {
     t.ok(chiSquared < 50, `digit ${place}: ${chiSquared}`);
   }
   t.end();
+});
+
+t.test('random digits never come again, whether the next block was drawn meanwhile or not', async (t) => {
+  const seen = new Set<string>();
+  // Of 16 bytes, which a block is a multiple of: used again, it would give the same ones.
+  const digits = Buffer.alloc(32);
+  let taken = 0;
+  for (let turn = 0; turn < 12; turn++) {
+    for (let k = 0; k < 5_000; k++, taken++) {
+      putRandomHex(digits, 0, digits.length);
+      seen.add(digits.toString('latin1'));
+    }
+    if (turn % 3 > 0) await sleep(5);
+  }
+  t.equal(seen.size, taken);
 });
 
 t.test('a call begins a trace, or goes on in the caller’s with a span of its own', (t) => {

@@ -56,6 +56,8 @@ t.test('a stretch that has ended is told, and who looks no more tells nothing', 
     (ms) => ms > 0,
   );
   t.ok(told > 300, String(told));
+  await sleep(1_200);
+  t.ok(delay.ms <= told, 'and is told once');
   end();
   t.equal(delay.ms, 0);
 });
