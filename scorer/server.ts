@@ -1,17 +1,20 @@
 /**
- * An HTTP model server around one ONNX model, answering in the caller's own protocol.
+ * An HTTP model server around one ONNX model, answering in the caller's own protocol: over HTTP/1.1, or HTTP/2 and gRPC on the same port.
  *
  * It stands in when a model server is dead, serves the demo and `driftline serve`; it is not on the path of proxied traffic,
- * hence `node:http`. Calls are computed one after the other. A call that waited past its deadline, or whose caller left,
+ * hence `node:http` and `node:http2`. Calls are computed one after the other. A call that waited past its deadline, or whose caller left,
  * is not computed any more: work that nobody awaits would only make the next ones late.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { constants, createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { DecodeError, ScorerError } from '../contracts/errors.ts';
 import type { Header } from '../contracts/exchange.ts';
 import type { Protocol, Target } from '../contracts/protocol.ts';
+import { serveEither } from './either-http.ts';
+import { grpcTrailers, isGrpc } from './grpc-status.ts';
 import { answerMetadata, type ServedModel, unknownModel } from './metadata.ts';
 import type { OnnxModel } from './onnx.ts';
 
@@ -39,8 +42,12 @@ export interface ScorerServer {
   close(): Promise<void>;
 }
 
+type Request = IncomingMessage | Http2ServerRequest;
+
 interface Answer {
   readonly status: number;
+  /** Why it is no success. */
+  readonly why?: string;
   readonly contentType: string | null;
   readonly bytes: Uint8Array | string;
   readonly headers?: readonly Header[];
@@ -66,16 +73,18 @@ const DECODERS: { readonly [encoding: string]: (bytes: Buffer, options: { maxOut
 /** Listens and serves. @throws Error with the code of `listen` (`EADDRINUSE` …) when the port cannot be had. */
 export async function startScorerServer(options: ScorerServerOptions): Promise<ScorerServer> {
   const deadlineMs = options.deadlineMs ?? 10_000;
+  const answering = (request: Request, then: (answer: Answer) => void) => {
+    serve(request, options, performance.now() + deadlineMs).then(then, (error: unknown) => then(refuse(error)));
+  };
   const server = createServer(
     { requestTimeout: deadlineMs, headersTimeout: deadlineMs, connectionsCheckingInterval: Math.min(1000, deadlineMs) },
-    (request, response) => {
-      const deadlineAt = performance.now() + deadlineMs;
-      serve(request, options, deadlineAt).then(
-        (answer) => send(response, answer),
-        (error: unknown) => send(response, refuse(error)),
-      );
-    },
+    (request, response) => answering(request, (answer) => send(response, answer)),
   );
+  const http2 = createHttp2Server((request, response) => {
+    request.setTimeout(deadlineMs, () => request.stream.close(constants.NGHTTP2_CANCEL));
+    answering(request, (answer) => sendOverHttp2(response, answer));
+  });
+  const breakOff = serveEither(server, http2, deadlineMs);
   await listen(server, options.port, options.host ?? '127.0.0.1');
   // A TCP server that listens has an address with a port; only a pipe has none.
   const { address, port } = server.address() as AddressInfo;
@@ -87,11 +96,12 @@ export async function startScorerServer(options: ScorerServerOptions): Promise<S
         // The error of a second close (`not running`) says what was wanted.
         server.close(() => resolve());
         server.closeAllConnections();
+        breakOff();
       }),
   };
 }
 
-async function serve(request: IncomingMessage, options: ScorerServerOptions, deadlineAt: number): Promise<Answer> {
+async function serve(request: Request, options: ScorerServerOptions, deadlineAt: number): Promise<Answer> {
   const { method = 'GET', url = '/' } = request;
   const headers = pairs(request.rawHeaders);
   const head = { method, path: url, headers };
@@ -112,6 +122,7 @@ async function serve(request: IncomingMessage, options: ScorerServerOptions, dea
     const metadata = answerMetadata(url.split('?')[0]!, served);
     if (metadata !== null) return json(metadata.status, metadata.body);
   }
+  if (isGrpc(request.headers['content-type'])) throw new Refusal(501, 'no such method; predictions are calls of ModelInfer or Predict');
   throw new Refusal(404, 'no such path; predictions are POSTed to /v2/models/NAME/infer, /v1/models/NAME:predict or /invocations');
 }
 
@@ -126,14 +137,16 @@ async function predict(
   if (encodeResponse === null)
     throw new Refusal(501, `a model of tensors gives no answer of ${protocol.type} to this path; ask for predictions`);
   const question = protocol.decodeRequest(body, target);
+  const unknown = unknownModel(question, options);
+  if (unknown !== null) throw new Refusal(404, unknown);
   stillWanted();
   const tensors = await options.model.run(question.tensors);
   const { binaryOutputs } = question;
   const { bytes, contentType, headers } = encodeResponse(
     {
       requestId: question.requestId,
-      model: target.model ?? options.name,
-      version: options.version ?? target.version,
+      model: question.model ?? options.name,
+      version: options.version ?? question.version,
       tensors,
       ...(binaryOutputs === undefined ? {} : { binaryOutputs }),
     },
@@ -142,7 +155,7 @@ async function predict(
   return { status: 200, contentType, bytes, ...(headers === undefined ? {} : { headers }) };
 }
 
-async function readBody(request: IncomingMessage, limitBytes: number): Promise<Uint8Array> {
+async function readBody(request: Request, limitBytes: number): Promise<Uint8Array> {
   // Made only when needed: an error's stack costs as much as decoding a small call.
   const tooLarge = () => new Refusal(413, `the body is above ${limitBytes} bytes; send fewer rows at once`);
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
@@ -172,11 +185,15 @@ async function readBody(request: IncomingMessage, limitBytes: number): Promise<U
 }
 
 function refuse(error: unknown): Answer {
-  if (error instanceof Refusal) return json(error.status, { error: error.message });
-  if (error instanceof DecodeError) return json(400, { error: error.message });
-  if (error instanceof ScorerError) return json(error.code === 'bad-input' ? 400 : 500, { error: error.message });
-  // A bug, or a connection that broke while its body was read. Neither may end the process; the caller is told.
-  return json(500, { error: error instanceof Error ? error.message : 'unknown failure' });
+  const status =
+    error instanceof Refusal
+      ? error.status
+      : error instanceof DecodeError || (error instanceof ScorerError && error.code === 'bad-input')
+        ? 400
+        : // Also a bug, or a connection that broke while its body was read. Neither may end the process; the caller is told.
+          500;
+  const why = error instanceof Error ? error.message : 'unknown failure';
+  return { ...json(status, { error: why }), why };
 }
 
 function json(status: number, body: unknown): Answer {
@@ -191,6 +208,21 @@ function send(response: ServerResponse, { status, contentType, bytes, headers: m
   // A body that was not read to its end leaves the connection at an unknown place.
   if (!response.req.complete) headers.connection = 'close';
   response.writeHead(status, headers).end(bytes);
+}
+
+function sendOverHttp2(response: Http2ServerResponse, { status, contentType, bytes, headers: more = [], why }: Answer): void {
+  const { req } = response;
+  // What is not read any more is not to come either.
+  if (!req.complete) req.resume();
+  if (!isGrpc(req.headers['content-type'])) {
+    const type = contentType === null ? {} : { 'content-type': contentType };
+    response.writeHead(status, { ...type, 'content-length': Buffer.byteLength(bytes), ...Object.fromEntries(more) });
+    response.end(bytes);
+    return;
+  }
+  response.writeHead(200, { 'content-type': 'application/grpc' });
+  response.addTrailers(grpcTrailers(status, why ?? null));
+  response.end(why === undefined ? bytes : '');
 }
 
 function pairs(raw: readonly string[]): readonly Header[] {

@@ -22,7 +22,7 @@ const DEFAULT_LISTEN = '127.0.0.1:8081';
 export function serveCommand(): Command {
   return new Command('serve')
     .summary('one ONNX model as a model server')
-    .description('Serves an ONNX model over HTTP (KServe V2 and V1, TF Serving, MLflow), without the sidecar.')
+    .description('Serves an ONNX model over HTTP (KServe V2 and V1, TF Serving, MLflow) and gRPC (V2, TF Serving), without the sidecar.')
     .argument('<model>', 'path of the .onnx file')
     .option('--listen <HOST:PORT>', 'address to listen on; port 0 takes any free one', DEFAULT_LISTEN)
     .option('--name <name>', "model name in paths and answers (default: the file's name)")

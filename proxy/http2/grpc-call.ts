@@ -15,9 +15,12 @@ import type { Reason } from '../reasons.ts';
 import { maySendAgain } from '../retry.ts';
 import type { Target } from '../target.ts';
 import { endAnswer, isOpen, release, respond } from './answer-fields.ts';
-import { statusFields, timeoutMs } from './grpc.ts';
+import { isPrediction, statusFields, timeoutMs } from './grpc.ts';
 import { GrpcAttempt, type GrpcAttemptUser } from './grpc-attempt.ts';
 import { type GrpcAnswerHead, upstreamHead } from './grpc-heads.ts';
+
+/** What is no failure of the model server's, and takes the time that a fallback would need. */
+const CLIENTS_OWN: ReadonlySet<Reason> = new Set(['deadline', 'request-timeout']);
 
 export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
   deadlineAt = Number.POSITIVE_INFINITY;
@@ -37,6 +40,8 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
   #retried = false;
   /** Whether the breaker still waits for word of how it went. */
   #onTrial = false;
+  /** The upstream has failed and the body is collected for the fallback. */
+  #gathering = false;
   #clientBlocked = false;
   #upstreamBlocked = false;
 
@@ -63,9 +68,8 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     this.#safely(() => {
       if (request.hop > MAX_HOPS) this.#answerMyself('loop', null);
       else {
-        // The fallback speaks no gRPC.
         const chosen = traffic.choose('POST');
-        this.#send(chosen === traffic.fallback ? traffic.primary : chosen, false);
+        this.#send(chosen === traffic.fallback && !isPrediction(head.target) ? traffic.primary : chosen, false);
       }
     });
   }
@@ -80,7 +84,8 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
       this.#stream.pause();
       this.#hold();
     }
-    this.#arm();
+    if (this.#gathering) this.#gather();
+    else this.#arm();
   }
 
   #clientDone(): void {
@@ -88,7 +93,8 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     if (this.#record.ended || this.#stream.aborted) return;
     this.#bodyDone = true;
     this.#attempt?.end();
-    this.#arm();
+    if (this.#gathering) this.#gather();
+    else this.#arm();
   }
 
   #clientDrained(): void {
@@ -109,12 +115,12 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
   evict(): void {
     this.#safely(() => {
       this.#judge('abandoned');
+      this.#discard(constants.NGHTTP2_CANCEL);
       if (!this.#clientBlocked) {
-        this.failed('overloaded');
+        this.#giveUp('overloaded', null);
         return;
       }
       // What it does not fetch would stay before any last word.
-      this.#discard(constants.NGHTTP2_CANCEL);
       this.#record.reason = 'overloaded';
       this.#end('failed');
       this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
@@ -139,7 +145,7 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     this.#upstreamBlocked = false;
     this.#hold();
     this.#stream.resume();
-    if (target !== this.#path.traffic.primary) this.#record.reason = 'route';
+    if (target !== this.#path.traffic.primary) this.#record.reason ??= 'route';
     const { sessions, breaker } = target.grpc;
     if (breaker?.admits(performance.now()) === false) {
       this.failed('circuit-open');
@@ -213,8 +219,12 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     this.#discard(constants.NGHTTP2_CANCEL);
     if (attempt !== null && this.#again(attempt)) return;
     this.#judge(reason === 'deadline' || reason === 'request-timeout' ? 'abandoned' : 'failed');
-    if (this.#record.status === 0) this.#answerMyself(reason, resetCode);
-    else this.#breakOff(reason === 'reset' ? 'truncated' : reason, resetCode);
+    if (this.#record.status === 0 && !CLIENTS_OWN.has(reason) && this.#mayFallBack) {
+      this.#record.reason = reason;
+      this.#gathering = true;
+      this.#stream.resume();
+      this.#gather();
+    } else this.#giveUp(reason, resetCode);
   }
 
   /** Nothing that either side does may end more than this call. */
@@ -238,6 +248,32 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     this.#judge('abandoned');
     this.#send(this.#target, true);
     return true;
+  }
+
+  #giveUp(reason: Reason, resetCode: number | null): void {
+    const before = this.#record.reason;
+    if (this.#record.status !== 0) this.#breakOff(reason === 'reset' ? 'truncated' : reason, resetCode);
+    // When the fallback fails too, the first failure is the one to tell.
+    else if (before !== null && before !== 'route' && !CLIENTS_OWN.has(reason)) this.#answerMyself(before, null);
+    else this.#answerMyself(reason, resetCode);
+  }
+
+  get #mayFallBack(): boolean {
+    const { fallback } = this.#path.traffic;
+    const { request } = this.#record;
+    return fallback !== null && this.#target !== fallback && isPrediction(this.#request.head.target) && request.whole;
+  }
+
+  /** Goes to the fallback once the whole body is there. */
+  #gather(): void {
+    const { fallback } = this.#path.traffic;
+    if (fallback === null || !this.#record.request.whole) {
+      // Gathering began with a reason.
+      this.#answerMyself(this.#record.reason!, null);
+    } else if (this.#bodyDone) {
+      this.#gathering = false;
+      this.#send(fallback, false);
+    } else this.#arm();
   }
 
   /** All of an answer in one head ("Trailers-Only"). */

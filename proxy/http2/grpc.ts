@@ -30,6 +30,14 @@ const RESET_CODES: { readonly [resetCode: number]: number } = {
 
 const UNIT_MS: { readonly [unit: string]: number } = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 0.001, n: 0.000_001 };
 
+/** Calls of one message each way that ask for a prediction: those that the fallback can answer. */
+const PREDICTIONS = new Set(['/inference.GRPCInferenceService/ModelInfer', '/tensorflow.serving.PredictionService/Predict']);
+
+/** Whether the fallback may stand in for the model server. */
+export function isPrediction(path: string): boolean {
+  return PREDICTIONS.has(path);
+}
+
 function codeFor(reason: Reason, resetCode: number | null): number {
   return resetCode === null ? (CODES[reason] ?? UNAVAILABLE) : (RESET_CODES[resetCode] ?? INTERNAL);
 }

@@ -8,6 +8,7 @@ import type { Status } from '../../agent/status.ts';
 import type { Alert, Decision } from '../../contracts/alert.ts';
 import type { DriftlineRecord } from '../../contracts/record.ts';
 import { verifyChain } from '../../policies/chain.ts';
+import { inference, integers } from '../scorer/grpc-service.ts';
 import { v2Row } from '../support/model-server.ts';
 import { type Answer, call, type Program, portsOf, runSidecar, type Sidecar, startProgram, until } from '../support/program.ts';
 
@@ -219,4 +220,34 @@ t.test('a model server that falls silent is replaced by the fallback within its 
   // Stopped, not ended: its kernel still accepts connections, and nobody answers.
   const stop = () => process.kill(-running.server.child.pid!, 'SIGSTOP');
   await breaks(t, running, 'no-answer', stop);
+});
+
+t.test('a call over gRPC is answered by the fallback with what the model server had said, and is on record with its columns', async (t) => {
+  const { server, sidecar } = await start(t);
+  const model = inference(t, new URL(sidecar.data).host);
+  const COLUMNS = ['period', 'nswprice', 'nswdemand', 'vicprice', 'vicdemand', 'transfer'];
+  const request = {
+    model_name: 'elec2',
+    id: 'row-1',
+    inputs: COLUMNS.map((name, index) => ({ name, datatype: 'FP32', shape: [1, 1], contents: { fp32_contents: [index / 10] } })),
+  };
+  const before = await model.call('ModelInfer', request);
+  t.same(before.head.get('x-driftline-served-by'), ['primary']);
+  await server.kill();
+  const after = await model.call('ModelInfer', request);
+  t.same(after.head.get('x-driftline-served-by'), ['fallback']);
+  t.match(String(after.head.get('x-driftline-reason')), /^(reset|connect-refused)$/);
+  t.equal(integers((after.answer.raw_output_contents as Buffer[])[0]).length, 1);
+  t.same(after.answer, before.answer);
+  const [first, second] = await until(
+    'both records',
+    () => sidecar.all<DriftlineRecord>('records'),
+    (records) => records.length === 2,
+  );
+  const byPrimary = first!.servedBy === 'primary' ? first! : second!;
+  const byFallback = first!.servedBy === 'primary' ? second! : first!;
+  t.match(byFallback, { servedBy: 'fallback', status: 200, protocol: 'kserve-v2' });
+  t.same(byFallback.inputs, byPrimary.inputs);
+  t.same(byFallback.outputs, byPrimary.outputs);
+  t.equal(byFallback.outputs.direction?.length, 1);
 });

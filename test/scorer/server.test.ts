@@ -1,31 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import type { Tensor } from '../../contracts/tensor.ts';
 import { protocolsFor } from '../../proxy/catalogue.ts';
 import { openModel } from '../../scorer/onnx.ts';
 import { type ScorerServerOptions, startScorerServer } from '../../scorer/server.ts';
+import { COLUMNS, column, labels, model, probabilities, rows } from './elec2.ts';
 
-const demo = path.join(import.meta.dirname, '../../agent/demo');
-const COLUMNS = ['period', 'nswprice', 'nswdemand', 'vicprice', 'vicdemand', 'transfer'];
-
-/** The first rows of the stream that the model has not seen. */
-const rows = gunzipSync(readFileSync(path.join(demo, 'elec2.csv.gz')))
-  .toString()
-  .split('\n')
-  .slice(1 + 9062, 1 + 9062 + 40)
-  .map((line) => line.split(',').slice(0, 6).map(Number));
-const column = (index: number) => rows.map((row) => row[index]!);
-
-const model = await openModel(path.join(demo, 'elec2.onnx'));
 t.teardown(() => model.close());
-
-/** What the runtime itself says of `rows`; everything else is measured against it. */
-const direct = await model.run(COLUMNS.map((name, index) => ({ name, datatype: 'FP32', shape: [rows.length, 1], data: column(index) })));
-const labels = (direct[0] as Tensor).data;
-const probabilities = labels.map((_, row) => (direct[1] as Tensor).data.slice(2 * row, 2 * row + 2));
 
 async function serve(t: Test, options: Partial<ScorerServerOptions> = {}) {
   const protocols = protocolsFor('auto', { inputs: [], outputs: [] });

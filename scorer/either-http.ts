@@ -1,0 +1,62 @@
+/**
+ * One port for HTTP/1.1 and for HTTP/2 in the clear: gRPC's clients speak the latter without asking (RFC 9113 §3.3).
+ *
+ * HTTP/2 begins with a preface whose first word is no method of HTTP/1.1 (§3.4).
+ */
+import type { Server } from 'node:http';
+import type { Http2Server, ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+
+const FIRST_WORD = Buffer.from('PRI ');
+
+/**
+ * Gives `http2`, which does not listen itself, those of `http1`'s connections that speak HTTP/2. Who says nothing for `silentMs` is let go.
+ *
+ * Returns what breaks off the connections that `http1` does not know of.
+ */
+export function serveEither(http1: Server, http2: Http2Server, silentMs: number): () => void {
+  const others = new Set<Socket | ServerHttp2Session>();
+  http2.on('session', (session) => {
+    others.add(session);
+    session.on('close', () => others.delete(session));
+  });
+  // A connection that breaks ends its session, and with it the calls on it: no reason to stop.
+  http2.on('sessionError', () => {});
+  // The one that serves HTTP/1.1.
+  const [serve] = http1.listeners('connection');
+  http1.removeAllListeners('connection');
+  http1.on('connection', (socket: Socket) => {
+    let first = Buffer.alloc(0);
+    const leave = () => {
+      others.delete(socket);
+      socket.off('data', look).off('end', gone).off('close', gone).off('error', gone).off('timeout', gone);
+      socket.setTimeout(0);
+    };
+    const gone = () => {
+      leave();
+      // Its error may follow its end.
+      socket.on('error', () => {}).destroy();
+    };
+    const look = (bytes: Buffer) => {
+      first = Buffer.concat([first, bytes]);
+      const compared = Math.min(first.length, FIRST_WORD.length);
+      const isAlike = first.compare(FIRST_WORD, 0, compared, 0, compared) === 0;
+      if (isAlike && compared < FIRST_WORD.length) return;
+      leave();
+      socket.pause();
+      socket.unshift(first);
+      if (isAlike) http2.emit('connection', socket);
+      else {
+        serve?.call(http1, socket);
+        // `node:http2` reads by itself.
+        socket.resume();
+      }
+    };
+    others.add(socket);
+    socket.on('data', look).on('end', gone).on('close', gone).on('error', gone).on('timeout', gone);
+    socket.setTimeout(silentMs);
+  });
+  return () => {
+    for (const one of [...others]) one.destroy();
+  };
+}
