@@ -29,6 +29,7 @@ import { memoryShare } from './memory-limit.ts';
 import { neverReloaded, reloadPolicy } from './reload.ts';
 import type { ScorerProcess } from './scorer.ts';
 import { startScorer } from './scorer.ts';
+import { seldom } from './seldom.ts';
 import type { Status } from './status.ts';
 import { readStatus } from './status.ts';
 import { connectState, lockState } from './store/open.ts';
@@ -117,6 +118,7 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     log,
     signal: stopping.signal,
   });
+  const tellFault = seldom(log, () => performance.now());
   const proxy = await openProxy({
     listen: options.listen,
     ...policy.traffic,
@@ -124,6 +126,8 @@ async function connect(options: DriftlineOptions, opened: { close(): unknown }[]
     fallback: addressOf(scorer),
     active: policy.traffic.upstreams[0]?.name ?? 'fallback',
     threads: options.dataThreads ?? 1,
+    // One at each call would fill the log.
+    onFault: ({ message }) => tellFault(message),
     onDeath: options.onDeath,
   });
   opened.push(proxy);

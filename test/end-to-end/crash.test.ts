@@ -139,3 +139,27 @@ t.test('a fault before it serves, and one in another command', async (t) => {
   }
   t.match(records(state), [{ error: /^Error: planted/ }]);
 });
+
+t.test('a fault in each call: told once a minute, counted each time, and the next call is served', async (t) => {
+  const { sidecar, faults, release } = await stage(t);
+  release();
+  faults.begin('data-0', 'calls');
+  await until(
+    'the fault',
+    async () => {
+      await predict(sidecar).catch(() => null);
+      return bugs(sidecar);
+    },
+    (count) => count > 0,
+  );
+  for (let i = 0; i < 20; i++) await predict(sidecar).catch(() => null);
+  t.ok((await bugs(sidecar)) >= 20);
+  const said = () => sidecar.said().match(/proxy: a fault was kept inside its connection: Error: planted/g)?.length;
+  t.equal(said(), 1);
+  t.equal((await call(`${sidecar.admin}/livez`)).status, 200);
+  t.same(await sidecar.stop(), { code: 0, signal: null });
+});
+
+async function bugs(sidecar: Sidecar): Promise<number> {
+  return (await sidecar.get<Status>('/v1/status')).proxy.counters.bugs ?? 0;
+}

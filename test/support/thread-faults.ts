@@ -1,6 +1,7 @@
 /**
  * Faults in single threads of a program under test. Loaded into each of its threads beforehand (`NODE_OPTIONS=--import`), it does to its own what a
- * file of the thread's name says: `throw`, `reject` (a promise that nobody waits for), or `block N`, of every two seconds the first N milliseconds.
+ * file of the thread's name says: `throw`, `reject` (a promise that nobody waits for), `block N`, of every two seconds the first N milliseconds, or `calls`:
+ * each call that a data thread puts on record throws, from then on.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,7 +15,7 @@ const EVERY_MS = 2_000;
 export interface ThreadFaults {
   readonly env: NodeJS.ProcessEnv;
   /** @param thread `main`, `analysis`, `data-0` … */
-  begin(thread: string, fault: 'throw' | 'reject' | `block ${number}`): void;
+  begin(thread: string, fault: 'throw' | 'reject' | 'calls' | `block ${number}`): void;
   end(thread: string): void;
 }
 
@@ -39,10 +40,15 @@ function obey(folder: string, name: string): void {
   const [fault, milliseconds] = asked(path.join(folder, name)).split(' ');
   if (fault === 'throw') throw new Error('planted');
   if (fault === 'reject') void Promise.reject(new Error('planted'));
+  if (fault === 'calls') void import('../../proxy/ring.ts').then(({ RingWriter }) => (RingWriter.prototype.write = planted));
   const now = performance.now();
   if (fault !== 'block' || now - blockedAt < EVERY_MS) return;
   blockedAt = now;
   while (performance.now() - now < Number(milliseconds));
+}
+
+function planted(): never {
+  throw new Error('planted');
 }
 
 function asked(file: string): string {
