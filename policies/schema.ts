@@ -161,7 +161,10 @@ function trafficSchema(): JsonSchema {
             url: url('`http://HOST:PORT` or `https://HOST:PORT`, without a path; variables are expanded.'),
             grpcUrl: url('Where gRPC calls go, in the same form, over HTTP/2. Default: to `url`.'),
             tls: upstreamTlsSchema(),
-            timeout: duration('Until the first byte of the answer, interim ones aside; at most 1h.', { default: '30s' }),
+            timeout: duration(
+              'Until the first byte of the answer, interim ones aside; at most 1h. A fallback answers gRPC only where it is shorter than the callers’ deadlines.',
+              { default: '30s' },
+            ),
             version: text('Version it serves, for records.', { maxLength: 200 }),
           },
           { required: ['url'] },

@@ -8,6 +8,8 @@ import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 
 const FIRST_WORD = Buffer.from('PRI ');
+/** Of a session on which there was a call; a proxy keeps its own for less. */
+const IDLE_MS = 600_000;
 
 /**
  * Gives `http2`, which does not listen itself, those of `http1`'s connections that speak HTTP/2. Who says nothing for `silentMs` is let go.
@@ -19,6 +21,9 @@ export function serveEither(http1: Server, http2: Http2Server, silentMs: number)
   http2.on('session', (session) => {
     others.add(session);
     session.on('close', () => others.delete(session));
+    const silent = () => session.destroy();
+    session.setTimeout(silentMs, silent);
+    session.once('stream', () => session.off('timeout', silent).setTimeout(IDLE_MS, () => session.close()));
   });
   // A connection that breaks ends its session, and with it the calls on it: no reason to stop.
   http2.on('sessionError', () => {});
@@ -45,8 +50,11 @@ export function serveEither(http1: Server, http2: Http2Server, silentMs: number)
       leave();
       socket.pause();
       socket.unshift(first);
-      if (isAlike) http2.emit('connection', socket);
-      else {
+      if (isAlike) {
+        // As in a server of its own: who has ended its side has left.
+        socket.allowHalfOpen = false;
+        http2.emit('connection', socket);
+      } else {
         serve?.call(http1, socket);
         // `node:http2` reads by itself.
         socket.resume();

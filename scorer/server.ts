@@ -5,16 +5,17 @@
  * hence `node:http` and `node:http2`. Calls are computed one after the other. A call that waited past its deadline, or whose caller left,
  * is not computed any more: work that nobody awaits would only make the next ones late.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { constants, createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { constants, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { DecodeError, ScorerError } from '../contracts/errors.ts';
 import type { Header } from '../contracts/exchange.ts';
+import { isGrpcType } from '../contracts/grpc.ts';
 import type { Protocol, Target } from '../contracts/protocol.ts';
+import { type Answer, json, send, sendOverHttp2 } from './answer.ts';
 import { serveEither } from './either-http.ts';
-import { grpcTrailers, isGrpc } from './grpc-status.ts';
 import { answerMetadata, type ServedModel, unknownModel } from './metadata.ts';
 import type { OnnxModel } from './onnx.ts';
 
@@ -42,16 +43,18 @@ export interface ScorerServer {
   close(): Promise<void>;
 }
 
-type Request = IncomingMessage | Http2ServerRequest;
-
-interface Answer {
-  readonly status: number;
-  /** Why it is no success. */
-  readonly why?: string;
-  readonly contentType: string | null;
-  readonly bytes: Uint8Array | string;
-  readonly headers?: readonly Header[];
+/** A call, whichever way it came. */
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: readonly Header[];
+  readonly body: AsyncIterable<Buffer>;
+  /** Whether nobody waits for an answer any more. */
+  readonly isLeft: () => boolean;
 }
+
+/** The gRPC calls that are answered: one message each way, tensors in both. */
+const UNARY: ReadonlySet<string> = new Set(['ModelInfer', 'Predict']);
 
 /** An answer other than 200, with its reason for the caller. */
 class Refusal extends Error {
@@ -73,16 +76,28 @@ const DECODERS: { readonly [encoding: string]: (bytes: Buffer, options: { maxOut
 /** Listens and serves. @throws Error with the code of `listen` (`EADDRINUSE` …) when the port cannot be had. */
 export async function startScorerServer(options: ScorerServerOptions): Promise<ScorerServer> {
   const deadlineMs = options.deadlineMs ?? 10_000;
-  const answering = (request: Request, then: (answer: Answer) => void) => {
-    serve(request, options, performance.now() + deadlineMs).then(then, (error: unknown) => then(refuse(error)));
-  };
+  const answerTo = (call: Call) => serve(call, options, performance.now() + deadlineMs).catch(refuse);
   const server = createServer(
     { requestTimeout: deadlineMs, headersTimeout: deadlineMs, connectionsCheckingInterval: Math.min(1000, deadlineMs) },
-    (request, response) => answering(request, (answer) => send(response, answer)),
+    (request, response) => {
+      answerTo(callOf(request))
+        .then((answer) => send(response, answer))
+        .catch(() => response.destroy());
+    },
   );
-  const http2 = createHttp2Server((request, response) => {
-    request.setTimeout(deadlineMs, () => request.stream.close(constants.NGHTTP2_CANCEL));
-    answering(request, (answer) => sendOverHttp2(response, answer));
+  const http2 = createHttp2Server();
+  http2.on('stream', (stream, _fields, _flags, raw) => {
+    // A reset may be told once more.
+    stream.on('error', () => {});
+    // Raw fields are names and values in turn.
+    const call = callOfStream(stream, pairs(raw as unknown as readonly string[]));
+    const isGrpc = isGrpcType(fieldValue(call.headers, 'content-type'));
+    // HTTP/1.1's server looks after that by itself.
+    const timer = setTimeout(() => sendOverHttp2(stream, refuse(new Refusal(408, 'the request did not come in time')), isGrpc), deadlineMs);
+    for (const event of ['end', 'close']) stream.once(event, () => clearTimeout(timer));
+    answerTo(call)
+      .then((answer) => sendOverHttp2(stream, answer, isGrpc))
+      .catch(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
   });
   const breakOff = serveEither(server, http2, deadlineMs);
   await listen(server, options.port, options.host ?? '127.0.0.1');
@@ -101,28 +116,29 @@ export async function startScorerServer(options: ScorerServerOptions): Promise<S
   };
 }
 
-async function serve(request: Request, options: ScorerServerOptions, deadlineAt: number): Promise<Answer> {
-  const { method = 'GET', url = '/' } = request;
-  const headers = pairs(request.rawHeaders);
-  const head = { method, path: url, headers };
+async function serve(call: Call, options: ScorerServerOptions, deadlineAt: number): Promise<Answer> {
+  const { method, path, headers } = call;
   for (const protocol of options.protocols) {
-    const target = protocol.match(head);
+    const target = protocol.match(call);
     if (target === null) continue;
     const unknown = unknownModel(target, options);
     if (unknown !== null) throw new Refusal(404, unknown);
-    const bytes = await readBody(request, options.maxBodyBytes ?? 64 * 1024 * 1024);
+    if (target.method !== undefined && !UNARY.has(target.method))
+      throw new Refusal(501, `${target.method} is not answered here; call ${[...UNARY].join(' or ')}`);
+    const bytes = await readBody(call, options.maxBodyBytes ?? 64 * 1024 * 1024);
     return predict(protocol, target, { bytes, headers }, options, () => {
-      if (request.destroyed && !request.complete) throw new Refusal(400, 'the caller left');
+      if (call.isLeft()) throw new Refusal(400, 'the caller left');
       if (performance.now() > deadlineAt) throw new Refusal(503, 'too many calls waiting; send fewer at once');
     });
   }
   if (method === 'GET' || method === 'HEAD') {
     const { inputs, outputs } = options.model;
     const served: ServedModel = { name: options.name, version: options.version, inputs, outputs };
-    const metadata = answerMetadata(url.split('?')[0]!, served);
+    const metadata = answerMetadata(path.split('?')[0]!, served);
     if (metadata !== null) return json(metadata.status, metadata.body);
   }
-  if (isGrpc(request.headers['content-type'])) throw new Refusal(501, 'no such method; predictions are calls of ModelInfer or Predict');
+  if (isGrpcType(fieldValue(headers, 'content-type')))
+    throw new Refusal(501, `no such method; this server answers predictions of ${options.protocols.map(({ type }) => type).join(', ')}`);
   throw new Refusal(404, 'no such path; predictions are POSTed to /v2/models/NAME/infer, /v1/models/NAME:predict or /invocations');
 }
 
@@ -137,7 +153,9 @@ async function predict(
   if (encodeResponse === null)
     throw new Refusal(501, `a model of tensors gives no answer of ${protocol.type} to this path; ask for predictions`);
   const question = protocol.decodeRequest(body, target);
-  const unknown = unknownModel(question, options);
+  // Over gRPC the message names them.
+  const asked = { model: target.model ?? question.model, version: target.version ?? question.version };
+  const unknown = unknownModel(asked, options);
   if (unknown !== null) throw new Refusal(404, unknown);
   stillWanted();
   const tensors = await options.model.run(question.tensors);
@@ -145,8 +163,8 @@ async function predict(
   const { bytes, contentType, headers } = encodeResponse(
     {
       requestId: question.requestId,
-      model: question.model ?? options.name,
-      version: options.version ?? question.version,
+      model: asked.model ?? options.name,
+      version: options.version ?? asked.version,
       tensors,
       ...(binaryOutputs === undefined ? {} : { binaryOutputs }),
     },
@@ -155,21 +173,23 @@ async function predict(
   return { status: 200, contentType, bytes, ...(headers === undefined ? {} : { headers }) };
 }
 
-async function readBody(request: Request, limitBytes: number): Promise<Uint8Array> {
+async function readBody({ headers, body }: Call, limitBytes: number): Promise<Uint8Array> {
   // Made only when needed: an error's stack costs as much as decoding a small call.
   const tooLarge = () => new Refusal(413, `the body is above ${limitBytes} bytes; send fewer rows at once`);
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
+  if (Number(fieldValue(headers, 'content-length')) > limitBytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
   // Without an encoding set, a request yields buffers. Leaving the loop ends the request, not the socket: the refusal still travels.
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > limitBytes) throw tooLarge();
     chunks.push(chunk);
   }
   let bytes = Buffer.concat(chunks);
   // Codings stand in the order they were applied (RFC 9110 §8.4).
-  const codings = (request.headers['content-encoding'] ?? '').split(',').map((coding) => coding.trim().toLowerCase());
+  const codings = fieldValue(headers, 'content-encoding')
+    .split(',')
+    .map((coding) => coding.trim().toLowerCase());
   for (const coding of codings.reverse()) {
     if (coding === '' || coding === 'identity') continue;
     const decode = DECODERS[coding];
@@ -196,33 +216,25 @@ function refuse(error: unknown): Answer {
   return { ...json(status, { error: why }), why };
 }
 
-function json(status: number, body: unknown): Answer {
-  return body === null
-    ? { status, contentType: null, bytes: '' }
-    : { status, contentType: 'application/json', bytes: JSON.stringify(body) };
+function callOf(request: IncomingMessage): Call {
+  const { method = 'GET', url = '/', rawHeaders, socket } = request;
+  return { method, path: url, headers: pairs(rawHeaders), body: request as AsyncIterable<Buffer>, isLeft: () => socket.destroyed };
 }
 
-function send(response: ServerResponse, { status, contentType, bytes, headers: more = [] }: Answer): void {
-  const headers: { [name: string]: string | number } = { 'content-length': Buffer.byteLength(bytes), ...Object.fromEntries(more) };
-  if (contentType !== null) headers['content-type'] = contentType;
-  // A body that was not read to its end leaves the connection at an unknown place.
-  if (!response.req.complete) headers.connection = 'close';
-  response.writeHead(status, headers).end(bytes);
+function callOfStream(stream: ServerHttp2Stream, fields: readonly Header[]): Call {
+  return {
+    method: fieldValue(fields, ':method'),
+    path: fieldValue(fields, ':path'),
+    headers: fields.filter(([name]) => !name.startsWith(':')),
+    // Without this an answer to a body that was left could not be sent.
+    body: stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>,
+    isLeft: () => stream.destroyed,
+  };
 }
 
-function sendOverHttp2(response: Http2ServerResponse, { status, contentType, bytes, headers: more = [], why }: Answer): void {
-  const { req } = response;
-  // What is not read any more is not to come either.
-  if (!req.complete) req.resume();
-  if (!isGrpc(req.headers['content-type'])) {
-    const type = contentType === null ? {} : { 'content-type': contentType };
-    response.writeHead(status, { ...type, 'content-length': Buffer.byteLength(bytes), ...Object.fromEntries(more) });
-    response.end(bytes);
-    return;
-  }
-  response.writeHead(200, { 'content-type': 'application/grpc' });
-  response.addTrailers(grpcTrailers(status, why ?? null));
-  response.end(why === undefined ? bytes : '');
+/** All values of a field in one, or an empty text. */
+function fieldValue(headers: readonly Header[], name: string): string {
+  return headers.flatMap(([field, value]) => (field.toLowerCase() === name ? [value] : [])).join(', ');
 }
 
 function pairs(raw: readonly string[]): readonly Header[] {

@@ -22,6 +22,12 @@ import { type GrpcAnswerHead, upstreamHead } from './grpc-heads.ts';
 /** What is no failure of the model server's, and takes the time that a fallback would need. */
 const CLIENTS_OWN: ReadonlySet<Reason> = new Set(['deadline', 'request-timeout']);
 
+/** Why the model server did not answer; `resetCode` of the stream, where it was reset alone. */
+interface Failure {
+  readonly reason: Reason;
+  readonly resetCode: number | null;
+}
+
 export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
   deadlineAt = Number.POSITIVE_INFINITY;
   readonly #path: DataPath;
@@ -40,8 +46,8 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
   #retried = false;
   /** Whether the breaker still waits for word of how it went. */
   #onTrial = false;
-  /** The upstream has failed and the body is collected for the fallback. */
-  #gathering = false;
+  /** Why the fallback is asked, or will be once the whole body is there. */
+  #failure: Failure | null = null;
   #clientBlocked = false;
   #upstreamBlocked = false;
 
@@ -84,7 +90,7 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
       this.#stream.pause();
       this.#hold();
     }
-    if (this.#gathering) this.#gather();
+    if (this.#failure !== null && this.#attempt === null) this.#gather(this.#failure);
     else this.#arm();
   }
 
@@ -93,7 +99,7 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     if (this.#record.ended || this.#stream.aborted) return;
     this.#bodyDone = true;
     this.#attempt?.end();
-    if (this.#gathering) this.#gather();
+    if (this.#failure !== null && this.#attempt === null) this.#gather(this.#failure);
     else this.#arm();
   }
 
@@ -117,7 +123,8 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
       this.#judge('abandoned');
       this.#discard(constants.NGHTTP2_CANCEL);
       if (!this.#clientBlocked) {
-        this.#giveUp('overloaded', null);
+        if (this.#record.status === 0) this.#answerMyself('overloaded', null);
+        else this.#breakOff('overloaded', null);
         return;
       }
       // What it does not fetch would stay before any last word.
@@ -131,8 +138,8 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
   expire(): void {
     this.#safely(() => {
       if (performance.now() >= this.#givenUpAt) this.failed('deadline');
-      else if (this.#clientBlocked) this.#stream.close(constants.NGHTTP2_CANCEL);
       else if (this.#attempt?.connected === false) this.failed('connect-timeout');
+      else if (this.#clientBlocked) this.#stream.close(constants.NGHTTP2_CANCEL);
       else if (this.#bodyDone || this.#upstreamBlocked) this.failed('no-answer');
       else this.failed('request-timeout');
     });
@@ -218,13 +225,13 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     const attempt = this.#attempt;
     this.#discard(constants.NGHTTP2_CANCEL);
     if (attempt !== null && this.#again(attempt)) return;
-    this.#judge(reason === 'deadline' || reason === 'request-timeout' ? 'abandoned' : 'failed');
-    if (this.#record.status === 0 && !CLIENTS_OWN.has(reason) && this.#mayFallBack) {
-      this.#record.reason = reason;
-      this.#gathering = true;
-      this.#stream.resume();
-      this.#gather();
-    } else this.#giveUp(reason, resetCode);
+    const isClients = CLIENTS_OWN.has(reason);
+    this.#judge(isClients ? 'abandoned' : 'failed');
+    if (this.#record.status !== 0) this.#breakOff(reason === 'reset' ? 'truncated' : reason, resetCode);
+    else if (isClients) this.#answerMyself(reason, resetCode);
+    else if (this.#failure !== null) this.#answerFirst(this.#failure);
+    else if (this.#mayFallBack) this.#fallBack({ reason, resetCode });
+    else this.#answerMyself(reason, resetCode);
   }
 
   /** Nothing that either side does may end more than this call. */
@@ -250,30 +257,32 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     return true;
   }
 
-  #giveUp(reason: Reason, resetCode: number | null): void {
-    const before = this.#record.reason;
-    if (this.#record.status !== 0) this.#breakOff(reason === 'reset' ? 'truncated' : reason, resetCode);
-    // When the fallback fails too, the first failure is the one to tell.
-    else if (before !== null && before !== 'route' && !CLIENTS_OWN.has(reason)) this.#answerMyself(before, null);
-    else this.#answerMyself(reason, resetCode);
-  }
-
   get #mayFallBack(): boolean {
     const { fallback } = this.#path.traffic;
     const { request } = this.#record;
     return fallback !== null && this.#target !== fallback && isPrediction(this.#request.head.target) && request.whole;
   }
 
+  #fallBack(failure: Failure): void {
+    this.#failure = failure;
+    this.#record.reason = failure.reason;
+    this.#upstreamBlocked = false;
+    this.#hold();
+    this.#stream.resume();
+    this.#gather(failure);
+  }
+
   /** Goes to the fallback once the whole body is there. */
-  #gather(): void {
+  #gather(failure: Failure): void {
     const { fallback } = this.#path.traffic;
-    if (fallback === null || !this.#record.request.whole) {
-      // Gathering began with a reason.
-      this.#answerMyself(this.#record.reason!, null);
-    } else if (this.#bodyDone) {
-      this.#gathering = false;
-      this.#send(fallback, false);
-    } else this.#arm();
+    if (fallback === null || !this.#record.request.whole) this.#answerFirst(failure);
+    else if (this.#bodyDone) this.#send(fallback, false);
+    else this.#arm();
+  }
+
+  /** When the fallback cannot answer either, the first failure is the one to tell. */
+  #answerFirst({ reason, resetCode }: Failure): void {
+    this.#answerMyself(reason, resetCode);
   }
 
   /** All of an answer in one head ("Trailers-Only"). */
@@ -328,9 +337,12 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     if (this.#record.ended) return;
     const { limits, deadlines } = this.#path;
     let ms = limits.streamIdleMs;
-    if (this.#clientBlocked || this.#upstreamBlocked) ms = limits.stallTimeoutMs;
-    else if (this.#attempt?.connected === false) ms = limits.connectTimeoutMs;
-    else if (this.#bodyDone && this.#record.status === 0) ms = this.#target?.upstream.timeoutMs ?? ms;
+    const answerMs = this.#target?.upstream.timeoutMs ?? ms;
+    if (this.#attempt?.connected === false) ms = limits.connectTimeoutMs;
+    else if (this.#clientBlocked) ms = limits.stallTimeoutMs;
+    else if (this.#upstreamBlocked) ms = Math.min(limits.stallTimeoutMs, answerMs);
+    else if (this.#failure !== null && this.#attempt === null) ms = limits.stallTimeoutMs;
+    else if (this.#bodyDone && this.#record.status === 0) ms = answerMs;
     deadlines.set(this, Math.min(performance.now() + ms, this.#givenUpAt + DEADLINE_GRACE_MS));
   }
 

@@ -4,6 +4,7 @@
  * Source: gRPC over HTTP2 (PROTOCOL-HTTP2.md), Requests and Responses; gRPC status codes.
  */
 import { constants } from 'node:http2';
+import { percentEncoded } from '../../contracts/grpc.ts';
 import { REASON_TEXT, type Reason } from '../reasons.ts';
 
 const INTERNAL = 13;
@@ -59,9 +60,4 @@ export function statusFields(reason: Reason, resetCode: number | null, id: strin
     ['x-driftline-id', id],
     ['x-driftline-reason', reason],
   ];
-}
-
-/** Visible ASCII but `%` stays as it is. */
-function percentEncoded(text: string): string {
-  return text.replace(/[^\x20-\x24\x26-\x7e]/gu, (character) => encodeURIComponent(character));
 }

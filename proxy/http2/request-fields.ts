@@ -5,6 +5,7 @@
  * decided in one place. Here stands only what HTTP/2 has of its own (RFC 9113 §8.2, §8.3), and that no field may break out of its line.
  */
 
+import { isGrpcType } from '../../contracts/grpc.ts';
 import { MAX_TRAILER_BYTES } from '../limits.ts';
 
 /** What the request is, as far as it must be known before its head is read. */
@@ -21,8 +22,6 @@ const PSEUDO = new Set([':method', ':scheme', ':authority', ':path']);
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const UNCLEAN_VALUE = /[\0-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/;
-/** gRPC's own types (gRPC over HTTP/2, "Content-Type"), and not gRPC-Web's, which is ordinary HTTP. */
-const GRPC_TYPE = /^application\/grpc(?:$|[+;])/i;
 
 /**
  * Reads names and values in turn, as they came. Null: the message is malformed, and its stream is to be reset (RFC 9113 §8.1.1).
@@ -59,7 +58,7 @@ export function readRequestFields(raw: readonly string[], ended: boolean): Reque
       continue;
     }
     if (name === 'content-length') hasLength = true;
-    if (name === 'content-type') grpc = GRPC_TYPE.test(value);
+    if (name === 'content-type') grpc = isGrpcType(value);
     lines += `${name}: ${value}\r\n`;
   }
   const method = pseudo.get(':method');

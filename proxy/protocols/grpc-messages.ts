@@ -5,6 +5,7 @@
  */
 import { DecodeError } from '../../contracts/errors.ts';
 import type { Header } from '../../contracts/exchange.ts';
+import { isGrpcType } from '../../contracts/grpc.ts';
 import type { MessageBody } from '../../contracts/protocol.ts';
 import type { Tensor } from '../../contracts/tensor.ts';
 import { refuseTruncated } from './body.ts';
@@ -16,7 +17,7 @@ const MAX_INFLATED_BYTES = 16 * 1024 * 1024;
 
 /** Whether a message travels over gRPC, and not in gRPC-Web's clothes. */
 export function isGrpc(headers: readonly Header[]): boolean {
-  return /^application\/grpc(?:$|[+;])/i.test(fieldValue(headers, 'content-type') ?? '');
+  return isGrpcType(fieldValue(headers, 'content-type') ?? '');
 }
 
 /**

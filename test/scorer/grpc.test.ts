@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { protocolsFor } from '../../proxy/catalogue.ts';
 import { type ScorerServerOptions, startScorerServer } from '../../scorer/server.ts';
+import { until } from '../support/program.ts';
 import { COLUMNS, column, labels, model, probabilities, rows } from './elec2.ts';
 import { floats, inference, integers, service } from './grpc-service.ts';
 
@@ -69,6 +70,9 @@ t.test('what cannot be answered is told by gRPC’s own status, and the next cal
     ],
     ['ModelInfer', { model_name: 'x'.repeat(5000), ...inRaw }, grpc.status.RESOURCE_EXHAUSTED, /above 4096 bytes/],
     ['ModelReady', { name: 'elec2' }, grpc.status.UNIMPLEMENTED, /no such method/],
+    ['ModelStreamInfer', { model_name: 'elec2', ...inRaw }, grpc.status.UNIMPLEMENTED, /ModelStreamInfer is not answered here/],
+    // Where the text of the refusal cuts the name, half a character is left.
+    ['ModelInfer', { inputs: [{ name: `${'x'.repeat(63)}😀`, datatype: 'FP32', shape: [0] }] }, grpc.status.INVALID_ARGUMENT, /xx\ufffd/],
   ];
   for (const [method, request, code, details] of refused) {
     await t.rejects(v2.call(method, request), { code, details }, `${code} ${details}`);
@@ -89,38 +93,61 @@ t.test('HTTP/1.1 and HTTP/2 share the port, however the first word is split', as
   t.match(JSON.parse(String(await stream.reduce((text, piece) => text + piece, ''))), { name: 'elec2', versions: ['7'] });
   for (const [text, isAnswer] of [
     ['PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n', (head: string) => head.startsWith('HTTP/1.1 404 ')],
-    // A whole preface and empty settings are answered by settings (a frame of type 4).
-    ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', (frame: string) => frame.charCodeAt(3) === 4],
+    // A whole preface and empty settings are acknowledged (a frame of type 4 with the flag 1).
+    ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', (frames: string) => frames.includes('\0\0\0\x04\x01\0\0\0\0')],
   ] as const) {
     const socket = connect(server.port, '127.0.0.1').setNoDelay(true);
     t.teardown(() => socket.destroy());
+    let received = '';
+    socket.on('data', (bytes) => {
+      received += bytes.toString('latin1');
+    });
     for (const character of text.slice(0, 6)) {
       socket.write(character, 'latin1');
       await sleep(5);
     }
     socket.write(text.slice(6), 'latin1');
-    const [bytes] = await once(socket, 'data');
-    t.ok(isAnswer(bytes.toString('latin1')), text);
+    await until(text, () => received, isAnswer);
   }
 });
 
 t.test('who says nothing, or stops in the middle, is let go', async (t) => {
   const { at, server } = await serve(t, { deadlineMs: 200 });
-  for (const said of ['', 'PR']) {
+  for (const said of ['', 'PR', 'PRI ', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0']) {
     const socket = connect(server.port, '127.0.0.1');
-    socket.write(said);
+    socket.write(said, 'latin1');
+    socket.resume();
     await once(socket, 'close');
   }
   const session = connectHttp2(at);
   t.teardown(() => session.destroy());
-  const stream = session.request({
-    ':method': 'POST',
-    ':path': '/inference.GRPCInferenceService/ModelInfer',
-    'content-type': 'application/grpc',
-  });
-  stream.write(Buffer.alloc(3));
-  stream.on('error', () => {});
-  await once(stream, 'close');
+  const begin = (more: object = {}) =>
+    session.request({
+      ':method': 'POST',
+      ':path': '/inference.GRPCInferenceService/ModelInfer',
+      'content-type': 'application/grpc',
+      ...more,
+    });
+  // A byte now and then wins no time.
+  const slow = begin();
+  const drip = setInterval(() => slow.write(Buffer.alloc(1)), 20);
+  t.teardown(() => clearInterval(drip));
+  slow.resume();
+  const [tail] = await once(slow, 'trailers');
+  clearInterval(drip);
+  t.match(tail, { 'grpc-status': '4', 'grpc-message': /did not come in time/ });
+  const plain = begin({ 'content-type': 'application/json', ':path': '/v2/models/elec2/infer' });
+  const [head] = await once(plain, 'response');
+  t.equal(head[':status'], 408);
+});
+
+t.test('who has ended its side of HTTP/2 without a word has left', async (t) => {
+  const { server } = await serve(t, { deadlineMs: 120_000 });
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  t.teardown(() => socket.destroy());
+  socket.resume();
+  socket.end('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
+  await once(socket, 'end');
   t.pass();
 });
 

@@ -3,13 +3,17 @@
  */
 import * as grpc from '@grpc/grpc-js';
 import { once } from 'node:events';
-import { constants } from 'node:http2';
+import { type ClientHttp2Stream, constants } from 'node:http2';
+import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { protocolsFor } from '../../../proxy/catalogue.ts';
+import { isPrediction } from '../../../proxy/http2/grpc.ts';
+import { DEFAULT_LIMITS } from '../../../proxy/limits.ts';
 import type { ProxyOptions } from '../../../proxy/proxy.ts';
 import { deadPort, proxied, settled, upstream } from '../wire.ts';
 import { call, framesOf, grpcClient, relay } from './grpc-peers.ts';
-import { ask, END_STREAM, FRAME, type FrameServer, frame, frameServer, headers, numbers, session } from './h2-wire.ts';
+import { END_STREAM, FRAME, type FrameServer, frame, frameServer, headers, numbers, session } from './h2-wire.ts';
 
 t.setTimeout(60_000);
 
@@ -145,53 +149,100 @@ t.test('streams and what is no prediction are told the failure, and go to the mo
   t.match(turned.proxy.counters(), { fallbackBy: { route: 1 } });
 });
 
+/** A call whose head and first bytes are sent as they are, by hand: grpc-js tells of a deadline by itself. */
+async function ended(stream: ClientHttp2Stream): Promise<{ readonly [field: string]: unknown }> {
+  stream.on('error', () => {});
+  const [head] = await once(stream, 'response');
+  stream.destroy();
+  return head;
+}
+
+const HEAD = { ':method': 'POST', ':path': INFER, 'content-type': 'application/grpc', te: 'trailers' };
+const HALF = Buffer.from([0, 0, 0, 0, 4, 97]);
+const WHOLE = Buffer.from([0, 0, 0, 0, 1, 120]);
+
 t.test('a client whose time is over, or that stops sending, is told so and nothing else', async (t) => {
   const silent = await frameServer(t, () => null);
-  const { scorer, proxy, client } = await withFallback(t, silent.port);
-  const ended = await call(client, INFER, [x], new grpc.Metadata(), { deadline: Date.now() + 200 });
-  t.equal(ended.code, grpc.status.DEADLINE_EXCEEDED);
-  t.match(await proxy.exchange(), { servedBy: 'none' });
-  // Gathering ends with the time that the client gave, too.
-  const late = await withFallback(t, await deadPort(t));
-  const answer = await ask(
-    session(t, late.proxy),
-    { ':method': 'POST', ':path': INFER, 'content-type': 'application/grpc', te: 'trailers', 'grpc-timeout': '300m' },
-    null,
-  );
-  t.equal(
-    answer.headers['grpc-status'] ?? answer.trailers['grpc-status'],
-    '0',
-    'a body without a message is whole, and the fallback’s to judge',
-  );
-  const half = session(t, late.proxy).request({
-    ':method': 'POST',
-    ':path': INFER,
-    'content-type': 'application/grpc',
-    'grpc-timeout': '300m',
-  });
-  half.write(Buffer.from([0, 0, 0, 0, 4, 97]));
-  const [head] = await once(half, 'response');
-  t.match(head, { 'grpc-status': '4', 'x-driftline-reason': 'deadline' });
-  half.destroy();
-  t.equal(scorer.bodies.length, 0);
-  t.equal(late.scorer.bodies.length, 1);
+  const { scorer, proxy } = await withFallback(t, silent.port);
+  const late = session(t, proxy).request({ ...HEAD, 'grpc-timeout': '200m' });
+  late.end(WHOLE);
+  t.match(await ended(late), { 'grpc-status': '4', 'x-driftline-reason': 'deadline' });
+  t.match(await proxy.exchange(), { servedBy: 'none', reason: 'deadline' });
+
+  const gathering = await withFallback(t, await deadPort(t), { limits: { ...DEFAULT_LIMITS, stallTimeoutMs: 300 } });
+  const client = session(t, gathering.proxy);
+  for (const [more, reason] of [
+    [{ 'grpc-timeout': '200m' }, 'deadline'],
+    [{}, 'request-timeout'],
+  ] as const) {
+    const half = client.request({ ...HEAD, ...more });
+    half.write(HALF);
+    t.match(await ended(half), { 'grpc-status': '4', 'x-driftline-reason': reason });
+  }
+  t.equal(scorer.bodies.length + gathering.scorer.bodies.length, 0);
 });
 
-t.test('when the fallback fails too, the first failure is told', async (t) => {
+/** A server of HTTP/2 that takes connections, and nothing of any call. */
+async function unwilling(t: Test): Promise<number> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {}).on('data', () => {});
+    socket.write(Buffer.concat([frame(FRAME.settings, 0, 0), frame(FRAME.settings, 1, 0)]));
+    t.teardown(() => socket.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+t.test('a model server that takes no more of a request is waited for no longer than for an answer', async (t) => {
+  const port = await unwilling(t);
+  const large = Buffer.alloc(200_000, 'x');
+  const options = { upstreams: [upstream(port, { timeoutMs: 300 })], maxBodyBytes: 256 * 1024 };
+  const { scorer, proxy, client } = await withFallback(t, port, options);
+  const scored = await call(client, INFER, [large], new grpc.Metadata(), { deadline: Date.now() + 20_000 });
+  t.same(scored.messages.map(String), ['scored']);
+  t.match(await proxy.exchange(), { servedBy: 'fallback', reason: 'no-answer' });
+  t.ok(framesOf(scorer.bodies[0]!)[0]!.equals(large));
+  // Nor is a client that stops in the midst of one, once the server has been given up.
+  const gathering = await withFallback(t, port, { ...options, limits: { ...DEFAULT_LIMITS, stallTimeoutMs: 600 } });
+  const half = session(t, gathering.proxy).request(HEAD);
+  half.write(Buffer.concat([Buffer.from([0, 0, 3, 0, 0]), large.subarray(0, 150_000)]));
+  t.match(await ended(half), { 'grpc-status': '4', 'x-driftline-reason': 'request-timeout' });
+});
+
+t.test('when the fallback fails too, the first failure is told, as it would have been', async (t) => {
   const silent = await frameServer(t, () => null);
-  for (const port of [await deadPort(t), silent.port]) {
-    const proxy = await proxied(t, silent.port, {
-      upstreams: [upstream(silent.port, { timeoutMs: 200 })],
-      fallback: { host: '127.0.0.1', port },
+  const resetting = await frameServer(t, (stream) => numbers(FRAME.reset, stream, constants.NGHTTP2_INTERNAL_ERROR));
+  const dead = await deadPort(t);
+  for (const [model, scorer, code, reason] of [
+    [silent.port, dead, grpc.status.UNAVAILABLE, 'no-answer'],
+    [resetting.port, dead, grpc.status.INTERNAL, 'reset'],
+    [dead, resetting.port, grpc.status.UNAVAILABLE, 'connect-refused'],
+    // This one is waited for as long as any fallback is.
+    [dead, silent.port, grpc.status.UNAVAILABLE, 'connect-refused'],
+  ] as const) {
+    const proxy = await proxied(t, model, {
+      upstreams: [upstream(model, { timeoutMs: 200 })],
+      fallback: { host: '127.0.0.1', port: scorer },
     });
-    const ended = await call(grpcClient(t, proxy.address.port), INFER, [x], new grpc.Metadata(), { deadline: Date.now() + 2_000 });
-    if (port === silent.port) t.equal(ended.code, grpc.status.DEADLINE_EXCEEDED);
-    else {
-      t.equal(ended.code, grpc.status.UNAVAILABLE);
-      t.same(ended.tail.get('x-driftline-reason'), ['no-answer']);
-      t.match(await proxy.exchange(), { outcome: 'failed', servedBy: 'none', reason: 'no-answer' });
-    }
+    const told = await call(grpcClient(t, proxy.address.port), INFER, [x]);
+    t.equal(told.code, code, reason);
+    t.same(told.tail.get('x-driftline-reason'), [reason]);
+    t.match(await proxy.exchange(), { outcome: 'failed', servedBy: 'none', reason });
   }
+});
+
+t.test('what goes to the fallback is what a protocol can answer', (t) => {
+  const protocols = protocolsFor('auto', { inputs: [], outputs: [] });
+  const found = (path: string) =>
+    protocols.find((protocol) => protocol.match({ method: 'POST', path, headers: [['content-type', 'application/grpc']] }) !== null);
+  for (const path of [INFER, PREDICT]) {
+    t.ok(isPrediction(path));
+    t.ok(found(path)?.encodeResponse);
+  }
+  t.notOk(isPrediction(STREAM));
+  t.end();
 });
 
 t.test('an answer that has begun is not begun again', async (t) => {
