@@ -81,18 +81,22 @@ t.test('the clock is looked at every second of some hours, and every minute of a
   );
 });
 
-t.test('a window that no replay can hold is refused', async (t) => {
+t.test('a window that no replay can hold is refused, and its rate told', async (t) => {
+  const ofADay = policyText.replace('span: 1h', 'span: 1d');
   const folder = t.testdir({
-    'p.yaml': policyText.replace('span: 1h', 'span: 1d'),
+    'p.yaml': ofADay,
+    'expected.yaml': ofADay.replace('traffic: {', 'traffic: {expectedRows: {count: 100, per: 1s}, '),
     'reference.csv': 'a\n1\n2\n3\n',
     'live.csv': `at,a\n${Array.from({ length: 500 }, (_, k) => `${MONDAY + 10 * k},1`).join('\n')}\n`,
   });
-  const files = [path.join(folder, 'p.yaml'), path.join(folder, 'live.csv')];
-  const { thrown } = await runCommand(t, backtestCommand(), [...files, '--time', 'at']);
-  t.match(thrown, {
-    code: 'too-many-rows',
-    message: /^a window has 8,640,000 rows at the rate of the data: .*; take a shorter window, or say traffic\.expectedRows$/,
-  });
+  for (const [policy, told] of [
+    ['p.yaml', /at the rate of the data: .*; take a shorter window, or say traffic\.expectedRows$/],
+    ['expected.yaml', /at the rate that traffic\.expectedRows tells: .*; take a shorter window, or correct it$/],
+  ] as const) {
+    const { thrown } = await runCommand(t, backtestCommand(), [path.join(folder, policy), path.join(folder, 'live.csv'), '--time', 'at']);
+    t.match(thrown, { code: 'too-many-rows', message: /^a window has 8,640,000 rows / });
+    t.match(thrown, { message: told });
+  }
 });
 
 t.test('windows by time and silence are judged by the rows’ own times', async (t) => {
