@@ -12,7 +12,7 @@ export function seldom(log: (line: string) => void, now: () => number): (line: s
       leftOut++;
       return;
     }
-    log(leftOut === 0 ? line : `${line}\n(${leftOut} more like this since the last one)`);
+    log(leftOut === 0 ? line : `${line}\n(${leftOut} more, of this or another kind, since the last one)`);
     saidAt = now();
     leftOut = 0;
   };

@@ -162,7 +162,7 @@ function trafficSchema(): JsonSchema {
             grpcUrl: url('Where gRPC calls go, in the same form, over HTTP/2. Default: to `url`.'),
             tls: upstreamTlsSchema(),
             timeout: duration(
-              'Until the first byte of the answer, interim ones aside; at most 1h. A fallback answers gRPC only where it is shorter than the callers’ deadlines.',
+              'Until the first byte of the answer, interim ones aside; at most 1h. For a silent server a fallback answers gRPC only where it is shorter than the callers’ deadlines.',
               { default: '30s' },
             ),
             version: text('Version it serves, for records.', { maxLength: 200 }),

@@ -88,8 +88,11 @@ export class CallRecord implements CapturedCall, Server {
       counters.add('fallback');
       if (reason !== null) counters.fallbackBy(reason);
     }
-    recorder.record(this.#limits, this);
-    this.giveBack();
+    try {
+      recorder.record(this.#limits, this);
+    } finally {
+      this.giveBack();
+    }
   }
 
   /** Others may have the room of its copies; `end` does it, and who never ends it must. */

@@ -40,8 +40,12 @@ export function sendOverHttp2(stream: ServerHttp2Stream, answer: Answer, isGrpc:
   const { status, bytes, why } = answer;
   if (!isGrpc) {
     stream.respond({ ':status': status, ...headersOf(answer) });
-    stream.once('finish', () => setImmediate(() => release(stream)));
-    stream.end(bytes);
+    // To HEAD the head is all.
+    if (stream.writableEnded) setImmediate(() => release(stream));
+    else {
+      stream.once('finish', () => setImmediate(() => release(stream)));
+      stream.end(bytes);
+    }
     return;
   }
   const trailers = {

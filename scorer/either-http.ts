@@ -4,7 +4,7 @@
  * HTTP/2 begins with a preface whose first word is no method of HTTP/1.1 (§3.4).
  */
 import type { Server } from 'node:http';
-import type { Http2Server, ServerHttp2Session } from 'node:http2';
+import type { Http2Server } from 'node:http2';
 import type { Socket } from 'node:net';
 
 const FIRST_WORD = Buffer.from('PRI ');
@@ -14,16 +14,14 @@ const IDLE_MS = 600_000;
 /**
  * Gives `http2`, which does not listen itself, those of `http1`'s connections that speak HTTP/2. Who says nothing for `silentMs` is let go.
  *
- * Returns what breaks off the connections that `http1` does not know of.
+ * Returns what breaks every connection off.
  */
 export function serveEither(http1: Server, http2: Http2Server, silentMs: number): () => void {
-  const others = new Set<Socket | ServerHttp2Session>();
+  const open = new Set<Socket>();
   http2.on('session', (session) => {
-    others.add(session);
-    session.on('close', () => others.delete(session));
-    const silent = () => session.destroy();
-    session.setTimeout(silentMs, silent);
-    session.once('stream', () => session.off('timeout', silent).setTimeout(IDLE_MS, () => session.close()));
+    const end = () => session.destroy();
+    session.setTimeout(silentMs, end);
+    session.once('stream', () => session.off('timeout', end).setTimeout(IDLE_MS, end));
   });
   // A connection that breaks ends its session, and with it the calls on it: no reason to stop.
   http2.on('sessionError', () => {});
@@ -33,7 +31,6 @@ export function serveEither(http1: Server, http2: Http2Server, silentMs: number)
   http1.on('connection', (socket: Socket) => {
     let first = Buffer.alloc(0);
     const leave = () => {
-      others.delete(socket);
       socket.off('data', look).off('end', gone).off('close', gone).off('error', gone).off('timeout', gone);
       socket.setTimeout(0);
     };
@@ -60,11 +57,12 @@ export function serveEither(http1: Server, http2: Http2Server, silentMs: number)
         socket.resume();
       }
     };
-    others.add(socket);
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
     socket.on('data', look).on('end', gone).on('close', gone).on('error', gone).on('timeout', gone);
     socket.setTimeout(silentMs);
   });
   return () => {
-    for (const one of [...others]) one.destroy();
+    for (const socket of [...open]) socket.destroy();
   };
 }

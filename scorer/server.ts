@@ -95,6 +95,8 @@ export async function startScorerServer(options: ScorerServerOptions): Promise<S
     // HTTP/1.1's server looks after that by itself.
     const timer = setTimeout(() => sendOverHttp2(stream, refuse(new Refusal(408, 'the request did not come in time')), isGrpc), deadlineMs);
     for (const event of ['end', 'close']) stream.once(event, () => clearTimeout(timer));
+    // As `node:http` does by itself.
+    if (fieldValue(call.headers, 'expect').toLowerCase() === '100-continue') stream.additionalHeaders({ ':status': 100 });
     answerTo(call)
       .then((answer) => sendOverHttp2(stream, answer, isGrpc))
       .catch(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
@@ -110,7 +112,6 @@ export async function startScorerServer(options: ScorerServerOptions): Promise<S
       new Promise((resolve) => {
         // The error of a second close (`not running`) says what was wanted.
         server.close(() => resolve());
-        server.closeAllConnections();
         breakOff();
       }),
   };

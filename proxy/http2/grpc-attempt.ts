@@ -144,6 +144,8 @@ export class GrpcAttempt {
 
   #done(user: GrpcAttemptUser, trailers: readonly Header[]): void {
     this.#user = null;
+    // What is still to come of the request is of no use, and a server that says nothing more would keep the stream.
+    if (!this.#stream.writableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
     user.done(trailers);
   }
 

@@ -139,8 +139,11 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     this.#safely(() => {
       if (performance.now() >= this.#givenUpAt) this.failed('deadline');
       else if (this.#attempt?.connected === false) this.failed('connect-timeout');
-      else if (this.#clientBlocked) this.#stream.close(constants.NGHTTP2_CANCEL);
-      else if (this.#bodyDone || this.#upstreamBlocked) this.failed('no-answer');
+      else if (this.#clientBlocked) {
+        // The reset may lie behind what it does not fetch.
+        this.#clientGone();
+        this.#stream.close(constants.NGHTTP2_CANCEL);
+      } else if (this.#bodyDone || this.#upstreamBlocked) this.failed('no-answer');
       else this.failed('request-timeout');
     });
   }
@@ -338,9 +341,9 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     const { limits, deadlines } = this.#path;
     let ms = limits.streamIdleMs;
     const answerMs = this.#target?.upstream.timeoutMs ?? ms;
-    if (this.#attempt?.connected === false) ms = limits.connectTimeoutMs;
+    if (this.#attempt?.connected === false) ms = Math.min(limits.connectTimeoutMs, answerMs);
     else if (this.#clientBlocked) ms = limits.stallTimeoutMs;
-    else if (this.#upstreamBlocked) ms = Math.min(limits.stallTimeoutMs, answerMs);
+    else if (this.#upstreamBlocked) ms = this.#record.status === 0 ? Math.min(limits.stallTimeoutMs, answerMs) : limits.stallTimeoutMs;
     else if (this.#failure !== null && this.#attempt === null) ms = limits.stallTimeoutMs;
     else if (this.#bodyDone && this.#record.status === 0) ms = answerMs;
     deadlines.set(this, Math.min(performance.now() + ms, this.#givenUpAt + DEADLINE_GRACE_MS));

@@ -11,5 +11,9 @@ t.test('a fault at every call is told once a minute, with the number of those le
   for (let i = 0; i < 120; i++, now += 1_000) tell(`fault ${i}`);
   now += 60_000;
   tell('the last');
-  t.same(lines, ['fault 0', 'fault 60\n(59 more like this since the last one)', 'the last\n(59 more like this since the last one)']);
+  t.same(lines, [
+    'fault 0',
+    'fault 60\n(59 more, of this or another kind, since the last one)',
+    'the last\n(59 more, of this or another kind, since the last one)',
+  ]);
 });

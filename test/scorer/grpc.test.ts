@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 import { protocolsFor } from '../../proxy/catalogue.ts';
 import { type ScorerServerOptions, startScorerServer } from '../../scorer/server.ts';
 import { until } from '../support/program.ts';
+import { END_STREAM, FRAME, frame, headers, numbers, PREFACE } from '../proxy/http2/h2-wire.ts';
 import { COLUMNS, column, labels, model, probabilities, rows } from './elec2.ts';
 import { floats, inference, integers, service } from './grpc-service.ts';
 
@@ -161,4 +162,50 @@ t.test('closing breaks off what is open', async (t) => {
   await server.close();
   await ends;
   t.pass();
+});
+
+t.test('HEAD and a client that asks whether to go on are answered over HTTP/2 as over HTTP/1.1', async (t) => {
+  const { at } = await serve(t);
+  const session = connectHttp2(at);
+  t.teardown(() => session.destroy());
+  // Without an end, too.
+  for (const endStream of [true, false]) {
+    const head = session.request({ ':method': 'HEAD', ':path': '/v2/models/elec2' }, { endStream });
+    head.resume();
+    const [fields] = await once(head, 'response');
+    t.match(fields, { ':status': 200, 'content-type': 'application/json' });
+    if (!head.closed) await once(head, 'close');
+  }
+  const asking = session.request({ ':method': 'POST', ':path': '/v2/models/other/infer', expect: '100-continue' });
+  await once(asking, 'continue');
+  asking.end('{}');
+  const [fields] = await once(asking, 'response');
+  t.equal(fields[':status'], 404);
+});
+
+t.test('closing breaks off an answer that nobody fetches', async (t) => {
+  const zeros = new Array<number>(4_000_000).fill(0);
+  const large = { ...model, run: async () => [{ name: 'label', datatype: 'FP32', shape: [zeros.length], data: zeros }] };
+  const protocols = protocolsFor('auto', { inputs: [], outputs: [] });
+  const server = await startScorerServer({ model: large, name: null, version: null, protocols, port: 0 });
+  const socket = connect(server.port, '127.0.0.1').pause();
+  t.teardown(() => socket.destroy());
+  const body = JSON.stringify({ inputs: [{ name: 'period', datatype: 'FP32', shape: [1], data: [1] }] });
+  const fields = [
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':authority', 'x'],
+    [':path', '/v2/models/elec2/infer'],
+    ['content-type', 'application/json'],
+  ] as const;
+  // Windows without an end: what is unsent lies in the server's connection.
+  const window = frame(FRAME.settings, 0, 0, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff]));
+  socket.write(PREFACE);
+  socket.write(
+    Buffer.concat([window, numbers(FRAME.window, 0, 0x7f000000), headers(1, fields), frame(FRAME.data, END_STREAM, 1, Buffer.from(body))]),
+  );
+  await sleep(1_000);
+  const from = performance.now();
+  await server.close();
+  t.ok(performance.now() - from < 5_000);
 });

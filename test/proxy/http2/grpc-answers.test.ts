@@ -1,10 +1,10 @@
 import * as grpc from '@grpc/grpc-js';
 import { once } from 'node:events';
-import { connect as connectHttp2, constants } from 'node:http2';
+import { connect as connectHttp2, constants, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import t from 'tap';
-import { type Model, model, proxied } from '../wire.ts';
+import { type Model, model, proxied, settled, upstream } from '../wire.ts';
 import { call, grpcClient, SERVICE } from './grpc-peers.ts';
 import { answerOf, ask, END_STREAM, FRAME, frame, frameServer, headers, numbers, session } from './h2-wire.ts';
 
@@ -181,4 +181,46 @@ t.test('trailers about a connection do not go on, and end nothing', async (t) =>
     t.equal(code, grpc.status.OK);
     t.same(Object.keys(tail.getMap()), ['x-tail']);
   }
+});
+
+t.test('a server that answers before the request has ended is told that nothing more is needed', async (t) => {
+  const streams: ServerHttp2Stream[] = [];
+  const server = createHttp2Server();
+  server.on('stream', (stream) => {
+    streams.push(stream);
+    // It would go on reading.
+    stream.on('error', () => {}).resume();
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '8' }));
+    stream.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const proxy = await proxied(t, (server.address() as AddressInfo).port);
+  const client = session(t, proxy).request(CALL);
+  client.write(Buffer.alloc(5));
+  const answer = await answerOf(client);
+  t.equal(answer.trailers['grpc-status'], '8');
+  await settled(() => streams[0]?.closed === true);
+  t.equal(streams.length, 1);
+});
+
+t.test('a server that has begun to answer may leave what is sent to it for longer than an answer may take', async (t) => {
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => {}).on('data', () => {});
+    // Its window is never opened again.
+    socket.write(Buffer.concat([frame(FRAME.settings, 0, 0), frame(FRAME.settings, 1, 0)]));
+    setTimeout(() => socket.write(headers(1, HEAD)), 100);
+    setTimeout(() => socket.write(headers(1, TAIL, END_STREAM)), 1_000);
+    t.teardown(() => socket.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const proxy = await proxied(t, port, { upstreams: [upstream(port, { timeoutMs: 400 })] });
+  const answer = await ask(session(t, proxy), CALL, Buffer.alloc(300_000));
+  t.equal(answer.trailers['grpc-status'], '0');
+  t.match(await proxy.exchange(), { outcome: 'answered', reason: null });
 });
