@@ -50,10 +50,10 @@ export function serveEither(http1: Server, http2: Http2Server, silentMs: number)
       if (isAlike) {
         // As in a server of its own: who has ended its side has left.
         socket.allowHalfOpen = false;
+        // Reads by itself, unlike HTTP/1.1's.
         http2.emit('connection', socket);
       } else {
         serve?.call(http1, socket);
-        // `node:http2` reads by itself.
         socket.resume();
       }
     };

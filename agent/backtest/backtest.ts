@@ -134,16 +134,12 @@ export async function backtest(options: BacktestOptions): Promise<Backtest> {
   const inRowsWindow = inRows(policy, workshop.rowsPerMs, 1)!.window;
   const stepRows = rowsAStep(inRowsWindow);
   if (stepRows > MOST_STEP_ROWS) {
-    const [rate, remedy] =
-      (policy.traffic.expectedRows ?? null) !== null
-        ? ['the rate that traffic.expectedRows tells', 'correct it']
-        : [
-            rows.times === undefined ? 'one row a second, as nothing tells another rate' : 'the rate of the data',
-            'say traffic.expectedRows',
-          ];
+    const isExpected = (policy.traffic.expectedRows ?? null) !== null;
+    const measured = rows.times === undefined ? 'one row a second, as nothing tells another rate' : 'the rate of the data';
+    const rate = isExpected ? 'the rate that traffic.expectedRows tells' : measured;
     throw new ConfigError(
       'too-many-rows',
-      `a window has ${stepRows.toLocaleString('en-US')} rows at ${rate}: more than replays can hold; take a shorter window, or ${remedy}`,
+      `a window has ${stepRows.toLocaleString('en-US')} rows at ${rate}: more than replays can hold; take a shorter window, or ${isExpected ? 'correct it' : 'say traffic.expectedRows'}`,
     );
   }
   const reference = referenceOf(options);

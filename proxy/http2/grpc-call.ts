@@ -90,8 +90,7 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
       this.#stream.pause();
       this.#hold();
     }
-    if (this.#failure !== null && this.#attempt === null) this.#gather(this.#failure);
-    else this.#arm();
+    this.#goOn();
   }
 
   #clientDone(): void {
@@ -99,8 +98,7 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     if (this.#record.ended || this.#stream.aborted) return;
     this.#bodyDone = true;
     this.#attempt?.end();
-    if (this.#failure !== null && this.#attempt === null) this.#gather(this.#failure);
-    else this.#arm();
+    this.#goOn();
   }
 
   #clientDrained(): void {
@@ -232,7 +230,7 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     this.#judge(isClients ? 'abandoned' : 'failed');
     if (this.#record.status !== 0) this.#breakOff(reason === 'reset' ? 'truncated' : reason, resetCode);
     else if (isClients) this.#answerMyself(reason, resetCode);
-    else if (this.#failure !== null) this.#answerFirst(this.#failure);
+    else if (this.#failure !== null) this.#answerFailure(this.#failure);
     else if (this.#mayFallBack) this.#fallBack({ reason, resetCode });
     else this.#answerMyself(reason, resetCode);
   }
@@ -272,19 +270,26 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     this.#upstreamBlocked = false;
     this.#hold();
     this.#stream.resume();
-    this.#gather(failure);
+    this.#goOn();
   }
 
-  /** Goes to the fallback once the whole body is there. */
-  #gather(failure: Failure): void {
+  /** Why the model server did not answer, as long as the body is collected for the fallback. */
+  get #gatheringFor(): Failure | null {
+    return this.#attempt === null ? this.#failure : null;
+  }
+
+  /** More of the body has come, or all: goes to the fallback with the whole, where it gathers for that. */
+  #goOn(): void {
     const { fallback } = this.#path.traffic;
-    if (fallback === null || !this.#record.request.whole) this.#answerFirst(failure);
+    const failure = this.#gatheringFor;
+    if (failure === null) this.#arm();
+    else if (fallback === null || !this.#record.request.whole) this.#answerFailure(failure);
     else if (this.#bodyDone) this.#send(fallback, false);
     else this.#arm();
   }
 
   /** When the fallback cannot answer either, the first failure is the one to tell. */
-  #answerFirst({ reason, resetCode }: Failure): void {
+  #answerFailure({ reason, resetCode }: Failure): void {
     this.#answerMyself(reason, resetCode);
   }
 
@@ -344,7 +349,7 @@ export class GrpcCall implements Deadline, Evictable, GrpcAttemptUser {
     if (this.#attempt?.connected === false) ms = Math.min(limits.connectTimeoutMs, answerMs);
     else if (this.#clientBlocked) ms = limits.stallTimeoutMs;
     else if (this.#upstreamBlocked) ms = this.#record.status === 0 ? Math.min(limits.stallTimeoutMs, answerMs) : limits.stallTimeoutMs;
-    else if (this.#failure !== null && this.#attempt === null) ms = limits.stallTimeoutMs;
+    else if (this.#gatheringFor !== null) ms = limits.stallTimeoutMs;
     else if (this.#bodyDone && this.#record.status === 0) ms = answerMs;
     deadlines.set(this, Math.min(performance.now() + ms, this.#givenUpAt + DEADLINE_GRACE_MS));
   }
